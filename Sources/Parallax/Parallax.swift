@@ -1,0 +1,8 @@
+// The umbrella: `import Parallax` brings every module of the library.
+@_exported import ParallaxAnalyses
+@_exported import ParallaxImages
+@_exported import ParallaxMeasures
+@_exported import ParallaxModels
+@_exported import ParallaxReport
+@_exported import ParallaxResults
+@_exported import ParallaxTensors

@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct ParallaxCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "parallax")
+}
