@@ -1,0 +1,56 @@
+import CTorch
+
+extension Tensor {
+  /// The value of a function and its gradient at some tensors.
+  ///
+  /// `f` is called once with tensors equal to `inputs`; what it computes from them is differentiated.
+  ///
+  /// - Parameters:
+  ///   - inputs: where to differentiate.
+  ///   - f: returns one number.
+  /// - Returns: the number, and for each input ∂f/∂input in the input's shape (zeros where `f` does
+  ///   not depend on it).
+  /// - Precondition: `f` returns a tensor with one element.
+  public static func valueWithGradient<Failure: Error>(
+    at inputs: [Tensor], of f: ([Tensor]) throws(Failure) -> Tensor
+  ) throws(Failure) -> (value: Tensor, gradients: [Tensor]) {
+    let leaves = inputs.map { unsafe Tensor(px_tensor_leaf($0.storage.object)) }
+    let value = try withGradientMode { () throws(Failure) in try f(leaves) }
+    precondition(value.count == 1, "valueWithGradient: expected one number, found \(value)")
+    return (value.detached(), value.gradients(at: leaves, seed: nil))
+  }
+
+  /// The product of a vector with a function's Jacobian: ∂⟨seed, f⟩/∂input for each input.
+  ///
+  /// - Precondition: `f` returns a tensor of the seed's shape.
+  public static func vectorJacobianProduct<Failure: Error>(
+    at inputs: [Tensor], seed: Tensor, of f: ([Tensor]) throws(Failure) -> Tensor
+  ) throws(Failure) -> (value: Tensor, products: [Tensor]) {
+    let leaves = inputs.map { unsafe Tensor(px_tensor_leaf($0.storage.object)) }
+    let value = try withGradientMode { () throws(Failure) in try f(leaves) }
+    return (value.detached(), value.gradients(at: leaves, seed: seed))
+  }
+
+  private static func withGradientMode<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let before = px_grad_mode()
+    px_grad_mode_set(true)
+    defer { px_grad_mode_set(before) }
+    return try body()
+  }
+
+  private func gradients(at leaves: [Tensor], seed: Tensor?) -> [Tensor] {
+    let handles = unsafe leaves.map { unsafe Optional($0.storage.object) }
+    var out = unsafe [OpaquePointer?](repeating: nil, count: leaves.count)
+    let problem = unsafe px_gradients(
+      storage.object, seed?.storage.object, handles, Int64(leaves.count), false, &out)
+    if let problem = unsafe problem { fatalError("gradient: \(takeMessage(problem))") }
+    return unsafe zip(out, leaves).map { gradient, leaf in
+      if let gradient = unsafe gradient { unsafe Tensor(gradient) } else { leaf.zerosLike() }
+    }
+  }
+
+  /// The same numbers, cut off from what computed them.
+  public func detached() -> Tensor { Catalogued.detach(self) }
+}
