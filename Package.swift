@@ -12,8 +12,9 @@ let libtorchHeaders: [CXXSetting] = [
   .headerSearchPath("../../.libtorch/include/torch/csrc/api/include"),
 ]
 let libtorchLinkage: [LinkerSetting] =
-  isRoot
-  ? [.unsafeFlags(["-L\(libraries)", "-Xlinker", "-rpath", "-Xlinker", libraries])] : []
+  [.linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10")]
+  + (isRoot
+    ? [.unsafeFlags(["-L\(libraries)", "-Xlinker", "-rpath", "-Xlinker", libraries])] : [])
 
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
