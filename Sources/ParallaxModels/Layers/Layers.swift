@@ -1,0 +1,56 @@
+import ParallaxTensors
+
+// Layers that families share. Each knows its parameters' names as timm has them.
+
+/// x·Wᵀ + b.
+struct Linear: Sendable {
+  let weight: Tensor
+  let bias: Tensor?
+
+  init(_ w: Weights, _ inputs: Int, _ outputs: Int, bias: Bool = true) throws {
+    weight = try w("weight", outputs, inputs)
+    self.bias = bias ? try w("bias", outputs) : nil
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight, bias) }
+}
+
+/// Normalisation over the last dimension.
+struct LayerNorm: Sendable {
+  let weight: Tensor
+  let bias: Tensor
+  let epsilon: Double
+
+  init(_ w: Weights, _ width: Int, epsilon: Double) throws {
+    weight = try w("weight", width)
+    bias = try w("bias", width)
+    self.epsilon = epsilon
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon)
+  }
+}
+
+/// A branch scaled by one learned number a channel (CaiT, DINOv2).
+struct LayerScale: Sendable {
+  let gamma: Tensor
+
+  init(_ w: Weights, _ width: Int) throws { gamma = try w("gamma", width) }
+
+  func callAsFunction(_ x: Tensor) -> Tensor { x * gamma }
+}
+
+/// The nonlinearity between two linear layers.
+public enum Activation: String, Sendable, Codable, Hashable {
+  case gelu
+  /// CLIP's approximation, x · sigmoid(1.702 x).
+  case quickGELU = "quick_gelu"
+
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    switch self {
+    case .gelu: x.gelu()
+    case .quickGELU: x.quickGELU()
+    }
+  }
+}
