@@ -7,6 +7,7 @@ extension ImageBuffer {
   /// - Parameters:
   ///   - side: of the square, in pixels, at least 1.
   ///   - colour: what shows beside an image that is not square.
+  /// - Returns: the square.
   public func thumbnail(side: Int, over colour: RGB = .white) -> ImageBuffer {
     let longest = max(width, height)
     let size = (
@@ -43,6 +44,7 @@ extension ImageBuffer {
   /// The image as a JPEG file, with colour at half resolution.
   ///
   /// - Parameter quality: 1 to 100, libjpeg's scale.
+  /// - Returns: the file's bytes.
   /// - Throws: `ImageError.image` where there is no memory for it, or a side exceeds 65500.
   public func jpegData(quality: Int = 85) throws(ImageError) -> Data {
     let quality = Int32(min(max(quality, 1), 100))

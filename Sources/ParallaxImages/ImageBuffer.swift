@@ -110,10 +110,7 @@ public struct ImageBuffer: Hashable, Sendable {
       let file = try MappedFile(path)
       return file.bytes(0..<file.count)
     } catch {
-      guard case .file(_, let problem) = error else {
-        throw .file(path: path, problem: error.description)
-      }
-      throw .file(path: path, problem: problem)
+      throw .file(path: path, problem: error.problem)
     }
   }
 

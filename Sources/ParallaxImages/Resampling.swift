@@ -33,6 +33,7 @@ public enum Resampling: String, Codable, CaseIterable, Sendable {
   /// The weight of a source pixel at a distance from the target's centre.
   ///
   /// - Parameter distance: in source pixels over the scale.
+  /// - Returns: the weight before normalisation.
   public func weight(_ distance: Double) -> Double {
     let x = abs(distance)
     switch self {

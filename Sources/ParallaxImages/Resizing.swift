@@ -16,6 +16,7 @@ extension ImageBuffer {
   ///   - width: the new width, at least 1.
   ///   - height: the new height, at least 1.
   ///   - filter: how source pixels are weighed.
+  /// - Returns: the resized image.
   /// - Complexity: O(height × new width × taps + new height × new width × taps).
   public func resized(width: Int, height: Int, using filter: Resampling) -> ImageBuffer {
     resized(
