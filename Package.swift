@@ -21,7 +21,7 @@ let argumentParser = Target.Dependency.product(
 
 let package = Package(
   name: "Parallax",
-  platforms: [.macOS(.v14)],
+  platforms: [.macOS(.v15)],
   products: [
     .executable(name: "parallax", targets: ["ParallaxCommand"]),
     .library(name: "Parallax", targets: ["Parallax"]),

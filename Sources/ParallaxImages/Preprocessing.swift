@@ -63,7 +63,8 @@ public struct Preprocessing: Codable, Hashable, Sendable {
   ) {
     precondition(width > 0 && height > 0, "Preprocessing: size \(width) x \(height)")
     precondition(
-      mean.count == 3 && std.count == 3 && !std.contains(0), "Preprocessing: mean \(mean), std \(std)"
+      mean.count == 3 && std.count == 3 && !std.contains(0),
+      "Preprocessing: mean \(mean), std \(std)"
     )
     self.width = width
     self.height = height

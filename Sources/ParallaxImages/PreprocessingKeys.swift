@@ -31,7 +31,8 @@ extension Preprocessing {
       self = try reader.huggingFace()
     } else {
       throw .preprocessing(
-        key: "input_size", problem: "missing, and so is 'size': neither timm's keys nor a processor's")
+        key: "input_size",
+        problem: "missing, and so is 'size': neither timm's keys nor a processor's")
     }
   }
 }
