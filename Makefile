@@ -1,0 +1,42 @@
+# The contributor's whole interface. `make` alone says what there is.
+.PHONY: help setup build demo test format lint docs clean
+
+help:
+	@echo "make demo     set up, build, run the built-in study, say where its report lies"
+	@echo "make test     set up, build, run the whole test suite"
+	@echo "make setup    libraries, libtorch, sample models and images; a second time it fetches nothing"
+	@echo "make build    the command in release mode: .build/release/parallax"
+	@echo "make format   swift-format in place;  make lint: check style and habits"
+	@echo "make docs     DocC pages of every library target"
+	@echo "make clean    remove what was built (not the cache)"
+	@echo "LIBTORCH=DIR make …   use the libtorch in DIR"
+
+setup:
+	@python3 Scripts/setup.py
+
+build: setup
+	@swift build -c release --product parallax
+
+demo: build
+	@.build/release/parallax study --output runs/demo
+
+test:
+	@python3 Scripts/setup.py --tests
+	@python3 -m unittest discover -q -s Tests -p '*_test.py'
+	@swift test
+
+format:
+	@swift format -i -r Package.swift Sources Tests Benchmarks Snippets
+
+lint:
+	@swift format lint --strict -r Package.swift Sources Tests Benchmarks Snippets
+	@python3 Scripts/habits.py
+
+docs: setup
+	@for target in ParallaxTensors ParallaxModels ParallaxMeasures ParallaxImages ParallaxAnalyses \
+	  ParallaxResults ParallaxReport Parallax; do \
+	  swift package --allow-writing-to-directory .build/docs generate-documentation \
+	    --target $$target --output-path .build/docs/$$target || exit 1; done
+
+clean:
+	@rm -rf .build
