@@ -30,7 +30,7 @@ def halved(tensor):
     return tensor.half().float()
 
 
-def randomise(model, seed, gain=1.0, norm_gain=1.0, per_channel=()):
+def randomise(model, seed, gain=1.0, norm_gain=1.0):
     """Seeded weights; batch-norm statistics that are neither 0 nor 1; all exact in float16."""
     g = torch.Generator().manual_seed(seed)
     rn = lambda t: torch.randn(t.shape, generator=g)

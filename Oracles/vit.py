@@ -1,9 +1,6 @@
 """timm's vision transformers in miniature: plain, CLIP's tower (pre-norm, QuickGELU), DINOv2's (LayerScale, resized positions)."""
 
-import json
-from functools import partial
 
-import torch
 from oracle import images, model_fixture, randomise
 from timm.layers import LayerNorm, resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
