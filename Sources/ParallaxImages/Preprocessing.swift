@@ -85,6 +85,7 @@ public struct Preprocessing: Codable, Hashable, Sendable {
   ///   - interpolation: the filter for resizing.
   ///   - mean: what is subtracted, a channel each.
   ///   - std: what it is divided by, a channel each.
+  /// - Returns: the preprocessing.
   public static func centre(
     _ side: Int, cropFraction: Double = 1, interpolation: Resampling = .bicubic,
     mean: [Float] = imageNetMean, std: [Float] = imageNetStd
@@ -102,6 +103,7 @@ public struct Preprocessing: Codable, Hashable, Sendable {
   ///   - interpolation: the filter for resizing.
   ///   - mean: what is subtracted, a channel each.
   ///   - std: what it is divided by, a channel each.
+  /// - Returns: the preprocessing.
   public static func letterbox(
     _ side: Int, fill: RGB = .white, interpolation: Resampling = .bicubic,
     mean: [Float] = imageNetMean, std: [Float] = imageNetStd

@@ -25,10 +25,10 @@ extension Preprocessing {
     }
     if case .object(let nested)? = keys["pretrained_cfg"] { keys = nested }
     let reader = PreprocessingReader(keys: keys)
-    if reader.hasAny(["input_size", "crop_pct", "interpolation", "crop_mode"]) {
-      self = try reader.timm()
-    } else if reader.hasAny(["size", "crop_size", "resample", "image_mean", "do_resize"]) {
+    if reader.hasAny(["size", "crop_size", "resample", "image_mean", "do_resize"]) {
       self = try reader.huggingFace()
+    } else if reader.hasAny(["input_size", "crop_pct", "interpolation", "crop_mode"]) {
+      self = try reader.timm()
     } else {
       throw .preprocessing(
         key: "input_size",
@@ -122,6 +122,7 @@ private struct PreprocessingReader {
     guard let input = (crops ? cropSize ?? size : size) ?? cropSize else {
       throw .preprocessing(key: "crop_size", problem: "missing, so the input has no fixed size")
     }
+    let interpolation = try resample(default: crops ? .bicubic : .bilinear)
     let normalizes = try flag("do_normalize") ?? true
     let mean = try normalizes ? required("image_mean", nonZero: false) : [0, 0, 0]
     let std = try normalizes ? required("image_std", nonZero: true) : [1, 1, 1]
@@ -129,7 +130,7 @@ private struct PreprocessingReader {
     let rescales = try flag("do_rescale") ?? true
     return Preprocessing(
       width: input.width, height: input.height, resize: resize, crop: .transformers,
-      interpolation: try resample(default: crops ? .bicubic : .bilinear),
+      interpolation: interpolation,
       rescale: rescales ? factor : 1, mean: mean, std: std)
   }
 
