@@ -5,7 +5,6 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 

@@ -1,5 +1,6 @@
 """timm's vision transformers in miniature: plain, CLIP's tower (pre-norm, QuickGELU), DINOv2's (LayerScale, resized positions)."""
 
+from functools import partial
 
 from oracle import images, model_fixture, randomise
 from timm.layers import LayerNorm, resample_abs_pos_embed
