@@ -6,3 +6,9 @@
 @_exported import ParallaxReport
 @_exported import ParallaxResults
 @_exported import ParallaxTensors
+
+/// Facts about Parallax itself.
+public enum Version {
+  /// The version of this library and of the command.
+  public static let parallax = "0.1.0"
+}

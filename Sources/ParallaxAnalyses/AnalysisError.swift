@@ -1,0 +1,28 @@
+/// What can go wrong while models look at images.
+public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The user stopped the run; what was finished stays.
+  case interrupted
+  /// Too few images for the analysis.
+  case tooFewImages(needed: Int, found: Int, where: String)
+  /// Two names for different things.
+  case duplicateModel(name: String)
+  /// Nothing to do.
+  case nothingAsked(String)
+  /// The images of a block lie outside what a model takes.
+  case imageSize(model: String, problem: String)
+  /// A saved state does not belong to this job.
+  case state(path: String, problem: String)
+
+  /// One sentence: what, where, expected, found.
+  public var description: String {
+    switch self {
+    case .interrupted: "interrupted; what was finished stays, and the same command resumes"
+    case .tooFewImages(let needed, let found, let place):
+      "\(place): expected at least \(needed) images that can be read, found \(found)"
+    case .duplicateModel(let name): "two different models are called '\(name)'"
+    case .nothingAsked(let what): what
+    case .imageSize(let model, let problem): "\(model): \(problem)"
+    case .state(let path, let problem): "\(path): \(problem)"
+    }
+  }
+}

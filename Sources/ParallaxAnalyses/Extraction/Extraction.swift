@@ -1,0 +1,140 @@
+import Foundation
+import ParallaxImages
+import ParallaxTensors
+
+/// Writes representations to disk: one safetensors shard a block of images, a table of the images.
+///
+///     FOLDER/shard-00000.safetensors    one tensor [images, features] an address
+///     FOLDER/samples.csv                row by row: shard, row, id, path, label, class, sha256
+///     FOLDER/index.json                 addresses, widths, shards, what it was made of
+///
+/// A shard appears under its name only when it is complete; an interrupted run goes on where it was.
+public final class Extraction: Accumulator {
+  public let name = "extract"
+  public let wanted: [Representation]
+  private let folder: URL
+  private var open: (heading: BlockHeading, features: [Int: Tensor])?
+  private var shards: [Shard] = []
+
+  private struct Shard: Codable {
+    var index: Int
+    var samples: [Int]
+    var file: String { "shard-" + String(100_000 + index).dropFirst() + ".safetensors" }
+  }
+
+  /// Writes representations into a folder, which is made if need be.
+  ///
+  /// - Throws: `TensorError.file` where the folder cannot be made.
+  public init(_ wanted: [Representation], to folder: URL) throws {
+    self.wanted = wanted
+    self.folder = folder
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw TensorError.file(path: folder.path, problem: "the folder cannot be made")
+    }
+  }
+
+  public var fingerprint: String { "1 \(folder.standardizedFileURL.path)" }
+
+  public func begin(_ block: BlockHeading) { open = (block, [:]) }
+
+  public func add(_ index: Int, _ features: Tensor) { open?.features[index] = features.contiguous() }
+
+  public func finish() throws {
+    guard let block = open else { return }
+    let shard = Shard(index: block.heading.index, samples: block.heading.samples)
+    let tensors = wanted.enumerated().compactMap { index, representation in
+      block.features[index].map { (name: representation.address, tensor: $0) }
+    }
+    try Safetensors.write(tensors, to: folder.appending(path: shard.file).path)
+    shards.append(shard)
+    open = nil
+  }
+
+  public func state() -> [(name: String, tensor: Tensor)] {
+    shards.map { shard in
+      (
+        name: "\(shard.index)",
+        tensor: Tensor(shard.samples.map(Int64.init), shape: [shard.samples.count])
+      )
+    }
+  }
+
+  public func restore(_ state: [String: Tensor]) -> Bool {
+    var found: [Shard] = []
+    for (name, samples) in state {
+      guard let index = Int(name) else { return false }
+      let shard = Shard(index: index, samples: samples.scalars(Int64.self).map(Int.init))
+      guard (try? Safetensors(folder.appending(path: shard.file).path)) != nil else { return false }
+      found.append(shard)
+    }
+    shards = found.sorted { $0.index < $1.index }
+    return true
+  }
+
+  /// What an extraction holds, as `index.json` says it.
+  public struct Index: Codable, Sendable, Equatable {
+    /// The layout's version.
+    public var format = 1
+    /// The addresses, in the order asked for.
+    public var addresses: [String]
+    /// The number of features of each address.
+    public var widths: [Int]
+    /// The shards' file names, in order.
+    public var shards: [String]
+    /// The number of images.
+    public var images: Int
+    /// What identifies the models, by name.
+    public var models: [String: String]
+    /// What identifies the images and their order.
+    public var data: String
+  }
+
+  /// Writes the table of images and the index, and one `.npy` a representation where asked.
+  ///
+  /// - Throws: `TensorError.file`.
+  public func complete(
+    images: ImageSet, subjects: [Subject], npy: Bool
+  ) throws -> Index {
+    var table = "shard,row,id,path,label,class,sha256\n"
+    for shard in shards {
+      for (row, place) in shard.samples.enumerated() {
+        let sample = images.samples[place]
+        let cells = [
+          shard.file, String(row), sample.id, sample.path, sample.label.map { String($0) } ?? "",
+          sample.className ?? "", sample.sha256,
+        ]
+        table += cells.map(Self.cell).joined(separator: ",") + "\n"
+      }
+    }
+    try AtomicFile.write(Array(table.utf8), to: folder.appending(path: "samples.csv").path)
+    let files = try shards.map { try Safetensors(folder.appending(path: $0.file).path) }
+    let widths = wanted.map { files.first?.shape($0.address)?.last ?? 0 }
+    let total = shards.reduce(0) { $0 + $1.samples.count }
+    let index = Index(
+      addresses: wanted.map(\.address), widths: widths, shards: shards.map(\.file),
+      images: total,
+      models: Dictionary(
+        subjects.map { ($0.name, $0.fingerprint) }, uniquingKeysWith: { first, _ in first }),
+      data: images.fingerprint)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(
+      Array(try encoder.encode(index)), to: folder.appending(path: "index.json").path)
+    if npy {
+      for (representation, width) in zip(wanted, widths) {
+        let file = representation.address.replacing("/", with: "_") + ".npy"
+        try Npy.write(
+          rows: total, rowShape: [width], dtype: .float32, to: folder.appending(path: file).path
+        ) { part in part < files.count ? files[part][representation.address] : nil }
+      }
+    }
+    return index
+  }
+
+  private static func cell(_ text: String) -> String {
+    text.contains(where: { ",\"\n\r".contains($0) })
+      ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
+  }
+}

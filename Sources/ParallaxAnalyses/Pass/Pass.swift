@@ -1,0 +1,145 @@
+import Foundation
+import ParallaxImages
+import ParallaxModels
+import ParallaxTensors
+
+/// The pass over the images: one mechanism for streaming, many analyses at once, and resuming.
+///
+/// Images are cut into fixed blocks by index. For each block every model runs once over the union of the
+/// sites that anybody wants and hands what it saw to every accumulator; what was seen is gone before the
+/// next block. Numbers do not depend on `workers`, nor on where a run was interrupted.
+public struct Pass {
+  /// The models.
+  public var subjects: [Subject]
+  /// The images.
+  public var images: ImageSet
+  /// Images a block.
+  public var blockSize = 64
+  /// Images a forward pass, at most; a block is cut into as many as it needs.
+  public var batchSize = 32
+  /// What becomes of transparency.
+  public var alpha = ImageBuffer.Alpha.overWhite
+  /// Threads that decode.
+  public var workers = 2
+  /// Whether an unreadable image stops the run.
+  public var strict = false
+  /// Where the state of unfinished runs is kept; nil for nowhere.
+  public var stateFolder: URL?
+  /// Seconds between two savings of the state.
+  public var savingInterval = 10.0
+  /// Asked between batches; true stops the run.
+  public var isInterrupted: @Sendable () -> Bool = { false }
+  /// Told how far the run is.
+  public var progress: @Sendable (Progress) -> Void = { _ in }
+
+  /// How far a run is.
+  public struct Progress: Sendable {
+    /// Images that every model has seen, as a fraction of one where only some have.
+    public var done: Double
+    /// All images.
+    public var total: Int
+    /// Images that were done before this process began.
+    public var resumed: Int
+    /// The model that is running.
+    public var model: String
+  }
+
+  /// What a run leaves beside the accumulators' results.
+  public struct Outcome: Sendable {
+    /// Places of the images that were read, in order.
+    public var samples: [Int]
+    /// Images that could not be read.
+    public var skipped: [SkippedImage]
+    /// Blocks that a saved state spared.
+    public var resumedBlocks: Int
+    /// Seconds each model computed, by name.
+    public var seconds: [String: Double]
+  }
+
+  /// A pass of models over images.
+  public init(subjects: [Subject], images: ImageSet) {
+    self.subjects = subjects
+    self.images = images
+  }
+
+  /// Runs the pass.
+  ///
+  /// - Parameter accumulators: the analyses; after the call they hold their results.
+  /// - Returns: what was read and what was not.
+  /// - Throws: `AnalysisError.interrupted` when stopped (the state is saved first), and what images, models
+  ///   and accumulators throw.
+  public func run(_ accumulators: [any Accumulator]) throws -> Outcome {
+    let plan = try Plan(subjects, accumulators)
+    let keeper = stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
+    var outcome = Outcome(samples: [], skipped: [], resumedBlocks: 0, seconds: [:])
+    if let saved = try keeper?.load(accumulators) { outcome = saved }
+    let count = images.samples.count
+    let blocks = ImageLoader(alpha: alpha, workers: workers, strict: strict).blocks(
+      of: blockSize, from: images.samples, for: subjects.map(\.preprocessing),
+      indices: Array(outcome.resumedBlocks..<max(outcome.resumedBlocks, (count + blockSize - 1) / blockSize)))
+    defer { blocks.cancel() }
+    let resumed = min(outcome.resumedBlocks * blockSize, count)
+    var lastSaved = Date()
+    while let block = try blocks.next() {
+      if !block.samples.isEmpty {
+        do {
+          try runBlock(block, plan, accumulators, resumed, &outcome)
+        } catch AnalysisError.interrupted {
+          // What the open block has added so far is not part of the state.
+          try keeper?.save(accumulators, outcome, blocks: block.index)
+          throw AnalysisError.interrupted
+        }
+      }
+      outcome.samples += block.positions
+      outcome.skipped += block.skipped
+      let unsaved = Date().timeIntervalSince(lastSaved)
+      let stopping = isInterrupted()
+      if let keeper, stopping || unsaved >= savingInterval {
+        try keeper.save(accumulators, outcome, blocks: block.index + 1)
+        lastSaved = Date()
+      }
+      if stopping, (block.index + 1) * blockSize < count { throw AnalysisError.interrupted }
+    }
+    keeper?.remove()
+    return outcome
+  }
+
+  private func runBlock(
+    _ block: ImageBlock, _ plan: Plan, _ accumulators: [any Accumulator], _ resumed: Int,
+    _ outcome: inout Outcome
+  ) throws {
+    let heading = BlockHeading(index: block.index, samples: block.positions)
+    for accumulator in accumulators { try accumulator.begin(heading) }
+    for (place, subject) in subjects.enumerated() {
+      let start = Date()
+      progress(
+        Progress(
+          done: Double(block.index * blockSize)
+            + Double(block.samples.count * place) / Double(subjects.count),
+          total: images.samples.count, resumed: resumed, model: subject.name))
+      try plan.run(
+        subject, on: block.tensor(place).to(subject.device), batchSize: batchSize,
+        accumulators, isInterrupted)
+      outcome.seconds[subject.name, default: 0] += Date().timeIntervalSince(start)
+    }
+    for accumulator in accumulators { try accumulator.finish() }
+    progress(
+      Progress(
+        done: Double(block.index * blockSize + block.samples.count), total: images.samples.count,
+        resumed: resumed, model: ""))
+  }
+
+  /// What the numbers of this run depend on, as one hash.
+  func key(_ accumulators: [any Accumulator]) -> String {
+    var text = "parallax pass 1\nblock \(blockSize)\n"
+    for subject in subjects {
+      text += "model \(subject.name) \(subject.fingerprint) \(subject.preprocessing.fingerprint)\n"
+    }
+    for accumulator in accumulators {
+      text += "analysis \(accumulator.name) \(accumulator.fingerprint)\n"
+      for representation in accumulator.wanted { text += "  \(representation.address)\n" }
+    }
+    text += "images \(images.fingerprint) \(alpha.rawValue)\n"
+    return ContentHash.sha256(text)
+  }
+}

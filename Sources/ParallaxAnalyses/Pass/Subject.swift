@@ -1,0 +1,71 @@
+import ParallaxImages
+import ParallaxModels
+import ParallaxTensors
+
+/// A model as an analysis sees it: its name, how images are prepared for it, and its sites.
+public struct Subject: Sendable {
+  /// What results and figures call it.
+  public let name: String
+  /// The model.
+  public let model: any Model
+  /// From a decoded picture to the model's input.
+  public let preprocessing: Preprocessing
+  /// The sides of the images that the preprocessing makes, in pixels.
+  public let imageSize: (height: Int, width: Int)
+  /// All sites in execution order.
+  public let sites: [Site]
+  /// What identifies weights and architecture: the same text means the same numbers.
+  public let fingerprint: String
+  /// Where the model's parameters lie.
+  public let device: Device
+
+  /// A model made ready: its sites are found by running it once.
+  ///
+  /// - Throws: `AnalysisError.imageSize` where the model cannot take the images that the preprocessing makes.
+  public init(
+    name: String, model: any Model, preprocessing: Preprocessing, fingerprint: String,
+    device: Device = .cpu
+  ) throws {
+    let size = (height: preprocessing.height, width: preprocessing.width)
+    let multiple = model.imageMultiple
+    guard size.height >= multiple, size.width >= multiple else {
+      throw AnalysisError.imageSize(
+        model: name,
+        problem:
+          "expected images of at least \(multiple)×\(multiple) pixels, found \(size.height)×\(size.width)"
+      )
+    }
+    if let fixed = model.fixedImageSize, fixed != size {
+      throw AnalysisError.imageSize(
+        model: name,
+        problem:
+          "expected images of \(fixed.height)×\(fixed.width) pixels, found \(size.height)×\(size.width)"
+      )
+    }
+    self.name = name
+    self.model = model
+    self.preprocessing = preprocessing
+    imageSize = size
+    self.fingerprint = fingerprint
+    self.device = device
+    sites = model.sites(height: size.height, width: size.width, device: device)
+  }
+}
+
+/// A representation that somebody wants: a site of a subject, and which tokens of it.
+public struct Representation: Sendable, Hashable {
+  /// The subject's name.
+  public let model: String
+  /// The place in the model.
+  public let site: Site
+  /// What of the activation.
+  public let tokens: Tokens
+
+  /// A site of a subject and a choice of tokens.
+  public init(model: String, site: Site, tokens: Tokens) {
+    (self.model, self.site, self.tokens) = (model, site, tokens)
+  }
+
+  /// `model@site#tokens`.
+  public var address: String { "\(model)@\(site.name)#\(tokens)" }
+}

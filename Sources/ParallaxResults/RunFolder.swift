@@ -1,0 +1,152 @@
+import Foundation
+
+/// A run on disk.
+///
+///     RUN/report.html        one file, no network
+///     RUN/results.csv        tidy: one row a number
+///     RUN/results/*.json     each analysis' result
+///     RUN/tensors/           matrices and images behind the figures
+///     RUN/run.json           what reproduces it
+///     RUN/samples.json       the images, with thumbnails
+///
+/// Every file is written to a temporary name and renamed.
+public struct RunFolder: Sendable {
+  /// Where it lies.
+  public let url: URL
+  /// `report.html`.
+  public var report: URL { url.appending(path: "report.html") }
+  /// `tensors/`.
+  public var tensors: URL { url.appending(path: "tensors") }
+
+  /// A run at a path; nothing is read or written yet.
+  public init(_ url: URL) { self.url = url }
+
+  /// Makes the folder.
+  ///
+  /// - Throws: `ResultsError.unwritable`.
+  public func create() throws(ResultsError) {
+    do {
+      try FileManager.default.createDirectory(
+        at: url.appending(path: "results"), withIntermediateDirectories: true)
+    } catch {
+      throw .unwritable(path: url.path, problem: Self.reason(error))
+    }
+    guard FileManager.default.isWritableFile(atPath: url.path) else {
+      throw .unwritable(path: url.path, problem: "no permission")
+    }
+  }
+
+  /// Writes the run's description.
+  ///
+  /// - Throws: `ResultsError.unwritable`.
+  public func write(_ provenance: Provenance) throws(ResultsError) {
+    try write(provenance, to: "run.json")
+  }
+
+  /// Writes the table of images.
+  ///
+  /// - Throws: `ResultsError.unwritable`.
+  public func write(_ samples: SampleTable) throws(ResultsError) {
+    try write(samples, to: "samples.json")
+  }
+
+  /// Writes the result of an analysis to `results/NAME.json`.
+  ///
+  /// - Throws: `ResultsError.unwritable`.
+  public func write(_ result: some Encodable, analysis: String) throws(ResultsError) {
+    try write(result, to: "results/\(analysis).json")
+  }
+
+  /// Writes the tidy table.
+  ///
+  /// - Throws: `ResultsError.unwritable`.
+  public func write(_ rows: [TidyRow]) throws(ResultsError) {
+    try write(Data(TidyRow.table(rows).utf8), to: "results.csv")
+  }
+
+  /// Writes the page.
+  ///
+  /// - Throws: `ResultsError.unwritable`.
+  public func write(html: String) throws(ResultsError) {
+    try write(Data(html.utf8), to: "report.html")
+  }
+
+  /// The run's description.
+  ///
+  /// - Throws: `ResultsError.missing` where the folder is no run, `ResultsError.damaged`.
+  public func provenance() throws(ResultsError) -> Provenance {
+    guard FileManager.default.fileExists(atPath: url.appending(path: "run.json").path) else {
+      throw .missing(path: url.path, what: "is no run folder (it has no run.json)")
+    }
+    guard let found: Provenance = try read("run.json") else {
+      throw .missing(path: url.path, what: "has no run.json")
+    }
+    return found
+  }
+
+  /// The table of images; empty where none was written.
+  ///
+  /// - Throws: `ResultsError.damaged`.
+  public func samples() throws(ResultsError) -> SampleTable {
+    try read("samples.json") ?? SampleTable(rows: [])
+  }
+
+  /// The result of an analysis; nil where the run has none.
+  ///
+  /// - Throws: `ResultsError.damaged`.
+  public func result<Result: Decodable>(
+    _ type: Result.Type = Result.self, analysis: String
+  ) throws(ResultsError) -> Result? {
+    try read("results/\(analysis).json")
+  }
+
+  private func read<Value: Decodable>(_ name: String) throws(ResultsError) -> Value? {
+    let file = url.appending(path: name)
+    guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+    do {
+      return try JSONDecoder().decode(Value.self, from: Data(contentsOf: file))
+    } catch let error as DecodingError {
+      throw .damaged(path: file.path, problem: Self.reason(error))
+    } catch {
+      throw .damaged(path: file.path, problem: "cannot be read")
+    }
+  }
+
+  private func write(_ value: some Encodable, to name: String) throws(ResultsError) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let data: Data
+    do {
+      data = try encoder.encode(value)
+    } catch {
+      throw .unwritable(path: url.appending(path: name).path, problem: "a number is not finite")
+    }
+    try write(data, to: name)
+  }
+
+  private func write(_ data: Data, to name: String) throws(ResultsError) {
+    let file = url.appending(path: name)
+    do {
+      try data.write(to: file, options: .atomic)
+    } catch {
+      throw .unwritable(path: file.path, problem: Self.reason(error))
+    }
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    if let error = error as? DecodingError {
+      switch error {
+      case .keyNotFound(let key, _): return "the key '\(key.stringValue)' is missing"
+      case .typeMismatch(_, let context), .valueNotFound(_, let context):
+        let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+        return "'\(path)' is not of the expected kind"
+      default: return "is not valid JSON"
+      }
+    }
+    let system = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+    if let system, system.domain == NSPOSIXErrorDomain {
+      return unsafe String(cString: strerror(Int32(system.code)))
+    }
+    return (error as NSError).localizedDescription
+  }
+}
