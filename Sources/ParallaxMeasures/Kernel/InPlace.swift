@@ -1,0 +1,22 @@
+import ParallaxTensors
+
+/// libtorch's operators that write. Only for tensors that were made here and that nobody else has.
+enum InPlace {
+  static let add = Operator("aten::add_.Tensor")
+  static let subtract = Operator("aten::sub_.Tensor")
+  static let multiply = Operator("aten::mul_.Scalar")
+  static let addProduct = Operator("aten::addmm_")
+  static let exponential = Operator("aten::exp_")
+  static let copy = Operator("aten::copy_")
+  static let zero = Operator("aten::zero_")
+  static let fillDiagonal = Operator("aten::fill_diagonal_")
+}
+
+/// Operators that `Tensor` has no word for.
+enum Plain {
+  static let clone = Operator("aten::clone")
+  static let triangle = Operator("aten::triu_indices")
+  static let scaled = Operator("aten::mul.Scalar")
+  static let upper = Operator("aten::triu")
+  static let sort = Operator("aten::sort")
+}

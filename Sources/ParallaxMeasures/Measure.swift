@@ -1,0 +1,84 @@
+import ParallaxTensors
+
+/// How alike two representations of the same images are.
+///
+/// A representation is a matrix `[images, width]`; row i of both sides is the same image. What can be
+/// computed from one side alone is its summary, made once a representation; a pair costs only what
+/// joins two summaries.
+public protocol Measure: Sendable {
+  /// What is kept of one representation.
+  associatedtype Summary: Sendable
+
+  /// The name in results and on the command line, such as `cka`.
+  var name: String { get }
+  /// Whether larger means more alike.
+  var direction: Direction { get }
+  /// Whether the order of the two sides does not matter.
+  var isSymmetric: Bool { get }
+  /// Whether the triangle inequality holds.
+  var isMetric: Bool { get }
+  /// The changes of one side that the value ignores: exactly these.
+  var invariances: Invariance { get }
+  /// The values that it can take.
+  var range: ClosedRange<Double> { get }
+  /// The multiply-adds, with N images and widths D.
+  var cost: String { get }
+  /// Whether the rows of both sides must be the same images in the same order.
+  var needsPairing: Bool { get }
+  /// Where it is defined.
+  var source: String { get }
+  /// The independent implementations that give the same numbers, and to how many digits.
+  var agreesWith: String { get }
+
+  /// What is kept of one representation.
+  ///
+  /// - Parameter features: `[images, width]`; float64 stays float64, all else is computed in float32.
+  /// - Throws: `MeasureError` where the measure has no value on such a representation.
+  func summary(of features: Tensor) throws -> Summary
+
+  /// The value for two representations.
+  ///
+  /// - Throws: `MeasureError.unequalCounts` where the sides do not have the same number of images.
+  func similarity(_ a: Summary, _ b: Summary) throws -> Double
+}
+
+extension Measure {
+  /// The value for two representations `[images, width]` that are looked at only once.
+  ///
+  /// - Throws: `MeasureError`.
+  public func callAsFunction(_ a: Tensor, _ b: Tensor) throws -> Double {
+    try similarity(summary(of: a), summary(of: b))
+  }
+}
+
+/// Which way a measure points.
+public enum Direction: String, Sendable, Hashable, Codable {
+  /// Larger is more alike.
+  case similarity
+  /// Smaller is more alike.
+  case distance
+}
+
+/// Changes of a representation `[images, width]` that a measure does not see.
+public struct Invariance: OptionSet, Sendable, Hashable {
+  public let rawValue: Int
+  /// The set of that bit pattern.
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
+  /// T: one vector added to every row.
+  public static let translation = Invariance(rawValue: 1)
+  /// S: all numbers multiplied by one positive number.
+  public static let scaling = Invariance(rawValue: 2)
+  /// P: the neurons in another order.
+  public static let permutation = Invariance(rawValue: 4)
+  /// O: an orthogonal map of the neurons, rotations and reflections.
+  public static let orthogonal = Invariance(rawValue: 8)
+  /// L: any invertible linear map of the neurons.
+  public static let linear = Invariance(rawValue: 16)
+
+  /// The letters of the literature, such as `T S P O`.
+  public var letters: String {
+    zip("TSPOL", [Self.translation, .scaling, .permutation, .orthogonal, .linear])
+      .filter { contains($0.1) }.map { String($0.0) }.joined(separator: " ")
+  }
+}
