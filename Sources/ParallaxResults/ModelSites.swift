@@ -33,5 +33,7 @@ public struct ModelSites: Codable, Sendable, Equatable {
   }
 
   /// `model@site#tokens` of one site.
-  public func address(_ index: Int) -> String { "\(name)@\(sites[index].name)#\(sites[index].tokens)" }
+  public func address(_ index: Int) -> String {
+    "\(name)@\(sites[index].name)#\(sites[index].tokens)"
+  }
 }

@@ -14,7 +14,9 @@ import CTorch
   func push(_ value: Double) { unsafe px_push_double(stack, value) }
   func push(_ value: Bool) { unsafe px_push_bool(stack, value) }
   func push(_ value: String) { unsafe px_push_string(stack, value) }
-  func push(_ values: [Int]) { unsafe px_push_ints(stack, values.map(Int64.init), Int64(values.count)) }
+  func push(_ values: [Int]) {
+    unsafe px_push_ints(stack, values.map(Int64.init), Int64(values.count))
+  }
   func push(_ values: [Double]) { unsafe px_push_doubles(stack, values, Int64(values.count)) }
   func push(_ values: [Bool]) { unsafe px_push_bools(stack, values, Int64(values.count)) }
   func beginList(_ count: Int) { unsafe px_push_list(stack, Int64(count)) }

@@ -58,7 +58,9 @@ public struct Safetensors: Sendable {
       guard let dtype = Self.codes.first(where: { $0.0 == code })?.1 else {
         throw bad("'\(name)' has the dtype \(code), which Parallax does not read")
       }
-      guard let shape = Self.sizes(object["shape"]) else { throw bad("'\(name)' has no valid shape") }
+      guard let shape = Self.sizes(object["shape"]) else {
+        throw bad("'\(name)' has no valid shape")
+      }
       guard let offsets = Self.sizes(object["data_offsets"]), offsets.count == 2,
         offsets[0] <= offsets[1], offsets[1] <= file.count - dataStart
       else { throw bad("the bytes of '\(name)' do not lie within the file (is it truncated?)") }

@@ -39,7 +39,9 @@ public final class Extraction: Accumulator {
 
   public func begin(_ block: BlockHeading) { open = (block, [:]) }
 
-  public func add(_ index: Int, _ features: Tensor) { open?.features[index] = features.contiguous() }
+  public func add(_ index: Int, _ features: Tensor) {
+    open?.features[index] = features.contiguous()
+  }
 
   public func finish() throws {
     guard let block = open else { return }

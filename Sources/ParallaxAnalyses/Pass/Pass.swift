@@ -76,7 +76,8 @@ public struct Pass {
     let count = images.samples.count
     let blocks = ImageLoader(alpha: alpha, workers: workers, strict: strict).blocks(
       of: blockSize, from: images.samples, for: subjects.map(\.preprocessing),
-      indices: Array(outcome.resumedBlocks..<max(outcome.resumedBlocks, (count + blockSize - 1) / blockSize)))
+      indices: Array(
+        outcome.resumedBlocks..<max(outcome.resumedBlocks, (count + blockSize - 1) / blockSize)))
     defer { blocks.cancel() }
     let resumed = min(outcome.resumedBlocks * blockSize, count)
     var lastSaved = Date()

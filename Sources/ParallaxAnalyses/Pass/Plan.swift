@@ -45,9 +45,11 @@ struct Plan {
         do {
           var made: [Tokens: Tensor] = [:]
           for (place, wish) in here.enumerated() {
-            let features = try made[wish.representation.tokens] ?? wish.representation.tokens(
-              visit.value, at: wish.representation.site, subject.model.tokenLayout,
-              imageSize: subject.imageSize)
+            let features =
+              try made[wish.representation.tokens]
+              ?? wish.representation.tokens(
+                visit.value, at: wish.representation.site, subject.model.tokenLayout,
+                imageSize: subject.imageSize)
             made[wish.representation.tokens] = features
             if single {
               try accumulators[wish.accumulator].add(wish.index, features)

@@ -44,7 +44,9 @@ struct StateKeeper {
       guard accumulator.restore(state) else {
         throw AnalysisError.state(
           path: path,
-          problem: "the saved state of '\(accumulator.name)' does not fit; remove it, or run with --no-resume")
+          problem:
+            "the saved state of '\(accumulator.name)' does not fit; remove it, or run with --no-resume"
+        )
       }
     }
     return Pass.Outcome(

@@ -37,7 +37,8 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
       self = .token(index)
     default:
       throw .address(
-        text: text, problem: "no way to choose tokens; expected cls, avg, all, flat, grid:S or token:I")
+        text: text,
+        problem: "no way to choose tokens; expected cls, avg, all, flat, grid:S or token:I")
     }
   }
 
@@ -88,7 +89,8 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
       switch self {
       case .avg, .all: return value.mean(over: [2, 3])
       case .grid(let side): return value.averagePooled(to: side, side).reshaped(batch, -1)
-      default: throw refused("the site is a feature map without tokens; expected avg, flat or grid:S")
+      default:
+        throw refused("the site is a feature map without tokens; expected avg, flat or grid:S")
       }
     case .tokens, .patches:
       let count = value.shape[1]

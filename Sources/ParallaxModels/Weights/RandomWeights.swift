@@ -20,7 +20,9 @@ public struct RandomWeights: WeightSource, ShapeFollowing {
 
   func tensor(_ name: String, _ asked: [Int]) -> Tensor? {
     // FNV-1a, so that a name's draw is the same in every process.
-    let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
     let random = RandomSource(seed: seed ^ hash)
     let last = name.split(separator: ".").last ?? ""
     switch (last, asked.count) {
