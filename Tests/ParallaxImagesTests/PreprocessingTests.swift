@@ -152,7 +152,7 @@ struct PreprocessingTests {
   @Test(
     "a wrong key is named in one line",
     arguments: [
-      ("[]", ""), ("{", ""), ("{}", "input_size"),
+      ("[]", ""), ("{", ""), ("{}", "input_size"), (String(repeating: "[", count: 100_000), ""),
       (#"{"input_size": [224, 224]}"#, "input_size"),
       (#"{"input_size": [1, 224, 224]}"#, "input_size"),
       (#"{"input_size": [3, 0, 224]}"#, "input_size"),
