@@ -35,6 +35,8 @@ extension Tensor {
   }
   /// Repeated along dimensions of size 1, without a copy.
   public func expanded(_ shape: Int...) -> Tensor { Catalogued.expand(self, shape) }
+  /// Repeated along dimensions of size 1, without a copy.
+  public func expanded(_ shape: [Int]) -> Tensor { Catalogued.expand(self, shape) }
   /// A new dimension of size 1.
   public func unsqueezed(_ dim: Int) -> Tensor { Catalogued.unsqueeze(self, dim) }
   /// Without a dimension of size 1.

@@ -6,6 +6,8 @@ import ParallaxTensors
 public struct Subject: Sendable {
   /// What results and figures call it.
   public let name: String
+  /// The kind of network, as figures name it: `ViT`, `ResNet`.
+  public let family: String
   /// The model.
   public let model: any Model
   /// From a decoded picture to the model's input.
@@ -23,8 +25,8 @@ public struct Subject: Sendable {
   ///
   /// - Throws: `AnalysisError.imageSize` where the model cannot take the images that the preprocessing makes.
   public init(
-    name: String, model: any Model, preprocessing: Preprocessing, fingerprint: String,
-    device: Device = .cpu
+    name: String, family: String, model: any Model, preprocessing: Preprocessing,
+    fingerprint: String, device: Device = .cpu
   ) throws {
     let size = (height: preprocessing.height, width: preprocessing.width)
     let multiple = model.imageMultiple
@@ -43,6 +45,7 @@ public struct Subject: Sendable {
       )
     }
     self.name = name
+    self.family = family
     self.model = model
     self.preprocessing = preprocessing
     imageSize = size

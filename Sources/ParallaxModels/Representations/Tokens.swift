@@ -117,4 +117,24 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
       }
     }
   }
+
+  /// Refuses a choice that does not apply to a site, before any image is read.
+  ///
+  /// - Throws: `ModelError.tokens`.
+  public func check(
+    at site: Site, _ layout: TokenLayout?, imageSize: (height: Int, width: Int)
+  ) throws(ModelError) {
+    _ = try width(at: site, layout, imageSize: imageSize)
+  }
+
+  /// The number of features that the choice gives at a site.
+  ///
+  /// - Throws: `ModelError.tokens`.
+  public func width(
+    at site: Site, _ layout: TokenLayout?, imageSize: (height: Int, width: Int)
+  ) throws(ModelError) -> Int {
+    let empty = Tensor(Float(0)).reshaped(Array(repeating: 1, count: site.shape.count + 1))
+    let shaped = empty.expanded([1] + site.shape)
+    return try self(shaped, at: site, layout, imageSize: imageSize).shape[1]
+  }
 }

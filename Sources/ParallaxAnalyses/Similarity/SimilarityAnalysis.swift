@@ -1,0 +1,198 @@
+import ParallaxMeasures
+import ParallaxModels
+import ParallaxResults
+import ParallaxTensors
+
+/// CKA of all pairs of sites of all models, in one pass over the images.
+///
+/// Two routes give the same quantity: by minibatches (the Gram matrices of each block, one ratio of sums at
+/// the end) and exactly over the whole set (the features' cross products). `Estimator.automatic` takes the
+/// cheaper one and the result records which and why.
+///
+/// > Source: Kornblith et al., 2019, arXiv 1905.00414; Nguyen et al., 2021, arXiv 2010.15327 (minibatches).
+public final class SimilarityAnalysis: Accumulator {
+  /// How the route is chosen.
+  public enum Route: String, Sendable, Codable, CaseIterable {
+    /// The cheaper one.
+    case automatic = "auto"
+    /// The whole set at once.
+    case exact
+    /// Sums over blocks.
+    case minibatch
+  }
+
+  public let name = "similarity"
+  public let wanted: [Representation]
+  private let subjects: [Subject]
+  private let widths: [Int]
+  private let choice: CKARoute.Choice
+  private let reason: String
+  private let blockSize: Int
+  private let estimator: Estimator
+  private let seed: UInt64
+  private let sums: Sums
+
+  private enum Sums {
+    case minibatch(MinibatchCKA)
+    case exact(ExactCKA)
+  }
+
+  /// An analysis of representations of some models.
+  ///
+  /// - Parameters:
+  ///   - wanted: the representations; those of one model together, in execution order.
+  ///   - subjects: the models, in the order of the figures.
+  ///   - images: how many there are; the choice of the route depends on it.
+  ///   - blockSize: the pass' images a block.
+  ///   - route: automatic, exact or by minibatches.
+  ///   - estimator: debiased unless there is a reason.
+  ///   - seed: of the shuffled pairs.
+  ///   - memoryLimit: bytes that the exact route may take.
+  /// - Throws: `AnalysisError.nothingAsked` without representations, `MeasureError.memory` where the exact route
+  ///   was asked for and does not fit.
+  public init(
+    _ wanted: [Representation], of subjects: [Subject], images: Int, blockSize: Int,
+    route: Route = .automatic, estimator: Estimator = .debiased, seed: UInt64 = 0,
+    memoryLimit: Int = 1 << 30
+  ) throws {
+    guard !wanted.isEmpty else {
+      throw AnalysisError.nothingAsked("no representations to compare")
+    }
+    guard images >= 4 else {
+      throw AnalysisError.tooFewImages(needed: 4, found: images, where: "CKA")
+    }
+    self.wanted = wanted
+    self.subjects = subjects
+    self.blockSize = blockSize
+    self.estimator = estimator
+    self.seed = seed
+    let sizes = Dictionary(
+      subjects.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    widths = try wanted.map { representation in
+      guard let subject = sizes[representation.model] else {
+        throw AnalysisError.nothingAsked("\(representation.address): there is no such model")
+      }
+      return try representation.tokens.width(
+        at: representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
+    }
+    choice = CKARoute.choose(
+      images: images, blockSize: blockSize, widths: widths, memoryLimit: memoryLimit)
+    let taken: CKARoute
+    switch route {
+    case .automatic: (taken, reason) = (choice.route, "chosen as the cheaper: \(choice.reason)")
+    case .exact: (taken, reason) = (.exact, "asked for")
+    case .minibatch: (taken, reason) = (.minibatch, "asked for")
+    }
+    switch taken {
+    case .minibatch:
+      var options = MinibatchCKA.Options()
+      options.estimator = estimator
+      options.seed = seed
+      sums = .minibatch(MinibatchCKA(count: wanted.count, options: options))
+    case .exact: sums = .exact(try ExactCKA(widths: widths, memoryLimit: memoryLimit))
+    }
+  }
+
+  public var fingerprint: String {
+    switch sums {
+    case .minibatch: "1 minibatch \(estimator) seed \(seed) block \(blockSize)"
+    case .exact: "1 exact \(estimator)"
+    }
+  }
+
+  public func begin(_ block: BlockHeading) throws {
+    switch sums {
+    case .minibatch(let sums): try sums.begin(block: block.index, images: block.samples.count)
+    case .exact(let sums): try sums.begin(block: block.index, images: block.samples.count)
+    }
+  }
+
+  public func add(_ index: Int, _ features: Tensor) throws {
+    switch sums {
+    case .minibatch(let sums): try sums.add(index, features)
+    case .exact(let sums): try sums.add(index, features)
+    }
+  }
+
+  public func finish() throws {
+    switch sums {
+    case .minibatch(let sums): try sums.finish()
+    case .exact(let sums): try sums.finish()
+    }
+  }
+
+  public func state() -> [(name: String, tensor: Tensor)] {
+    switch sums {
+    case .minibatch(let sums): sums.state()
+    case .exact(let sums): sums.state()
+    }
+  }
+
+  public func restore(_ state: [String: Tensor]) -> Bool {
+    switch sums {
+    case .minibatch(let sums): sums.restore(state)
+    case .exact(let sums): sums.restore(state)
+    }
+  }
+
+  /// The result, once the pass has ended.
+  ///
+  /// - Throws: `MeasureError.tooFew`.
+  public func result() throws -> SimilarityResult {
+    let matrix: CKAMatrix
+    switch sums {
+    case .minibatch(let sums): matrix = try sums.result()
+    case .exact(let sums): matrix = try sums.result(estimator)
+    }
+    var ranges: [Range<Int>] = []
+    for subject in subjects {
+      let start = wanted.firstIndex { $0.model == subject.name } ?? 0
+      ranges.append(start..<start + wanted.filter { $0.model == subject.name }.count)
+    }
+    var matrices: [SimilarityResult.Matrix] = []
+    for a in ranges.indices {
+      for b in a..<ranges.count {
+        matrices.append(part(matrix, a, b, ranges[a], ranges[b]))
+      }
+    }
+    let groups = min(20, matrix.blocks)
+    return SimilarityResult(
+      measure: "CKA", estimator: estimator.rawValue, route: matrix.route.rawValue,
+      routeReason: reason, blockSize: blockSize, images: matrix.images, blocks: matrix.blocks,
+      imagesLeftOut: matrix.skipped.reduce(0) { $0 + $1.images }, dtype: "float32", seed: seed,
+      errorMethod: matrix.standardErrors == nil
+        ? nil : "delete-group jackknife over \(groups) groups of blocks",
+      models: zip(subjects, ranges).map(sites), matrices: matrices,
+      refusals: matrix.refusals.map {
+        SimilarityResult.Refusal(address: wanted[$0.index].address, reason: $0.description)
+      })
+  }
+
+  private func part(
+    _ matrix: CKAMatrix, _ a: Int, _ b: Int, _ rows: Range<Int>, _ columns: Range<Int>
+  ) -> SimilarityResult.Matrix {
+    let baseline = a == b ? nil : matrix.shuffled?.summary(rows: rows, columns: columns)
+    return SimilarityResult.Matrix(
+      a: a, b: b, values: rows.map { row in columns.map { matrix[row, $0] } },
+      errors: matrix.standardErrors == nil
+        ? nil : rows.map { row in columns.map { matrix.standardError(row, $0) } },
+      shuffled: baseline.map {
+        SimilarityResult.Baseline(
+          mean: $0.mean, quantile95: $0.quantile95,
+          shuffles: matrix.shuffled?.draws.count ?? 0)
+      })
+  }
+
+  private func sites(_ subject: Subject, _ range: Range<Int>) -> ModelSites {
+    ModelSites(
+      name: subject.name, family: subject.family,
+      sites: range.enumerated().map { place, index in
+        let representation = wanted[index]
+        return ModelSites.Site(
+          name: representation.site.name, tokens: representation.tokens.description,
+          stage: representation.site.stage,
+          depth: range.count > 1 ? Double(place) / Double(range.count - 1) : 0,
+          features: widths[index])
+      })
+  }
+}
