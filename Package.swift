@@ -59,7 +59,7 @@ let package = Package(
       dependencies: [
         "ParallaxTensors",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-      ]),
+      ], exclude: ["Readers/ONNX/Schema/proto"]),
     .target(name: "ParallaxMeasures", dependencies: ["ParallaxTensors"]),
     .target(
       name: "ParallaxImages",

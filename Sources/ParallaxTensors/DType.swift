@@ -21,6 +21,19 @@ public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConverti
     }
   }
 
+  /// Bytes a tensor of that shape takes; nil for a shape that no memory could hold.
+  ///
+  /// Sizes of 0 count as 1 on the way, since libtorch multiplies the others into strides.
+  public func byteCount(of shape: [Int]) -> Int? {
+    var product = byteCount
+    for size in shape {
+      let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
+      guard size >= 0, !overflow else { return nil }
+      product = next
+    }
+    return shape.contains(0) ? 0 : product
+  }
+
   /// Whether the elements are floating-point numbers.
   public var isFloatingPoint: Bool {
     switch self {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A safetensors file: named tensors, mapped into memory.
 ///
 /// The format: eight bytes with the header's length, a JSON header, then the raw numbers.
@@ -38,37 +36,23 @@ public struct Safetensors: Sendable {
       throw bad("the header says it is \(length) bytes long, the file has \(file.count)")
     }
     let dataStart = 8 + Int(length)
-    let header: Any
+    let header: SafetensorsHeader
     do {
-      header = try JSONSerialization.jsonObject(with: Data(file.bytes(8..<dataStart)))
+      header = try SafetensorsHeader(file.bytes(8..<dataStart))
     } catch {
-      throw bad("the header is not JSON")
+      throw bad("the header \(error.text)")
     }
-    guard let fields = header as? [String: Any] else { throw bad("the header is not an object") }
     var found: [String: Entry] = [:]
-    var notes: [String: String] = [:]
     var ends: [(start: Int, end: Int, name: String)] = []
-    for (name, value) in fields {
-      guard let object = value as? [String: Any] else { throw bad("'\(name)' is not an object") }
-      if name == "__metadata__" {
-        notes = object.compactMapValues { $0 as? String }
-        continue
+    for entry in header.entries {
+      let (name, shape, offsets) = (entry.name, entry.shape, entry.offsets)
+      guard let dtype = Self.codes.first(where: { $0.0 == entry.dtype })?.1 else {
+        throw bad("'\(name)' has the dtype \(entry.dtype), which Parallax does not read")
       }
-      guard let code = object["dtype"] as? String else { throw bad("'\(name)' has no dtype") }
-      guard let dtype = Self.codes.first(where: { $0.0 == code })?.1 else {
-        throw bad("'\(name)' has the dtype \(code), which Parallax does not read")
-      }
-      guard let shape = Self.sizes(object["shape"]) else {
-        throw bad("'\(name)' has no valid shape")
-      }
-      guard let offsets = Self.sizes(object["data_offsets"]), offsets.count == 2,
-        offsets[0] <= offsets[1], offsets[1] <= file.count - dataStart
+      guard offsets[0] <= offsets[1], offsets[1] <= file.count - dataStart
       else { throw bad("the bytes of '\(name)' do not lie within the file (is it truncated?)") }
-      var size = dtype.byteCount
-      for dimension in shape {
-        let (product, overflow) = size.multipliedReportingOverflow(by: dimension)
-        guard !overflow else { throw bad("'\(name)' has an impossible shape \(shape)") }
-        size = product
+      guard let size = dtype.byteCount(of: shape) else {
+        throw bad("'\(name)' has an impossible shape \(shape)")
       }
       guard size == offsets[1] - offsets[0] else {
         throw bad(
@@ -78,22 +62,23 @@ public struct Safetensors: Sendable {
       ends.append((offsets[0], offsets[1], name))
     }
     ends.sort { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
-    for (before, after) in zip(ends, ends.dropFirst()) where after.start < before.end {
-      throw bad("the bytes of '\(before.name)' and '\(after.name)' overlap")
+    // As the format has it, the tensors fill the data without gaps: what nothing names is no weight.
+    var end = 0
+    for part in ends {
+      guard part.start >= end else {
+        throw bad("the bytes of '\(part.name)' overlap another tensor's")
+      }
+      guard part.start == end else {
+        throw bad("bytes \(end) to \(part.start) of the data belong to no tensor")
+      }
+      end = part.end
+    }
+    guard end == file.count - dataStart else {
+      throw bad("\(file.count - dataStart - end) bytes at the end belong to no tensor")
     }
     names = ends.map(\.name)
     entries = found
-    metadata = notes
-  }
-
-  private static func sizes(_ value: Any?) -> [Int]? {
-    guard let numbers = value as? [NSNumber] else { return nil }
-    var sizes: [Int] = []
-    for number in numbers {
-      guard let size = Int(exactly: number.doubleValue), size >= 0 else { return nil }
-      sizes.append(size)
-    }
-    return sizes
+    metadata = header.metadata
   }
 
   /// The tensor of that name, over the file's own memory; nil where there is none.
