@@ -1,6 +1,9 @@
 # The contributor's whole interface. `make` alone says what there is.
 .PHONY: help setup build demo test format lint docs clean
 
+# Where Swift files lie; a folder that is not there is no mistake.
+SWIFT = Package.swift Sources Tests $(wildcard Benchmarks Snippets)
+
 help:
 	@echo "make demo     set up, build, run the built-in study, say where its report lies"
 	@echo "make test     set up, build, run the whole test suite"
@@ -9,7 +12,8 @@ help:
 	@echo "make format   swift-format in place;  make lint: check style and habits"
 	@echo "make docs     DocC pages of every library target"
 	@echo "make clean    remove what was built (not the cache)"
-	@echo "LIBTORCH=DIR make …   use the libtorch in DIR"
+	@echo "LIBTORCH=DIR make …   use the libtorch in DIR (include/ and lib/)"
+	@echo "PARALLAX_CACHE=DIR make …   keep what is fetched in DIR, not in ~/.cache/parallax"
 
 setup:
 	@python3 Scripts/setup.py
@@ -19,6 +23,7 @@ build: setup
 
 demo: build
 	@.build/release/parallax study --output runs/demo
+	@echo "report: $(CURDIR)/runs/demo/report.html"
 
 test:
 	@python3 Scripts/setup.py --tests
@@ -26,10 +31,10 @@ test:
 	@swift test
 
 format:
-	@swift format -i -r Package.swift Sources Tests Benchmarks Snippets
+	@swift format -i -r $(SWIFT)
 
 lint:
-	@swift format lint --strict -r Package.swift Sources Tests Benchmarks Snippets
+	@swift format lint --strict -r $(SWIFT)
 	@python3 Scripts/habits.py
 
 docs: setup
