@@ -112,14 +112,12 @@ def vega(cache, fetcher, checkout):
         raise Unavailable(f"the Vega bundle is pinned for no {platform.machine()} {sys.platform}")
 
     def fill(folder):
-        code = (
-            "import sys; sys.path.insert(0, '.'); import vl_convert;"
-            "open(sys.argv[1], 'w', encoding='utf-8').write(vl_convert.javascript_bundle())"
-        )
-        command = [sys.executable, "-c", code, str(folder / "vega-bundle.js")]
+        script = Path(__file__).with_name("vega_bundle.py")
         with cache.scratch() as scratch, zipfile.ZipFile(wheel) as archive:
             archive.extractall(scratch)
-            status, output = fetcher.run(command, scratch)
+            environment = ["env", f"PYTHONPATH={scratch}"]
+            command = [sys.executable, str(script), str(folder / "vega-bundle.js")]
+            status, output = fetcher.run(environment + command, scratch)
         if status != 0:
             raise Unavailable(f"{pin[0]} hands out no bundle: {reason(output)}")
 

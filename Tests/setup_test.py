@@ -22,6 +22,7 @@ import pins  # noqa: E402
 import setup  # noqa: E402
 import stages  # noqa: E402
 from fetch import Fetcher  # noqa: E402
+from vega_bundle import classic_script  # noqa: E402
 
 
 def wheel_bytes(files):
@@ -262,6 +263,14 @@ class SetupTest(unittest.TestCase):
         )
         self.assertIsNone(stages.stamp_place(stamps + "animals/mammals/dogs/beagle.txt"))
         self.assertIsNone(stages.stamp_place(stamps + "animals/fish/carp.png"))
+
+    def test_the_bundle_gives_the_modules_and_keeps_its_names_to_itself(self):
+        made = classic_script(
+            "const a=null;const mod1=function(){return{};}();const b=null;const mod2=function(){}();"
+            "window.vegaEmbed=e;window.vega=a;window.vegaLite=b;"
+        )
+        self.assertIn("window.vegaEmbed=e;window.vega=mod1;window.vegaLite=mod2;", made)
+        self.assertTrue(made.startswith("(()=>{") and made.endswith("})();\n"))
 
     def test_the_cache_lies_where_the_environment_says(self):
         self.assertEqual(store.root({"PARALLAX_CACHE": "/a", "XDG_CACHE_HOME": "/b"}), Path("/a"))
