@@ -15,6 +15,9 @@
 #include <torch/version.h>
 
 #include <cstring>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <mutex>
 #include <optional>
 #include <string>
@@ -172,13 +175,14 @@ IValue coerced(IValue value, const c10::TypePtr &type, std::optional<int32_t> fi
         for (const auto &item : generic) list.push_back(item.toTensor());
         return IValue(list);
       }
-      if (kind == TypeKind::OptionalType) {
+      if (kind == TypeKind::OptionalType &&
+          element->castRaw<c10::OptionalType>()->getElementType()->kind() == TypeKind::TensorType) {
         auto list = c10::List<std::optional<at::Tensor>>();
         for (const auto &item : generic)
           list.push_back(item.isNone() ? std::nullopt : std::optional<at::Tensor>(item.toTensor()));
         return IValue(list);
       }
-      if (kind == TypeKind::NumberType) {
+      if (kind == TypeKind::NumberType || kind == TypeKind::OptionalType) {
         c10::impl::GenericList list(element);
         for (const auto &item : generic) list.push_back(item);
         return IValue(list);
@@ -386,6 +390,16 @@ px_object *px_generator(uint64_t seed) {
 
 void px_threads_set(int32_t count) { at::set_num_threads(count); }
 int32_t px_threads(void) { return at::get_num_threads(); }
+
+void px_memory_keep(void) {
+#ifdef __GLIBC__
+  // Large blocks come from the one heap instead of a mapping each, and stay there when freed.
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 64 << 20);
+  mallopt(M_ARENA_MAX, 1);
+#endif
+}
 
 char *px_device_check(const char *device) {
   return guarded([&] {

@@ -54,3 +54,11 @@ extension Tensor {
   /// The same numbers, cut off from what computed them.
   public func detached() -> Tensor { Catalogued.detach(self) }
 }
+
+/// Whether what is computed now will be differentiated.
+public enum GradientMode {
+  /// Whether this thread is inside `valueWithGradient` or `vectorJacobianProduct`.
+  ///
+  /// Operators without a derivative (oneDNN's fused convolutions) must then not be used.
+  public static var isOn: Bool { px_grad_mode() }
+}

@@ -11,6 +11,8 @@ extension Tensor {
   }
   /// The same numbers, row by row in memory.
   public func contiguous() -> Tensor { Catalogued.contiguous(self) }
+  /// The same numbers with the channels of `[batch, channels, height, width]` side by side in memory.
+  public func channelsLast() -> Tensor { Catalogued.contiguous(self, 2) }
   /// The part from `start` to before `end` of a dimension.
   public func sliced(_ dim: Int, _ start: Int, _ end: Int = .max, step: Int = 1) -> Tensor {
     Catalogued.slice(self, dim, start, end, step)

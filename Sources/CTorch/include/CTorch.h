@@ -81,6 +81,8 @@ px_object *px_generator(uint64_t seed);
 
 void px_threads_set(int32_t count);
 int32_t px_threads(void);
+/* Keeps freed host memory for the next tensor. */
+void px_memory_keep(void);
 /* NULL when the device can be used. */
 char *px_device_check(const char *device);
 char *px_device_synchronize(int32_t type, int32_t index);

@@ -1,0 +1,137 @@
+import ParallaxTensors
+
+/// The residual network, in the form of torchvision and timm: the bottleneck's stride is in its 3×3 (v1.5).
+///
+/// > Source: He et al., 2016, arXiv 1512.03385, Table 1.
+public struct ResNet: Model {
+  /// What one block of the network is.
+  public enum BlockKind: String, Sendable, Codable, Hashable {
+    /// Two 3×3 convolutions.
+    case basic
+    /// 1×1 down, 3×3, 1×1 up to four times the width.
+    case bottleneck
+
+    /// The width of the block's output over that inside it.
+    public var expansion: Int { self == .basic ? 1 : 4 }
+  }
+
+  /// What distinguishes one ResNet from another.
+  public struct Configuration: Sendable, Codable, Hashable {
+    /// The kind of its blocks.
+    public var block: BlockKind
+    /// Blocks a stage.
+    public var layers: [Int]
+    /// The width inside the blocks of each stage.
+    public var channels = [64, 128, 256, 512]
+    /// The width of the first convolution.
+    public var stem = 64
+    /// Outputs of the classifier; 0 for none.
+    public var classes = 1000
+    /// Added to variances.
+    public var epsilon = 1e-5
+
+    /// A network of so many blocks a stage.
+    public init(_ block: BlockKind, _ layers: [Int]) { (self.block, self.layers) = (block, layers) }
+
+    /// ResNet-18.
+    public static let resnet18 = Configuration(.basic, [2, 2, 2, 2])
+    /// ResNet-34.
+    public static let resnet34 = Configuration(.basic, [3, 4, 6, 3])
+    /// ResNet-50.
+    public static let resnet50 = Configuration(.bottleneck, [3, 4, 6, 3])
+    /// ResNet-101.
+    public static let resnet101 = Configuration(.bottleneck, [3, 4, 23, 3])
+    /// ResNet-152.
+    public static let resnet152 = Configuration(.bottleneck, [3, 8, 36, 3])
+  }
+
+  /// The variant.
+  public let configuration: Configuration
+  let stem: ConvolutionNorm
+  let stages: [[Block]]
+  let head: Linear?
+
+  /// A ResNet with the parameters of a checkpoint.
+  ///
+  /// - Throws: `ModelError` where a parameter is missing or misshapen.
+  public init(_ c: Configuration, _ w: Weights) throws {
+    configuration = c
+    stem = try ConvolutionNorm(
+      w, .init(convolution: "conv1", norm: "bn1", activation: "act1"), 3, c.stem, kernel: 7,
+      stride: 2, activation: .relu, epsilon: c.epsilon)
+    var width = c.stem
+    var stages: [[Block]] = []
+    for (stage, (count, channels)) in zip(c.layers, c.channels).enumerated() {
+      var blocks: [Block] = []
+      for index in 0..<count {
+        blocks.append(
+          try Block(
+            w["layer\(stage + 1).\(index)"], c, width, channels,
+            stride: stage > 0 && index == 0 ? 2 : 1))
+        width = channels * c.block.expansion
+      }
+      stages.append(blocks)
+    }
+    self.stages = stages
+    head = c.classes > 0 ? try Linear(w["fc"], width, c.classes) : nil
+  }
+
+  public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+    var x = tap("input", images, as: .map)  // [b, 3, h, w]
+    x = stem(x, tap)  // [b, 64, h / 2, w / 2]
+    x = tap("maxpool", x.maxPooled(3, stride: 2, padding: 1))  // [b, 64, h / 4, w / 4]
+    for (stage, blocks) in stages.enumerated() {
+      for (index, block) in blocks.enumerated() {
+        if tap.isSatisfied { return x }
+        let name = "layer\(stage + 1).\(index)"
+        x = tap.block(name, block(x, tap[name]))
+      }
+      x = tap("layer\(stage + 1)", x)
+    }
+    if tap.isSatisfied { return x }
+    x = tap("global_pool", x.mean(over: [2, 3]))  // [b, d]
+    return head.map { tap("fc", $0(x)) } ?? x
+  }
+
+  /// The nonlinearity of a shortcut and a branch of convolutions.
+  struct Block: Sendable {
+    /// All convolutions but the last.
+    let inner: [ConvolutionNorm]
+    let last: ConvolutionNorm
+    let downsample: ConvolutionNorm?
+
+    init(_ w: Weights, _ c: Configuration, _ inputs: Int, _ channels: Int, stride: Int) throws {
+      func convolution(
+        _ index: Int, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1
+      ) throws -> ConvolutionNorm {
+        try ConvolutionNorm(
+          w, .init(convolution: "conv\(index)", norm: "bn\(index)", activation: "act\(index)"),
+          inputs, outputs, kernel: kernel, stride: stride, activation: .relu, epsilon: c.epsilon)
+      }
+      let outputs = channels * c.block.expansion
+      switch c.block {
+      case .basic:
+        inner = [try convolution(1, inputs, channels, kernel: 3, stride: stride)]
+        last = try convolution(2, channels, outputs, kernel: 3)
+      case .bottleneck:
+        inner = [
+          try convolution(1, inputs, channels, kernel: 1),
+          try convolution(2, channels, channels, kernel: 3, stride: stride),
+        ]
+        last = try convolution(3, channels, outputs, kernel: 1)
+      }
+      downsample =
+        stride == 1 && inputs == outputs
+        ? nil
+        : try ConvolutionNorm(
+          w, .init(convolution: "downsample.0", norm: "downsample.1"), inputs, outputs, kernel: 1,
+          stride: stride, activation: .none, epsilon: c.epsilon)
+    }
+
+    func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
+      var y = x
+      for convolution in inner { y = convolution(y, tap) }
+      return last(y, tap) { downsample.map { tap("downsample", $0(x, tap)) } ?? x }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import ParallaxTensors
+
+/// A stage of inverted residuals: how many, and what they do.
+public struct InvertedStage: Sendable, Codable, Hashable {
+  /// The number of blocks.
+  public var repeats: Int
+  /// The side of the depthwise kernels.
+  public var kernel: Int
+  /// The stride of the first block.
+  public var stride: Int
+  /// The width inside a block over that of its input; 1 for a block without the first convolution.
+  public var expansion: Int
+  /// The width of the stage's output.
+  public var channels: Int
+
+  /// A stage, in the order of the papers' tables.
+  public init(_ repeats: Int, kernel: Int = 3, stride: Int, expansion: Int, channels: Int) {
+    (self.repeats, self.kernel, self.stride) = (repeats, kernel, stride)
+    (self.expansion, self.channels) = (expansion, channels)
+  }
+
+  /// A width times a factor, rounded to a multiple of 8, and never down by more than a tenth.
+  static func rounded(_ channels: Double) -> Int {
+    let near = max(8, Int(channels + 4) / 8 * 8)
+    return Double(near) < 0.9 * channels ? near + 8 : near
+  }
+}
+
+/// 1×1 up, depthwise, 1×1 down without a nonlinearity, plus the input where shapes allow (Sandler et al.).
+///
+/// Without expansion the first convolution is missing, and timm calls the others otherwise.
+struct InvertedResidual: Sendable {
+  let expand: ConvolutionNorm?
+  let depthwise: ConvolutionNorm
+  let project: ConvolutionNorm
+  let hasShortcut: Bool
+
+  init(
+    _ w: Weights, _ stage: InvertedStage, _ inputs: Int, stride: Int,
+    padding: ConvolutionNorm.Padding, epsilon: Double
+  ) throws {
+    let isSeparable = stage.expansion == 1
+    let middle =
+      isSeparable ? inputs : InvertedStage.rounded(Double(inputs * stage.expansion))
+    expand =
+      isSeparable
+      ? nil
+      : try ConvolutionNorm(
+        w, .init(convolution: "conv_pw", norm: "bn1"), inputs, middle, kernel: 1,
+        activation: .relu6, epsilon: epsilon)
+    depthwise = try ConvolutionNorm(
+      w, .init(convolution: "conv_dw", norm: isSeparable ? "bn1" : "bn2"), middle, middle,
+      kernel: stage.kernel, stride: stride, groups: middle, padding: padding, activation: .relu6,
+      epsilon: epsilon)
+    project = try ConvolutionNorm(
+      w,
+      isSeparable
+        ? .init(convolution: "conv_pw", norm: "bn2") : .init(convolution: "conv_pwl", norm: "bn3"),
+      middle, stage.channels, kernel: 1, activation: .none, epsilon: epsilon)
+    hasShortcut = stride == 1 && inputs == stage.channels
+  }
+
+  func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
+    let y = depthwise(expand.map { $0(x, tap) } ?? x, tap)
+    return hasShortcut ? project(y, tap, adding: { x }) : project(y, tap)
+  }
+}
+
+/// What EfficientNet-Lite and MobileNetV2 have in common: a stem, stages of inverted residuals, a 1×1 head.
+struct InvertedNetwork: Sendable {
+  let stem: ConvolutionNorm
+  let stages: [[InvertedResidual]]
+  let head: ConvolutionNorm
+  let classifier: Linear?
+
+  init(
+    _ w: Weights, stem stemWidth: Int, _ table: [InvertedStage], head headWidth: Int, classes: Int,
+    padding: ConvolutionNorm.Padding, epsilon: Double
+  ) throws {
+    stem = try ConvolutionNorm(
+      w, .init(convolution: "conv_stem", norm: "bn1"), 3, stemWidth, kernel: 3, stride: 2,
+      padding: padding, activation: .relu6, epsilon: epsilon)
+    var width = stemWidth
+    var stages: [[InvertedResidual]] = []
+    for (index, stage) in table.enumerated() {
+      var blocks: [InvertedResidual] = []
+      for block in 0..<stage.repeats {
+        blocks.append(
+          try InvertedResidual(
+            w["blocks.\(index).\(block)"], stage, width, stride: block == 0 ? stage.stride : 1,
+            padding: padding, epsilon: epsilon))
+        width = stage.channels
+      }
+      stages.append(blocks)
+    }
+    self.stages = stages
+    head = try ConvolutionNorm(
+      w, .init(convolution: "conv_head", norm: "bn2"), width, headWidth, kernel: 1,
+      activation: .relu6, epsilon: epsilon)
+    classifier = classes > 0 ? try Linear(w["classifier"], headWidth, classes) : nil
+  }
+
+  func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+    var x = tap("input", images, as: .map)  // [b, 3, h, w]
+    x = stem(x, tap)  // [b, 32, h / 2, w / 2]
+    for (stage, blocks) in stages.enumerated() {
+      for (index, block) in blocks.enumerated() {
+        if tap.isSatisfied { return x }
+        let name = "blocks.\(stage).\(index)"
+        x = tap.block(name, block(x, tap[name]))
+      }
+      x = tap("blocks.\(stage)", x)
+    }
+    if tap.isSatisfied { return x }
+    x = tap("global_pool", head(x, tap).mean(over: [2, 3]))  // [b, 1280]
+    return classifier.map { tap("classifier", $0(x)) } ?? x
+  }
+}
