@@ -52,6 +52,10 @@ public struct RenamedWeights: WeightSource {
         sources: names,
         shape: { shapes in
           let shapes = transposed ? shapes.map { $0.reversed() } : shapes
+          // Parts that do not fit together: the shape of the one that is to blame.
+          if let odd = shapes.first(where: { $0.dropFirst() != shapes[0].dropFirst() }) {
+            return odd
+          }
           return [shapes.map { $0.first ?? 0 }.reduce(0, +)] + shapes[0].dropFirst()
         },
         make: { parts in

@@ -1,0 +1,264 @@
+import ParallaxTensors
+
+extension ViT {
+  /// A checkpoint under timm's names, whatever names it has: timm's own, DINOv2's as its authors wrote it,
+  /// transformers' ViT, CLIP and DINOv2, open_clip's and OpenAI's CLIP, and ONNX files of any of these.
+  ///
+  /// Known to be of no use, and dropped: the text tower of CLIP, transformers' pooler behind a
+  /// class token, the saliency decoder behind `backbone.` in ONNX files.
+  /// A checkpoint under no names known here comes back as it is.
+  public static func recognised(
+    _ source: any WeightSource, _ c: Configuration
+  ) -> any WeightSource {
+    let names = Set(source.names)
+    for dialect in Dialect.all {
+      for prefix in dialect.prefixes where names.contains(prefix + dialect.mark) {
+        return dialect.renamed(source, names, prefix, c)
+      }
+    }
+    return source
+  }
+}
+
+/// The names that one implementation gives to the parameters of a Vision Transformer.
+private struct Dialect: Sendable {
+  /// What may stand before every name, the longest first.
+  var prefixes: [String]
+  /// A parameter by which the dialect is known.
+  var mark: String
+  /// timm's modules and theirs, outside the blocks.
+  var stem: [(timm: String, theirs: String)]
+  /// The class token.
+  var classToken: String
+  /// The position embeddings, the class token's first.
+  var positions: String
+  /// The registers.
+  var registers = ""
+  /// Matrices that are stored `[in, out]`: timm's parameter and theirs.
+  var transposed: [(timm: String, theirs: String)] = []
+  /// What stands before a block's number.
+  var blocks: String
+  /// timm's modules and theirs, inside a block.
+  var block: [(timm: String, theirs: String)]
+  /// Queries, keys and values: one parameter each, or all in one. `*` stands for weight and bias.
+  var qkv: [String]
+  /// The beginnings of names that are of no use, without the prefix and with it.
+  var useless: [String] = []
+
+  static let all = [hubViT, hubDINO, hubCLIP, openCLIP, dino]
+
+  private static let hubAttention = [
+    "attention.attention.query.*", "attention.attention.key.*", "attention.attention.value.*",
+  ]
+
+  /// transformers' `ViTModel`, `ViTForImageClassification`.
+  static let hubViT = Dialect(
+    prefixes: ["vit.", ""], mark: "encoder.layer.0.layernorm_before.weight",
+    stem: [
+      ("patch_embed.proj", "embeddings.patch_embeddings.projection"), ("norm", "layernorm"),
+      ("head", "/classifier"),
+    ], classToken: "embeddings.cls_token", positions: "embeddings.position_embeddings",
+    blocks: "encoder.layer.",
+    block: [
+      ("norm1", "layernorm_before"), ("attn.proj", "attention.output.dense"),
+      ("norm2", "layernorm_after"), ("mlp.fc1", "intermediate.dense"), ("mlp.fc2", "output.dense"),
+    ], qkv: hubAttention, useless: ["pooler."])
+
+  /// transformers' `Dinov2Model`, `Dinov2WithRegistersModel`, and what is built on them.
+  static let hubDINO = Dialect(
+    prefixes: ["dinov2_with_registers.", "dinov2.", "backbone.", ""],
+    mark: "encoder.layer.0.layer_scale1.lambda1",
+    stem: [
+      ("patch_embed.proj", "embeddings.patch_embeddings.projection"), ("norm", "layernorm"),
+    ], classToken: "embeddings.cls_token", positions: "embeddings.position_embeddings",
+    registers: "embeddings.register_tokens", blocks: "encoder.layer.",
+    block: [
+      ("norm1", "norm1"), ("attn.proj", "attention.output.dense"),
+      ("ls1.gamma", "layer_scale1.lambda1"), ("norm2", "norm2"), ("mlp.fc1", "mlp.fc1"),
+      ("mlp.fc2", "mlp.fc2"), ("ls2.gamma", "layer_scale2.lambda1"),
+    ], qkv: hubAttention)
+
+  /// transformers' `CLIPModel` and `CLIPVisionModelWithProjection`.
+  static let hubCLIP = Dialect(
+    prefixes: ["vision_model.", ""], mark: "pre_layrnorm.weight",
+    stem: [
+      ("patch_embed.proj", "embeddings.patch_embedding"), ("norm_pre", "pre_layrnorm"),
+      ("norm", "post_layernorm"), ("head", "/visual_projection"),
+    ], classToken: "embeddings.class_embedding", positions: "embeddings.position_embedding.weight",
+    blocks: "encoder.layers.",
+    block: [
+      ("norm1", "layer_norm1"), ("attn.proj", "self_attn.out_proj"), ("norm2", "layer_norm2"),
+      ("mlp.fc1", "mlp.fc1"), ("mlp.fc2", "mlp.fc2"),
+    ], qkv: ["self_attn.q_proj.*", "self_attn.k_proj.*", "self_attn.v_proj.*"],
+    useless: ["text_model.", "text_projection.", "logit_scale"])
+
+  /// open_clip's names, which are OpenAI's.
+  static let openCLIP = Dialect(
+    prefixes: ["visual.", ""], mark: "transformer.resblocks.0.attn.in_proj_weight",
+    stem: [("patch_embed.proj", "conv1"), ("norm_pre", "ln_pre"), ("norm", "ln_post")],
+    classToken: "class_embedding", positions: "positional_embedding",
+    transposed: [("head.weight", "proj")], blocks: "transformer.resblocks.",
+    block: [
+      ("norm1", "ln_1"), ("attn.proj", "attn.out_proj"), ("norm2", "ln_2"),
+      ("mlp.fc1", "mlp.c_fc"), ("mlp.fc2", "mlp.c_proj"),
+    ], qkv: ["attn.in_proj_*"],
+    useless: [
+      "/transformer.", "/token_embedding.", "/positional_embedding", "/ln_final.",
+      "/text_projection", "/logit_scale", "/logit_bias", "/input_resolution", "/context_length",
+      "/vocab_size",
+    ])
+
+  /// DINOv2 with registers under its authors' names; without registers these are timm's.
+  static let dino = Dialect(
+    prefixes: [""], mark: "register_tokens", stem: [("patch_embed.proj", "patch_embed.proj")],
+    classToken: "cls_token", positions: "pos_embed", registers: "register_tokens",
+    blocks: "blocks.", block: [], qkv: [])
+
+  /// The checkpoint with a recipe for each of timm's names that it has the parts of.
+  func renamed(
+    _ source: any WeightSource, _ names: Set<String>, _ prefix: String, _ c: ViT.Configuration
+  ) -> RenamedWeights {
+    var book = RecipeBook(names: names, prefix: prefix)
+    for (timm, theirs) in stem { book.addModule(timm, theirs) }
+    for (timm, theirs) in transposed { book.add(timm, .transposed(book.full(theirs))) }
+    for index in 0..<max(0, c.depth) {
+      for (timm, theirs) in block {
+        book.addModule("blocks.\(index).\(timm)", "\(blocks)\(index).\(theirs)")
+      }
+      book.addJoined("blocks.\(index).attn.qkv", qkv.map { "\(blocks)\(index).\($0)" })
+    }
+    var positions = book.full(positions)
+    if let (cls, patches) = Self.unnamedPositions(source, names, c), !names.contains(positions) {
+      positions = cls
+      book.add("pos_embed", .stacked([cls, patches]))
+    } else if c.registers > 0 {
+      // timm adds the class token's position to the token itself, and has none for the registers.
+      book.add("pos_embed", .rows(from: 1, of: positions))
+    } else {
+      book.add("pos_embed", .batched(positions))
+    }
+    let token = book.full(classToken)
+    book.add("cls_token", c.registers > 0 ? .sum(token, rowOf: positions) : .token(token))
+    if !registers.isEmpty { book.add("reg_token", .same(book.full(registers))) }
+    let isGraph = names.contains { $0.hasPrefix("/") || $0.hasPrefix("onnx::") }
+    return RenamedWeights(source, book.recipes) { name in
+      useless.contains {
+        $0.hasPrefix("/")
+          ? !prefix.isEmpty && name.hasPrefix($0.dropFirst())
+          : name.hasPrefix($0)
+            || !prefix.isEmpty && name.hasPrefix(prefix + $0)
+      }
+        || isGraph && prefix == "backbone."
+          && (name.hasPrefix("decoder.") || name.hasPrefix("/decoder/"))
+    }
+  }
+
+  /// The position embeddings of an ONNX file that was folded: the class token's and the patches', both
+  /// without names of their own, so known by their shapes.
+  private static func unnamedPositions(
+    _ source: any WeightSource, _ names: Set<String>, _ c: ViT.Configuration
+  ) -> (String, String)? {
+    guard c.patch > 0 else { return nil }
+    let grid = c.imageSize / c.patch
+    func only(_ shape: [Int]) -> String? {
+      let found = names.filter { $0.hasPrefix("onnx::") && source.shape($0) == shape }
+      return found.count == 1 ? found.first : nil
+    }
+    guard let cls = only([1, 1, c.width]), let patches = only([1, grid * grid, c.width]) else {
+      return nil
+    }
+    return (cls, patches)
+  }
+}
+
+/// Recipes as they are collected.
+private struct RecipeBook {
+  let names: Set<String>
+  let prefix: String
+  var recipes: [String: RenamedWeights.Recipe] = [:]
+
+  init(names: Set<String>, prefix: String) { (self.names, self.prefix) = (names, prefix) }
+
+  /// A name with the prefix; one that begins with a stroke stands outside it.
+  func full(_ name: String) -> String {
+    name.hasPrefix("/") ? String(name.dropFirst()) : prefix + name
+  }
+
+  /// A recipe, where the checkpoint has any of its parts: a part that is missing is then an error.
+  mutating func add(_ timm: String, _ recipe: RenamedWeights.Recipe) {
+    if recipe.sources.contains(where: names.contains) { recipes[timm] = recipe }
+  }
+
+  /// Weight and bias of a module, or a parameter itself.
+  mutating func addModule(_ timm: String, _ theirs: String) {
+    let theirs = full(theirs)
+    if names.contains(theirs) { return add(timm, .same(theirs)) }
+    add("\(timm).bias", .same("\(theirs).bias"))
+    let node = Self.node("\(theirs).weight")
+    add("\(timm).weight", names.contains(node) ? .transposed(node) : .same("\(theirs).weight"))
+  }
+
+  /// Weight and bias of queries, keys and values.
+  mutating func addJoined(_ timm: String, _ theirs: [String]) {
+    for kind in ["weight", "bias"] {
+      let parts = theirs.map { full($0).replacing("*", with: kind) }
+      let nodes = parts.map { Self.node($0) }
+      let isGraph = !nodes.isEmpty && nodes.contains(where: names.contains)
+      add("\(timm).\(kind)", .joined(isGraph ? nodes : parts, transposed: isGraph))
+    }
+  }
+
+  /// The name of a matrix after the node of a graph that multiplies with it.
+  static func node(_ name: String) -> String {
+    var result = ""
+    for part in name.split(separator: ".") {
+      let joinsOn = Int(part) != nil || part == "weight" || part == "bias"
+      result += (joinsOn ? "." : "/") + part
+    }
+    return result
+  }
+}
+
+extension RenamedWeights.Recipe {
+  /// A class token: `[width]` or `[1, 1, width]` as `[1, 1, width]`.
+  fileprivate static func token(_ name: String) -> Self {
+    Self(
+      sources: [name], shape: { [1, 1] + Array($0[0].drop { $0 == 1 }) },
+      make: { $0[0].reshaped(1, 1, -1) })
+  }
+
+  /// A matrix with a batch of one before it, where it has none.
+  fileprivate static func batched(_ name: String) -> Self {
+    Self(
+      sources: [name], shape: { $0[0].count == 2 ? [1] + $0[0] : $0[0] },
+      make: { $0[0].rank == 2 ? $0[0].reshaped([1] + $0[0].shape) : $0[0] })
+  }
+
+  /// `[1, n, width]` tensors, one after the other along the tokens.
+  fileprivate static func stacked(_ names: [String]) -> Self {
+    Self(
+      sources: names,
+      shape: { shapes in
+        guard let first = shapes.first, first.count == 3,
+          shapes.allSatisfy({ $0.count == 3 && $0[0] == first[0] && $0[2] == first[2] })
+        else { return shapes.last ?? [] }
+        return [first[0], shapes.map { $0[1] }.reduce(0, +), first[2]]
+      }, make: { Tensor.concatenated($0, 1) })
+  }
+
+  /// `[1, n, width]` without its first rows.
+  fileprivate static func rows(from start: Int, of name: String) -> Self {
+    Self(
+      sources: [name],
+      shape: { $0[0].count == 3 ? [$0[0][0], max(0, $0[0][1] - start), $0[0][2]] : $0[0] },
+      make: { $0[0].sliced(1, start) })
+  }
+
+  /// A token `[1, 1, width]` with the first row of `[1, n, width]` added.
+  fileprivate static func sum(_ token: String, rowOf positions: String) -> Self {
+    Self(
+      sources: [token, positions],
+      shape: { $0[1].count == 3 && $0[1][0] == 1 && $0[1].last == $0[0].last ? $0[0] : $0[1] },
+      make: { $0[0] + $0[1].sliced(1, 0, 1) })
+  }
+}
