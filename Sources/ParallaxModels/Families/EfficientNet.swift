@@ -71,6 +71,7 @@ public struct EfficientNet: Model {
       epsilon: c.epsilon)
   }
 
+  /// Images through the network, each activation shown to the tap.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor { network(images, tap) }
 
   /// A checkpoint under timm's names, where it has those of the package efficientnet-lite-pytorch

@@ -22,6 +22,8 @@ public struct MobileNetV2: Model {
     public var head = 1280
     /// Outputs of the classifier; 0 for none: the output is then the pooled features.
     public var classes = 1000
+    /// Widths inside blocks are multiples of this: of 8 in timm, of 1 in torchvision, which is the same at width 1.0.
+    public var divisor = 8
     /// Added to variances.
     public var epsilon = 1e-5
 
@@ -48,10 +50,12 @@ public struct MobileNetV2: Model {
   public init(_ c: Configuration, _ w: Weights) throws {
     configuration = c
     network = try InvertedNetwork(
-      w, stem: c.stem, c.stages, head: c.head, classes: c.classes, padding: .symmetric,
+      w, stem: c.stem, c.stages, head: c.head, classes: c.classes, divisor: c.divisor,
+      padding: .symmetric,
       epsilon: c.epsilon)
   }
 
+  /// Images through the network, each activation shown to the tap.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor { network(images, tap) }
 
   /// A checkpoint under timm's names, where it has torchvision's (`features.3.conv.1.0`), or those of

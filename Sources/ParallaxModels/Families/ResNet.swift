@@ -76,6 +76,7 @@ public struct ResNet: Model {
     head = c.classes > 0 ? try Linear(w["fc"], width, c.classes) : nil
   }
 
+  /// Images through the network, each activation shown to the tap.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
     var x = tap("input", images, as: .map)  // [b, 3, h, w]
     x = stem(x, tap)  // [b, 64, h / 2, w / 2]

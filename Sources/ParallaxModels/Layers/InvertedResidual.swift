@@ -19,10 +19,10 @@ public struct InvertedStage: Sendable, Codable, Hashable {
     (self.expansion, self.channels) = (expansion, channels)
   }
 
-  /// A width times a factor, rounded to a multiple of 8, and never down by more than a tenth.
-  static func rounded(_ channels: Double) -> Int {
-    let near = max(8, Int(channels + 4) / 8 * 8)
-    return Double(near) < 0.9 * channels ? near + 8 : near
+  /// A width rounded to a multiple of `divisor`, and never down by more than a tenth.
+  static func rounded(_ channels: Double, to divisor: Int = 8) -> Int {
+    let near = max(divisor, Int(channels + Double(divisor) / 2) / divisor * divisor)
+    return Double(near) < 0.9 * channels ? near + divisor : near
   }
 }
 
@@ -36,12 +36,12 @@ struct InvertedResidual: Sendable {
   let hasShortcut: Bool
 
   init(
-    _ w: Weights, _ stage: InvertedStage, _ inputs: Int, stride: Int,
+    _ w: Weights, _ stage: InvertedStage, _ inputs: Int, stride: Int, divisor: Int,
     padding: ConvolutionNorm.Padding, epsilon: Double
   ) throws {
     let isSeparable = stage.expansion == 1
     let middle =
-      isSeparable ? inputs : InvertedStage.rounded(Double(inputs * stage.expansion))
+      isSeparable ? inputs : InvertedStage.rounded(Double(inputs * stage.expansion), to: divisor)
     expand =
       isSeparable
       ? nil
@@ -75,7 +75,7 @@ struct InvertedNetwork: Sendable {
 
   init(
     _ w: Weights, stem stemWidth: Int, _ table: [InvertedStage], head headWidth: Int, classes: Int,
-    padding: ConvolutionNorm.Padding, epsilon: Double
+    divisor: Int = 8, padding: ConvolutionNorm.Padding, epsilon: Double
   ) throws {
     stem = try ConvolutionNorm(
       w, .init(convolution: "conv_stem", norm: "bn1"), 3, stemWidth, kernel: 3, stride: 2,
@@ -88,7 +88,7 @@ struct InvertedNetwork: Sendable {
         blocks.append(
           try InvertedResidual(
             w["blocks.\(index).\(block)"], stage, width, stride: block == 0 ? stage.stride : 1,
-            padding: padding, epsilon: epsilon))
+            divisor: divisor, padding: padding, epsilon: epsilon))
         width = stage.channels
       }
       stages.append(blocks)

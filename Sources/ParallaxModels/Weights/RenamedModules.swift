@@ -3,7 +3,9 @@ import ParallaxTensors
 extension RenamedWeights {
   /// A checkpoint whose modules have other names, and their parameters the same.
   ///
-  /// - Parameter modules: our names by the checkpoint's; what is in neither keeps its name.
+  /// - Parameters:
+  ///   - source: the checkpoint.
+  ///   - modules: our names by the checkpoint's; a module that is not there keeps its name.
   init(_ source: any WeightSource, modules: [String: String]) {
     var recipes: [String: Recipe] = [:]
     for name in source.names {

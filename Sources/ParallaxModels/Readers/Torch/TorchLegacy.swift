@@ -44,7 +44,9 @@ struct TorchLegacy {
     let root = try unpickler.load()
     let storages = unpickler.storages
     let state = try StateDict(root, in: unpickler)
-    let keys = try unpickler.items(try unpickler.load())
+    // In two steps: as one, `items` would see the unpickler as it was before it loaded them.
+    let listed = try unpickler.load()
+    let keys = try unpickler.items(listed)
 
     var sizes: [String: (count: Int, element: Int)] = [:]
     for storage in storages {
