@@ -48,6 +48,8 @@ public struct ModelOracle: Sendable {
   /// - Parameters:
   ///   - model: made from the oracle's weights.
   ///   - besides: sites of the model that the oracle does not have.
+  ///   - sourceLocation: the test that asks.
+  /// - Throws: where the fixture lacks a tensor.
   public func check(
     _ model: any Model, besides: Set<String> = [],
     sourceLocation: SourceLocation = #_sourceLocation
