@@ -80,6 +80,11 @@ let package = Package(
     .executableTarget(
       name: "ParallaxCommand", dependencies: ["Parallax", "Yams", argumentParser]),
 
+    // Our side of `Benchmarks/forward.py`.
+    .executableTarget(
+      name: "ParallaxBenchmark", dependencies: ["ParallaxModels"],
+      path: "Benchmarks/ParallaxBenchmark"),
+
     // Tests; what several of them share stands in ParallaxTestSupport.
     .target(
       name: "ParallaxTestSupport", dependencies: ["Parallax"], path: "Tests/ParallaxTestSupport"),

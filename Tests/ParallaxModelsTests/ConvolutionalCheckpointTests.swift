@@ -29,12 +29,14 @@ struct ConvolutionalCheckpointTests {
   func parameterCounts(name: String) throws {
     struct Entry: Decodable {
       var parameters: Int
-      var parameters_and_statistics: Int
+      var parametersAndStatistics: Int
       var keys: Int
     }
     struct File: Decodable { var timm: [String: Entry] }
     let data = try Data(contentsOf: fixtures.appending(path: "models/architectures.json"))
-    let expected = try #require(JSONDecoder().decode(File.self, from: data).timm[name])
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let expected = try #require(decoder.decode(File.self, from: data).timm[name])
     let weights = Weights(CountedWeights())
     switch name {
     case "resnet18": _ = try ResNet(.resnet18, weights)
@@ -51,7 +53,7 @@ struct ConvolutionalCheckpointTests {
     }
     let statistics = weights.asked.filter { $0.key.contains("running_") }
     #expect(weights.asked.count == expected.keys)
-    #expect(weights.asked.values.reduce(0, +) == expected.parameters_and_statistics)
+    #expect(weights.asked.values.reduce(0, +) == expected.parametersAndStatistics)
     #expect(
       weights.asked.values.reduce(0, +) - statistics.values.reduce(0, +) == expected.parameters)
   }
