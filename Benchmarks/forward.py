@@ -8,6 +8,11 @@ machine does meets all of them: eager PyTorch in both memory layouts, TorchScrip
 hooks, as a mark of what is possible), and Parallax. With `--taps blocks` eager has a forward hook on every block, as Parallax
 has a tap; neither keeps what it sees. A row gives the smallest and the median time, and the ratio of the medians to the faster
 eager layout; then how far Parallax's output and block means are from PyTorch's.
+
+Parallax keeps freed memory for the next layer (`HostMemory.keepForReuse`), PyTorch from Python hands large blocks back to the
+system each time. To see what is left without that difference, give Python's process the same:
+
+    MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=67108864 python3 Benchmarks/forward.py
 """
 
 import argparse
