@@ -15,7 +15,7 @@ NAMES = (
     + [f"vit_{s}_patch16_224" for s in ("tiny", "small", "base", "large")]
     + ["vit_small_patch32_224", "vit_base_patch32_224", "vit_base_patch8_224", "vit_large_patch32_224"]
     + ["vit_base_patch16_clip_quickgelu_224", "vit_base_patch32_clip_quickgelu_224", "vit_large_patch14_clip_quickgelu_224"]
-    + [f"vit_{s}_patch14_dinov2" for s in ("small", "base", "large")]
+    + [f"vit_{s}_patch14_{r}dinov2" for r in ("", "reg4_") for s in ("small", "base", "large")]
 )
 
 

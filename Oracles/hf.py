@@ -7,6 +7,7 @@ import torch
 from oracle import gradient, images, randomise, record, save, versions
 from safetensors.torch import load_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
+from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel, ViTConfig, ViTForImageClassification
 
 CLIP = {
     "vision_model.embeddings.patch_embedding": "patch_embed.proj",
@@ -109,6 +110,33 @@ def main():
             meta={"grid": [5, 5], "input_grid": [size[0] // 7, size[1] // 7],
                   "pos_resize": {"mode": "bicubic", "antialias": False, "align_corners": False, "by": "size"}},
         )
+
+    seed = 171
+    config = Dinov2WithRegistersConfig(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, image_size=35, patch_size=7,
+                                       mlp_ratio=4, num_register_tokens=2, attn_implementation="eager")
+    plain(
+        "models/dinov2-registers-hf.safetensors", randomise(Dinov2WithRegistersModel(config), seed), images(seed + 1, 2, 3, 14, 21),
+        seed, lambda r: r.pooler_output, "output is pooler_output, the class token after layernorm")
+    seed = 181
+    config = ViTConfig(hidden_size=24, intermediate_size=96, num_hidden_layers=2, num_attention_heads=3, image_size=24, patch_size=8,
+                       num_labels=10, attn_implementation="eager")
+    plain(
+        "models/vit-hf.safetensors", randomise(ViTForImageClassification(config), seed), images(seed + 1, 2, 3, 24, 24), seed,
+        lambda r: r.logits, "output is logits")
+
+
+def plain(path, model, x, seed, output_of, notes):
+    """Weights, blocks' outputs (hidden_states.i, the first before any block) and the output."""
+    with torch.no_grad():
+        result = model(x, output_hidden_states=True)
+    weights, config = saved_weights(model)
+    tensors = {"input": x, "output": output_of(result)}
+    tensors |= {f"hidden_states.{i}": v for i, v in enumerate(result.hidden_states)}
+    tensors |= {f"weights/{k}": v.half() for k, v in weights.items()}
+    save(path, tensors, {
+        "script": "Oracles/hf.py", "versions": versions("transformers"), "seed": str(seed), "config": config, "order": [],
+        "weights_dtype": "float16", "notes": notes,
+    })
 
 
 def pooled(model, result):

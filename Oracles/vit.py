@@ -83,6 +83,24 @@ def main():
             "patches, width], for timm keeps it as [batch, rows, columns, width] when dynamic_img_size is on",
         )
 
+    # DINOv2 with registers: these and the class token have no position embedding.
+    seed = 131
+    config = dict(img_size=35, patch_size=7, embed_dim=24, depth=2, num_heads=3, mlp_ratio=4.0, num_classes=0,
+                  init_values=1e-5, reg_tokens=2, no_embed_class=True, dynamic_img_size=True)
+    model = randomise(build(config), seed)
+    patterns = with_patterns(model)
+
+    def flat(sites, result):
+        sites = patterns(sites, result)
+        sites["patch_embed"] = sites["patch_embed"].flatten(1, 2)
+        return sites
+
+    model_fixture(
+        "models/vit-registers-timm.safetensors", "Oracles/vit.py", model, images(seed + 1, 2, 3, 14, 21),
+        config | {"norm_eps": 1e-6}, seed, PACKAGES, optional=("pos_drop", "blocks"), extra=flat,
+        notes="as vit_small_patch14_reg4_dinov2: class token, registers, patches; patch_embed is flattened to [batch, patches, width]",
+    )
+
 
 if __name__ == "__main__":
     main()

@@ -168,6 +168,59 @@ struct CheckpointNamesTests {
     try expectSame(HeldWeights(held, label: "w"), oracle, c)
   }
 
+  private func registers() -> ViT.Configuration {
+    var c = dino()
+    (c.registers, c.positions) = (2, .antialiased)
+    return c
+  }
+
+  @Test("DINOv2's form with registers agrees with timm at every site")
+  func registersTimm() throws {
+    let oracle = try ModelOracle("vit-registers-timm")
+    try oracle.check(try model(oracle.weights, registers()))
+  }
+
+  @Test("DINOv2 with registers is recognised under its authors' names")
+  func registersOwn() throws {
+    let oracle = try ModelOracle("vit-registers-timm")
+    var held: [String: Tensor] = ["mask_token": Tensor.zeros([1, 24])]
+    for name in oracle.weights.names {
+      held[name == "reg_token" ? "register_tokens" : name] = try oracle.weights.tensor(name)
+    }
+    // timm has added the class token's position to the token; here it is apart.
+    let (place, token) = (Tensor.ones([1, 1, 24]) * 0.25, try #require(held["cls_token"]))
+    held["cls_token"] = token - place
+    held["pos_embed"] = Tensor.concatenated([place, try #require(held["pos_embed"])], 1)
+    try expectSame(HeldWeights(held, label: "w"), oracle, registers())
+  }
+
+  @Test("transformers' DINOv2 with registers and its ViT agree after every block and at the output")
+  func hubBlocks() throws {
+    for (fixture, c) in [("dinov2-registers-hf", registers()), ("vit-hf", hubClassifier())] {
+      let oracle = try ModelOracle(fixture)
+      let model = try model(oracle.weights, c)
+      var seen: [String: Tensor] = [:]
+      let tap = Tap(nil) {
+        seen[$0.site] = $0.value
+        return nil
+      }
+      let output = model(try oracle.tensor("input"), tap)
+      for (index, site) in ["pos_drop", "blocks.0", "blocks.1"].enumerated() {
+        let found = try #require(seen[site])
+        let gap = ModelOracle.difference(found, try oracle.tensor("hidden_states.\(index)"))
+        #expect(gap < ModelOracle.tolerance, "\(fixture) \(site)")
+      }
+      let gap = ModelOracle.difference(output, try oracle.tensor("output"))
+      #expect(gap < ModelOracle.tolerance, "\(fixture)")
+    }
+  }
+
+  private func hubClassifier() -> ViT.Configuration {
+    var c = small()
+    (c.epsilon, c.positions) = (1e-12, .plain)
+    return c
+  }
+
   @Test("queries, keys and values that do not fit together are refused by shape, not joined")
   func oddParts() throws {
     let oracle = try ModelOracle("clip-hf")
@@ -188,7 +241,9 @@ struct CheckpointNamesTests {
 
   @Test("hostile shapes of tokens and positions are refused, never a trap")
   func hostileShapes() throws {
-    for (fixture, c) in [("clip-hf", clip()), ("dinov2-hf", dino())] {
+    for (fixture, c) in [
+      ("clip-hf", clip()), ("dinov2-hf", dino()), ("dinov2-registers-hf", registers()),
+    ] {
       let oracle = try ModelOracle(fixture)
       for name in oracle.weights.names where !name.contains("mask_token") {
         for shape in [[], [1], [0], [3, 5], [1, 1, 2, 2], [2, 7, 24]] {

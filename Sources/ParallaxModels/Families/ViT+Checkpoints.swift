@@ -259,6 +259,7 @@ extension RenamedWeights.Recipe {
     Self(
       sources: [token, positions],
       shape: { $0[1].count == 3 && $0[1][0] == 1 && $0[1].last == $0[0].last ? $0[0] : $0[1] },
-      make: { $0[0] + $0[1].sliced(1, 0, 1) })
+      // In float32, for half precision would round the sum.
+      make: { $0[0].to(.float32) + $0[1].sliced(1, 0, 1).to(.float32) })
   }
 }

@@ -80,12 +80,15 @@ public struct ViT: Model {
     head = c.classes > 0 ? try Linear(w["head"], c.width, c.classes, bias: c.headBias) : nil
   }
 
+  /// The class token, then registers, then patches.
   public var tokenLayout: TokenLayout? {
     TokenLayout(
       hasClassToken: true, registers: configuration.registers, patch: configuration.patch)
   }
+  /// The side of a patch.
   public var imageMultiple: Int { configuration.patch }
 
+  /// The head's output `[batch, classes]`, or without a head the normalised class token `[batch, width]`.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
     var x = tap("input", images, as: .map)  // [b, 3, h, w]
     let (rows, columns) = (

@@ -137,6 +137,7 @@ public struct SitePattern: Sendable, Hashable, CustomStringConvertible {
   /// - Parameters:
   ///   - sites: all of the model's, in execution order.
   ///   - model: what errors call the model.
+  /// - Returns: the sites.
   /// - Throws: `ModelError.noSuchSite` for the first path that matches nothing, with the nearest.
   public func expanded(among sites: [Site], of model: String) throws(ModelError) -> [Site] {
     let names = sites.map { $0.name.split(separator: ".").map(String.init) }
