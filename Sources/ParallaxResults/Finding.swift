@@ -2,8 +2,11 @@
 public struct Finding: Codable, Sendable, Equatable {
   /// What the numbers say about the sentence.
   public enum Verdict: String, Codable, Sendable {
+    /// The numbers support the sentence.
     case shows
+    /// The numbers speak against the sentence.
     case doesNotShow = "does not show"
+    /// The numbers do not decide.
     case cannotTell = "cannot tell"
   }
 

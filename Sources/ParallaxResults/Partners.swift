@@ -31,7 +31,8 @@ extension SimilarityResult {
   /// largest: dynamic time warping with steps (1, 0), (0, 1) and (1, 1), maximising the sum of
   /// similarities minus the path's own mean by bisection on that mean.
   ///
-  /// - Returns: pairs (row, column); empty where a cell on every path is undefined.
+  /// - Returns: pairs (row, column); empty where no cell is defined. An undefined cell on the
+  ///   way counts neither for nor against a path.
   public func path(_ a: Int, _ b: Int) -> [(row: Int, column: Int)] {
     guard let values = matrix(a, b)?.values, let columns = values.first?.count, columns > 0 else {
       return []

@@ -1,14 +1,24 @@
 /// The type of a tensor's elements. The raw value is libtorch's own number for it.
 public enum DType: Int32, Sendable, Hashable, CaseIterable, CustomStringConvertible {
+  /// Whole numbers from 0 to 255.
   case uint8 = 0
+  /// Whole numbers from −128 to 127.
   case int8 = 1
+  /// Whole numbers of 16 bits.
   case int16 = 2
+  /// Whole numbers of 32 bits.
   case int32 = 3
+  /// Whole numbers of 64 bits: indices, labels, counters.
   case int64 = 4
+  /// Half precision: 11 significant bits, at most 65504.
   case float16 = 5
+  /// Single precision, 24 significant bits: what models run in.
   case float32 = 6
+  /// Double precision, 53 significant bits: what sums over images run in.
   case float64 = 7
+  /// True or false, a byte each.
   case bool = 11
+  /// float32 without its last 16 bits: its range, 8 significant bits.
   case bfloat16 = 15
 
   /// Bytes an element takes.

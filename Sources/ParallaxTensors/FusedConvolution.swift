@@ -5,6 +5,7 @@
 public struct FusedConvolution: Sendable {
   /// What follows the convolution.
   public enum Nonlinearity: String, Sendable, Codable, Hashable {
+    /// Nothing.
     case none
     /// max(x, 0).
     case relu

@@ -70,10 +70,15 @@ public struct Operator: Sendable {
 
 /// One result of an operator.
 public enum OperatorResult: Sendable {
+  /// Python's `None`, or a tensor that was left undefined.
   case none
+  /// A tensor; a list of tensors comes as several results.
   case tensor(Tensor)
+  /// A whole number.
   case int(Int)
+  /// A floating-point number.
   case double(Double)
+  /// A truth value.
   case bool(Bool)
   /// A boxed value that only other operators understand.
   case opaque(OpaqueValue)

@@ -50,7 +50,7 @@ public final class Extraction: Accumulator {
 
   /// Writes the shard.
   ///
-  /// - Throws: `TensorError.file` where it cannot be written.
+  /// - Throws: `TensorError` where it cannot be written.
   public func finish() throws {
     guard let block = open else { return }
     let shard = Shard(index: block.heading.index, samples: block.heading.samples)

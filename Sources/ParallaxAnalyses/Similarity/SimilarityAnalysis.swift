@@ -6,7 +6,7 @@ import ParallaxTensors
 /// CKA of all pairs of sites of all models, in one pass over the images.
 ///
 /// Two routes give the same quantity: by minibatches (the Gram matrices of each block, one ratio of sums at
-/// the end) and exactly over the whole set (the features' cross products). `Estimator.automatic` takes the
+/// the end) and exactly over the whole set (the features' cross products). `Route.automatic` takes the
 /// cheaper one and the result records which and why.
 ///
 /// > Source: Kornblith et al., 2019, arXiv 1905.00414; Nguyen et al., 2021, arXiv 2010.15327 (minibatches).

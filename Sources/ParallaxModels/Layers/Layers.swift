@@ -43,6 +43,7 @@ struct LayerScale: Sendable {
 
 /// The nonlinearity between two linear layers.
 public enum Activation: String, Sendable, Codable, Hashable {
+  /// x · Φ(x), Φ the normal distribution function (the exact form, by erf).
   case gelu
   /// CLIP's approximation, x · sigmoid(1.702 x).
   case quickGELU = "quick_gelu"

@@ -24,7 +24,7 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
   ///
   /// The last `@` and the `#` after it count, so that a path may hold either.
   ///
-  /// - Throws: `ModelError.address`, `ModelError.tokens`.
+  /// - Throws: `ModelError.address`.
   public init(parsing text: String) throws(ModelError) {
     var rest = Substring(text)
     let at = rest.lastIndex(of: "@")
