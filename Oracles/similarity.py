@@ -51,6 +51,12 @@ def gram(x):
     return x @ x.T
 
 
+def rbf(x, t=0.5):
+    """exp(-d²/(2σ²)) with σ² = t² times the median of d² over the full matrix, its diagonal included."""
+    d = ((x[:, None] - x[None]) ** 2).sum(-1)
+    return np.exp(-d / (2 * t**2 * np.median(d)))
+
+
 def ratio(table):
     """A ratio for every pair from a table of self and cross HSICs."""
     d = np.sqrt(np.diag(table))
@@ -123,6 +129,10 @@ def main():
     assert abs(results["cka/debiased"][0, 1] - 0.654012049080623) < 1e-13
     assert abs(results["cka/biased"][0, 1] - 0.699222647056548) < 1e-13
     assert abs(results["minibatch/cka"][0, 1] - 0.52281541828203) < 1e-13
+    assert abs(np.arccos(results["cka/biased"][0, 1]) - 0.796486762165723) < 1e-13
+    kernels = [rbf(x), rbf(y)]
+    assert abs(ratio(hsics(kernels, biased_hsic))[0, 1] - 0.681486465317542) < 1e-13
+    assert abs(ratio(hsics(kernels, unbiased_hsic))[0, 1] - 0.485403548206178) < 1e-13
     tensors |= {f"golden/{k}": v for k, v in results.items()} | {"golden/x0": x, "golden/x1": y}
 
     # The demonstration of google-research's representation_similarity: NumPy's old generator, X first.
@@ -133,6 +143,7 @@ def main():
     results, facts["demo"] = everything([x, y], 32)
     assert abs(results["cka/biased"][0, 1] - 0.5576132566117589) < 1e-13
     assert abs(results["cka/debiased"][0, 1] - 0.513456489505526) < 1e-13
+    assert abs(ratio(hsics([rbf(x), rbf(y)], biased_hsic))[0, 1] - 0.6548311822614981) < 1e-13
     tensors |= {f"demo/{k}": v for k, v in results.items()} | {"demo/x0": x, "demo/x1": y}
 
     save("similarity/cka.safetensors", {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in tensors.items()}, {
