@@ -15,7 +15,7 @@ public struct LoadedModel: Sendable {
   public let preprocessing: Data
   /// Where the parameters lie.
   public let device: Device
-  /// The number of values of each parameter, by name.
+  /// The number of values of each parameter, by name; batch-norm statistics are none.
   public let parameters: [String: Int]
   /// What identifies architecture and weights: the same text means the same numbers.
   public let fingerprint: String
@@ -42,6 +42,7 @@ extension Catalog {
   ///   - reference: what the user typed.
   ///   - device: where the parameters shall lie.
   ///   - seed: draws made-up weights instead of reading any; nil to read them.
+  /// - Returns: the model, with what must be said about it.
   /// - Throws: `ModelError`, and what the files throw.
   public static func load(
     _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil
@@ -98,7 +99,8 @@ extension Catalog {
     return LoadedModel(
       name: seed == nil ? name : "\(name)-random", family: architecture.family,
       summary: seed == nil ? summary : "\(architecture.summary); random weights, untrained",
-      model: model, preprocessing: preprocessing, device: device, parameters: weights.asked,
+      model: model, preprocessing: preprocessing, device: device,
+      parameters: weights.asked.filter { !$0.key.contains(".running_") },
       fingerprint: identity, origin: seed.map { "random weights, seed \($0)" } ?? origin,
       licence: seed == nil ? licence : nil, caveat: seed == nil ? caveat : nil)
   }
