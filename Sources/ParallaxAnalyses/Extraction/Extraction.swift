@@ -26,14 +26,15 @@ public final class Extraction: Accumulator {
 
   /// Writes representations into a folder, which is made if need be.
   ///
-  /// - Throws: `TensorError.file` where the folder cannot be made.
+  /// - Throws: `TensorError.unwritable` where the folder cannot be made.
   public init(_ wanted: [Representation], to folder: URL) throws {
     self.wanted = wanted
     self.folder = folder
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
-      throw TensorError.file(path: folder.path, problem: "the folder cannot be made")
+      throw TensorError.unwritable(
+        path: folder.path, problem: (error as NSError).localizedDescription)
     }
   }
 
@@ -107,7 +108,7 @@ public final class Extraction: Accumulator {
 
   /// Writes the table of images and the index, and one `.npy` a representation where asked.
   ///
-  /// - Throws: `TensorError.file`.
+  /// - Throws: `TensorError.unwritable`.
   public func complete(
     images: ImageSet, subjects: [Subject], npy: Bool
   ) throws -> Index {
