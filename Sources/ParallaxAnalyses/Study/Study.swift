@@ -10,7 +10,7 @@ import ParallaxTensors
 /// let clip = try Catalog.load(.name("clip-vit-base-patch16"))
 /// let images = try ImageSet("photos")
 /// var study = try Study("CLIP on my photos", [clip], images)
-/// let sites = study.representations()
+/// let sites = try study.representations()
 /// let similarity = try SimilarityAnalysis(sites, of: study.pass.subjects, images: images.samples.count, blockSize: 64)
 /// try study.run([similarity], into: RunFolder(URL(filePath: "runs/clip")))
 /// ```
