@@ -7,13 +7,12 @@ enum AnalysisCatalog {
 
   /// By name, in the order of the report.
   static let all: [(name: String, make: Maker)] = [
-    ("similarity", similarity(SimilarityOptions()))
+    ("similarity", similarity(route: .automatic, estimator: .debiased))
   ]
 
   /// CKA of all pairs of sites.
-  static func similarity(_ options: SimilarityOptions) -> Maker {
-    let (route, estimator) = (options.route, options.estimator)
-    return { material in
+  static func similarity(route: SimilarityAnalysis.Route, estimator: Estimator) -> Maker {
+    { material in
       try SimilarityAnalysis(
         material.representations, of: material.subjects, images: material.images.samples.count,
         blockSize: material.blockSize, route: route, estimator: estimator, seed: material.seed)

@@ -48,13 +48,14 @@ struct Failure {
     switch error {
     case .missingParameter, .surplusParameters, .shape:
       self.init(
-        "\(error)", code: 65, advice: "parallax models FILE lists what a checkpoint holds and fits")
+        "\(error)", code: 65,
+        advice: "`parallax models FILE` lists what a checkpoint holds and fits")
     case .checkpoint(let file, _):
       self.init("\(error)", code: FileManager.default.fileExists(atPath: file) ? 65 : 66)
-    case .unknownModel: self.init("\(error)", code: 64, advice: "parallax models lists them all")
+    case .unknownModel: self.init("\(error)", code: 64, advice: "`parallax models` lists them all")
     case .ambiguousModel, .noWeights, .tokens, .address, .imageSize: self.init("\(error)", code: 64)
     case .noSuchSite(_, let model, _):
-      self.init("\(error)", code: 64, advice: "parallax layers \(model) lists them all")
+      self.init("\(error)", code: 64, advice: "`parallax layers \(model)` lists them all")
     case .notDownloaded, .notInstalled: self.init("\(error)", code: 69)
     }
   }

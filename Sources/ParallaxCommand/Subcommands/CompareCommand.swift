@@ -37,7 +37,9 @@ struct CompareCommand: ParsableCommand {
         "How similar are \(addresses.count == 1 ? "the layers of one model" : "\(addresses.count) models")?",
       output: output ?? Runs.name("compare", addresses.map { String($0.split(separator: "=")[0]) }))
     let finished = try job.run(
-      addresses, models, images, pass, [AnalysisCatalog.similarity(similarity)], progress)
+      addresses, models, images, pass,
+      [AnalysisCatalog.similarity(route: similarity.route, estimator: similarity.estimator)],
+      progress)
     switch form.chosen {
     case .json: print(try json(finished.summary))
     case .csv:
