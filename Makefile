@@ -38,6 +38,7 @@ lint:
 	@python3 Scripts/habits.py
 
 docs: setup
+	@mkdir -p .build/docs
 	@for target in ParallaxTensors ParallaxModels ParallaxMeasures ParallaxImages ParallaxAnalyses \
 	  ParallaxResults ParallaxReport Parallax; do \
 	  swift package --allow-writing-to-directory .build/docs generate-documentation \
