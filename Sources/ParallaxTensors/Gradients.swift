@@ -23,12 +23,6 @@ extension Tensor {
 
   /// The product of a vector with a function's Jacobian: ∂⟨seed, f⟩/∂input for each input.
   ///
-  /// - Parameters:
-  ///   - inputs: where to differentiate.
-  ///   - seed: the vector, in the shape of what `f` returns.
-  ///   - f: the function, called once.
-  /// - Returns: what `f` returned, and for each input the product in the input's shape.
-  /// - Throws: what `f` throws, and nothing else.
   /// - Precondition: `f` returns a tensor of the seed's shape.
   public static func vectorJacobianProduct<Failure: Error>(
     at inputs: [Tensor], seed: Tensor, of f: ([Tensor]) throws(Failure) -> Tensor
