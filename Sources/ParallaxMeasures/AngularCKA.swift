@@ -11,21 +11,39 @@ public struct AngularCKA: Measure {
   /// The angle; there is nothing to choose.
   public init() {}
 
+  /// `cka-angular`.
   public var name: String { "cka-angular" }
+  /// A distance: 0 for representations with the same Gram matrix up to scale.
   public var direction: Direction { .distance }
+  /// ‖K − L‖ and ‖K + L‖ do not know which side is which.
   public var isSymmetric: Bool { true }
+  /// The angle between two vectors of norm one is a metric; CKA itself is none.
   public var isMetric: Bool { true }
+  /// Whatever leaves the direction of the centred Gram matrix as it is; no further linear map does.
   public var invariances: Invariance { [.translation, .scaling, .permutation, .orthogonal] }
+  /// From 0 to π/2, in radians: centred Gram matrices are positive semi-definite, so none point apart.
   public var range: ClosedRange<Double> { 0...(Double.pi / 2) }
+  /// The Gram matrix once for each representation, one product of two packed triangles for each pair.
   public var cost: String { "N²D once a representation, N²/2 a pair" }
+  /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// The paper and its section.
   public var source: String { "Williams et al., 2021, arXiv 2110.14739, section 2.4" }
+  /// The implementation that the golden value is compared with.
   public var agreesWith: String { "netrep (angular CKA), to 10 digits in float64" }
 
+  /// The centred linear Gram matrix, one triangle of it.
+  ///
+  /// - Parameter features: `[images, width]`, at least two images.
+  /// - Returns: n(n+1)/2 numbers and HSIC₀(K, K).
+  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> GramSummary {
     try GramSummary(features, kernel: .linear, estimator: .biased, measure: name)
   }
 
+  /// The angle 2·atan2(‖K/‖K‖ − L/‖L‖‖, ‖K/‖K‖ + L/‖L‖‖), in radians.
+  ///
+  /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
   public func similarity(_ a: GramSummary, _ b: GramSummary) throws -> Double {
     // For its checks; the value itself would lose half of its digits in the arc cosine.
     _ = try a.hsic(b, measure: name)

@@ -24,30 +24,50 @@ public struct CKA: Measure {
     (self.kernel, self.estimator) = (kernel, estimator)
   }
 
+  /// `cka`, `cka-biased`, `cka-rbf-0.5`, `cka-biased-rbf-0.5`: the debiased linear one needs no suffix.
   public var name: String {
     "cka" + (estimator == .debiased ? "" : "-biased") + (kernel == .linear ? "" : "-\(kernel)")
   }
+  /// A similarity: 1 for a representation with itself.
   public var direction: Direction { .similarity }
+  /// HSIC(K, L) = HSIC(L, K).
   public var isSymmetric: Bool { true }
+  /// The triangle inequality does not hold; `AngularCKA` is the metric made from it.
   public var isMetric: Bool { false }
+  /// The RBF kernel ignores scaling too, since its width follows the median distance. A linear map that is not
+  /// orthogonal changes the value.
   public var invariances: Invariance { [.translation, .scaling, .permutation, .orthogonal] }
+  /// From 0 for the biased estimator; the debiased one may be slightly negative.
   public var range: ClosedRange<Double> { estimator == .debiased ? -1...1 : 0...1 }
+  /// The Gram matrix once for each representation, one product of two packed triangles for each pair.
   public var cost: String { "N²D once a representation, N²/2 a pair" }
+  /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// The paper of the estimator, and the equation.
   public var source: String {
     estimator == .debiased
       ? "Nguyen et al., 2021, arXiv 2010.15327, equation 3"
       : "Kornblith et al., 2019, arXiv 1905.00414, equation 4"
   }
+  /// The implementations that give the same numbers, those of the linear biased CKA being the most.
   public var agreesWith: String {
     "google-research representation_similarity (to 10 digits in float64)"
       + (estimator == .biased && kernel == .linear ? ", repsim 0.1.5, rsatoolbox cosine_cov" : "")
   }
 
+  /// The centred Gram matrix, one triangle of it.
+  ///
+  /// - Parameter features: `[images, width]`, at least four images (two for the biased estimator).
+  /// - Returns: n(n−1)/2 numbers (n(n+1)/2 for the biased estimator) and HSIC(K, K).
+  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> GramSummary {
     try GramSummary(features, kernel: kernel, estimator: estimator, measure: name)
   }
 
+  /// HSIC(K, L) / √(HSIC(K, K)·HSIC(L, L)), never clamped.
+  ///
+  /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types, kernels or estimators
+  ///   differ.
   public func similarity(_ a: GramSummary, _ b: GramSummary) throws -> Double {
     try a.hsic(b, measure: name) / (a.selfHSIC * b.selfHSIC).squareRoot()
   }

@@ -33,6 +33,7 @@ public protocol Measure: Sendable {
   /// What is kept of one representation.
   ///
   /// - Parameter features: `[images, width]`; float64 stays float64, all else is computed in float32.
+  /// - Returns: what `similarity` needs of this side.
   /// - Throws: `MeasureError` where the measure has no value on such a representation.
   func summary(of features: Tensor) throws -> Summary
 
@@ -61,6 +62,7 @@ public enum Direction: String, Sendable, Hashable, Codable {
 
 /// Changes of a representation `[images, width]` that a measure does not see.
 public struct Invariance: OptionSet, Sendable, Hashable {
+  /// One bit a change: T 1, S 2, P 4, O 8, L 16.
   public let rawValue: Int
   /// The set of that bit pattern.
   public init(rawValue: Int) { self.rawValue = rawValue }

@@ -20,6 +20,10 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
   case tokens(text: String, site: String, problem: String)
   /// An address that cannot be read.
   case address(text: String, problem: String)
+  /// A model of the hub that has not been downloaded; Parallax does not fetch it.
+  case notDownloaded(name: String, folder: String)
+  /// Weights of the catalog that the set-up has not fetched.
+  case notInstalled(name: String, file: String)
   /// Images of a size that the model cannot take.
   case imageSize(model: String, problem: String)
 
@@ -43,6 +47,10 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(model) has no site '\(pattern)'\(Self.hint(candidates))"
     case .tokens(let text, let site, let problem): "tokens '\(text)' at \(site): \(problem)"
     case .address(let text, let problem): "'\(text)': \(problem)"
+    case .notDownloaded(let name, let folder):
+      "hf-hub:\(name) has not been downloaded to \(folder); `hf download \(name)` fetches it"
+    case .notInstalled(let name, let file):
+      "the weights of '\(name)' are not at \(file); `make setup` fetches them"
     case .imageSize(let model, let problem): "\(model): \(problem)"
     }
   }

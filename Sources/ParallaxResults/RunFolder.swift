@@ -148,5 +148,6 @@ public struct RunFolder: Sendable {
       return unsafe String(cString: strerror(Int32(system.code)))
     }
     return (error as NSError).localizedDescription
+      .replacing("The operation could not be completed. ", with: "")
   }
 }

@@ -44,32 +44,41 @@ import CTorch
 }
 
 extension Tensor: OperatorArgument {
+  /// Pushes the tensor; libtorch counts one more reference, no number is copied.
   public func push(onto stack: ArgumentStack) { stack.push(storage) }
 }
 extension Int: OperatorArgument {
+  /// Pushes a whole number, for `int`, `SymInt` or `Scalar` of the schema.
   public func push(onto stack: ArgumentStack) { stack.push(self) }
 }
 extension Double: OperatorArgument {
+  /// Pushes a number, for `float` or `Scalar` of the schema.
   public func push(onto stack: ArgumentStack) { stack.push(self) }
 }
 extension Bool: OperatorArgument {
+  /// Pushes a truth value, for `bool` of the schema.
   public func push(onto stack: ArgumentStack) { stack.push(self) }
 }
 extension String: OperatorArgument {
+  /// Pushes a text, for `str` of the schema.
   public func push(onto stack: ArgumentStack) { stack.push(self) }
 }
 extension DType: OperatorArgument {
+  /// Pushes libtorch's number of the type, for `ScalarType` of the schema.
   public func push(onto stack: ArgumentStack) { stack.push(Int(rawValue)) }
 }
 extension Device: OperatorArgument {
+  /// Pushes the device's name, for `Device` of the schema.
   public func push(onto stack: ArgumentStack) { stack.push(description) }
 }
 extension Optional: OperatorArgument where Wrapped: OperatorArgument {
+  /// Pushes the value, or Python's `None` where there is none.
   public func push(onto stack: ArgumentStack) {
     if let value = self { value.push(onto: stack) } else { stack.pushNone() }
   }
 }
 extension Array: OperatorArgument where Element: OperatorArgument {
+  /// Pushes a list: of whole numbers, numbers or truth values as one, of anything else element by element.
   public func push(onto stack: ArgumentStack) {
     switch self {
     case let ints as [Int]: stack.push(ints)

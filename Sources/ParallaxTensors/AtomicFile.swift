@@ -16,13 +16,13 @@ public final class AtomicFile {
 
   /// Begins a file beside its final place.
   ///
-  /// - Throws: `TensorError.file` where nothing can be written there.
+  /// - Throws: `TensorError.unwritable` where nothing can be written there.
   public init(_ path: String) throws(TensorError) {
     self.path = path
     temporary = "\(path).\(getpid())-\(UInt32.random(in: 0...UInt32.max)).partial"
     descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {
-      throw .file(path: path, problem: "cannot be written: \(reason())")
+      throw .unwritable(path: path, problem: reason())
     }
   }
 
@@ -33,7 +33,7 @@ public final class AtomicFile {
 
   /// Adds bytes.
   ///
-  /// - Throws: `TensorError.file`, for instance when the disk is full.
+  /// - Throws: `TensorError.unwritable`, for instance when the disk is full.
   public func append(_ bytes: [UInt8]) throws(TensorError) {
     var done = 0
     while done < bytes.count {
@@ -42,7 +42,7 @@ public final class AtomicFile {
       }
       if count < 0 {
         if errno == EINTR { continue }
-        throw .file(path: path, problem: "cannot be written: \(reason())")
+        throw .unwritable(path: path, problem: reason())
       }
       done += count
     }
@@ -50,17 +50,17 @@ public final class AtomicFile {
 
   /// Gives the file its name.
   ///
-  /// - Throws: `TensorError.file`.
+  /// - Throws: `TensorError.unwritable`.
   public func finish() throws(TensorError) {
     guard fsync(descriptor) == 0, unsafe rename(temporary, path) == 0 else {
-      throw .file(path: path, problem: "cannot be written: \(reason())")
+      throw .unwritable(path: path, problem: reason())
     }
     finished = true
   }
 
   /// Writes bytes to a file in one go.
   ///
-  /// - Throws: `TensorError.file`.
+  /// - Throws: `TensorError.unwritable`.
   public static func write(_ bytes: [UInt8], to path: String) throws(TensorError) {
     let file = try AtomicFile(path)
     try file.append(bytes)

@@ -76,26 +76,34 @@ public protocol TensorScalar: Sendable {
 }
 
 extension Float: TensorScalar {
+  /// `float32`.
   public static var dtype: DType { .float32 }
 }
 extension Double: TensorScalar {
+  /// `float64`.
   public static var dtype: DType { .float64 }
 }
 extension Int64: TensorScalar {
+  /// `int64`.
   public static var dtype: DType { .int64 }
 }
 extension Int32: TensorScalar {
+  /// `int32`.
   public static var dtype: DType { .int32 }
 }
 extension Int16: TensorScalar {
+  /// `int16`.
   public static var dtype: DType { .int16 }
 }
 extension Int8: TensorScalar {
+  /// `int8`.
   public static var dtype: DType { .int8 }
 }
 extension UInt8: TensorScalar {
+  /// `uint8`.
   public static var dtype: DType { .uint8 }
 }
 extension Bool: TensorScalar {
+  /// `bool`, one byte an element.
   public static var dtype: DType { .bool }
 }

@@ -18,7 +18,9 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
       description = name
       return
     }
-    throw TensorError.device(name: name, message: takeMessage(problem))
+    // libtorch goes on about backends for a page.
+    let sentence = takeMessage(problem).split(separator: ". ").first ?? ""
+    throw TensorError.device(name: name, message: String(sentence))
   }
 }
 

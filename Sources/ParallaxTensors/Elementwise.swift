@@ -1,15 +1,25 @@
 // Operations on every element by itself; shapes broadcast as in NumPy.
 
 extension Tensor {
+  /// a + b.
   public static func + (a: Tensor, b: Tensor) -> Tensor { Catalogued.add(a, b) }
+  /// a − b.
   public static func - (a: Tensor, b: Tensor) -> Tensor { Catalogued.sub(a, b) }
+  /// a · b, element by element; the matrix product is `times(_:)`.
   public static func * (a: Tensor, b: Tensor) -> Tensor { Catalogued.mul(a, b) }
+  /// a / b; two tensors of whole numbers give float32.
   public static func / (a: Tensor, b: Tensor) -> Tensor { Catalogued.div(a, b) }
+  /// a + b; the number takes the tensor's type where that is a floating-point one.
   public static func + (a: Tensor, b: Double) -> Tensor { Catalogued.add(a, b) }
+  /// a − b.
   public static func - (a: Tensor, b: Double) -> Tensor { Catalogued.sub(a, b) }
+  /// a · b.
   public static func * (a: Tensor, b: Double) -> Tensor { Catalogued.mul(a, b) }
+  /// a / b.
   public static func / (a: Tensor, b: Double) -> Tensor { Catalogued.div(a, b) }
+  /// a · b.
   public static func * (a: Double, b: Tensor) -> Tensor { Catalogued.mul(b, a) }
+  /// −a.
   public static prefix func - (a: Tensor) -> Tensor { Catalogued.neg(a) }
 
   /// x^exponent.

@@ -10,6 +10,7 @@ extension Tensor {
   ///   - f: returns one number.
   /// - Returns: the number, and for each input ∂f/∂input in the input's shape (zeros where `f` does
   ///   not depend on it).
+  /// - Throws: what `f` throws, and nothing else.
   /// - Precondition: `f` returns a tensor with one element.
   public static func valueWithGradient<Failure: Error>(
     at inputs: [Tensor], of f: ([Tensor]) throws(Failure) -> Tensor

@@ -87,6 +87,7 @@ public enum OperatorResult: Sendable {
 /// A boxed value that only operators understand: a packed weight, a generator.
 public struct OpaqueValue: Sendable, OperatorArgument {
   let storage: Tensor.Storage
+  /// Pushes the box as it is.
   public func push(onto stack: ArgumentStack) { stack.push(storage) }
 }
 
@@ -103,6 +104,7 @@ public enum Absent: OperatorArgument {
   /// What the schema says.
   case byDefault
 
+  /// Pushes `None`, or the default that the schema gives the argument.
   public func push(onto stack: ArgumentStack) {
     switch self {
     case .none: stack.pushNone()

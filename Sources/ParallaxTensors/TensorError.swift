@@ -1,7 +1,9 @@
 /// What can go wrong with tensors that come from outside: files, devices, imported operators.
 public enum TensorError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// A file cannot be opened, mapped, read or written.
+  /// A file cannot be opened, mapped or read.
   case file(path: String, problem: String)
+  /// A file or folder cannot be written.
+  case unwritable(path: String, problem: String)
   /// A safetensors file does not keep to its format.
   case safetensors(path: String, problem: String)
   /// There is no operator of that name and overload in this libtorch.
@@ -17,6 +19,7 @@ public enum TensorError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let path, let problem): "\(path): \(problem)"
+    case .unwritable(let path, let problem): "\(path): cannot be written: \(problem)"
     case .safetensors(let path, let problem): "\(path): not a valid safetensors file: \(problem)"
     case .unknownOperator(let name): "libtorch has no operator \(name)"
     case .operation(let name, let message): "\(name): \(message)"

@@ -10,7 +10,9 @@ import ParallaxTensors
 ///
 /// A shard appears under its name only when it is complete; an interrupted run goes on where it was.
 public final class Extraction: Accumulator {
+  /// `extract`.
   public let name = "extract"
+  /// The representations, in the order of the tensors of a shard.
   public let wanted: [Representation]
   private let folder: URL
   private var open: (heading: BlockHeading, features: [Int: Tensor])?
@@ -24,25 +26,32 @@ public final class Extraction: Accumulator {
 
   /// Writes representations into a folder, which is made if need be.
   ///
-  /// - Throws: `TensorError.file` where the folder cannot be made.
+  /// - Throws: `TensorError.unwritable` where the folder cannot be made.
   public init(_ wanted: [Representation], to folder: URL) throws {
     self.wanted = wanted
     self.folder = folder
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
-      throw TensorError.file(path: folder.path, problem: "the folder cannot be made")
+      throw TensorError.unwritable(
+        path: folder.path, problem: (error as NSError).localizedDescription)
     }
   }
 
+  /// The folder: what was written to another one cannot be gone on with.
   public var fingerprint: String { "1 \(folder.standardizedFileURL.path)" }
 
+  /// Begins a shard in memory.
   public func begin(_ block: BlockHeading) { open = (block, [:]) }
 
+  /// Keeps the features until the shard is whole.
   public func add(_ index: Int, _ features: Tensor) {
     open?.features[index] = features.contiguous()
   }
 
+  /// Writes the shard.
+  ///
+  /// - Throws: `TensorError.file` where it cannot be written.
   public func finish() throws {
     guard let block = open else { return }
     let shard = Shard(index: block.heading.index, samples: block.heading.samples)
@@ -54,6 +63,7 @@ public final class Extraction: Accumulator {
     open = nil
   }
 
+  /// The places of each shard's images, `[images]` int64, under the shard's number.
   public func state() -> [(name: String, tensor: Tensor)] {
     shards.map { shard in
       (
@@ -63,6 +73,9 @@ public final class Extraction: Accumulator {
     }
   }
 
+  /// Goes on after the shards that a state names.
+  ///
+  /// - Returns: false where one of them is missing or cannot be read; nothing has changed then.
   public func restore(_ state: [String: Tensor]) -> Bool {
     var found: [Shard] = []
     for (name, samples) in state {
@@ -95,7 +108,7 @@ public final class Extraction: Accumulator {
 
   /// Writes the table of images and the index, and one `.npy` a representation where asked.
   ///
-  /// - Throws: `TensorError.file`.
+  /// - Throws: `TensorError.unwritable`.
   public func complete(
     images: ImageSet, subjects: [Subject], npy: Bool
   ) throws -> Index {

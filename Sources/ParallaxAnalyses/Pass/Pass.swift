@@ -25,6 +25,8 @@ public struct Pass {
   public var strict = false
   /// Where the state of unfinished runs is kept; nil for nowhere.
   public var stateFolder: URL?
+  /// Whether to go on from a state that is kept there; if not, it is written anew.
+  public var resumes = true
   /// Seconds between two savings of the state.
   public var savingInterval = 10.0
   /// Asked between batches; true stops the run.
@@ -72,7 +74,7 @@ public struct Pass {
     let plan = try Plan(subjects, accumulators)
     let keeper = stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
     var outcome = Outcome(samples: [], skipped: [], resumedBlocks: 0, seconds: [:])
-    if let saved = try keeper?.load(accumulators) { outcome = saved }
+    if resumes, let saved = try keeper?.load(accumulators) { outcome = saved }
     let count = images.samples.count
     let blocks = ImageLoader(alpha: alpha, workers: workers, strict: strict).blocks(
       of: blockSize, from: images.samples, for: subjects.map(\.preprocessing),

@@ -21,7 +21,9 @@ public final class SimilarityAnalysis: Accumulator {
     case minibatch
   }
 
+  /// `similarity`.
   public let name = "similarity"
+  /// The representations: rows and columns of the matrix, in this order.
   public let wanted: [Representation]
   private let subjects: [Subject]
   private let widths: [Int]
@@ -93,6 +95,7 @@ public final class SimilarityAnalysis: Accumulator {
     }
   }
 
+  /// The route and the estimator; by minibatches also the shuffles' seed and the block size.
   public var fingerprint: String {
     switch sums {
     case .minibatch: "1 minibatch \(estimator) seed \(seed) block \(blockSize)"
@@ -100,6 +103,9 @@ public final class SimilarityAnalysis: Accumulator {
     }
   }
 
+  /// Opens the block in the sums.
+  ///
+  /// - Throws: `MeasureError.blockOrder`.
   public func begin(_ block: BlockHeading) throws {
     switch sums {
     case .minibatch(let sums): try sums.begin(block: block.index, images: block.samples.count)
@@ -107,6 +113,9 @@ public final class SimilarityAnalysis: Accumulator {
     }
   }
 
+  /// Turns features `[images, width]` into their part of the sums.
+  ///
+  /// - Throws: `MeasureError.shape` or `MeasureError.blockOrder`.
   public func add(_ index: Int, _ features: Tensor) throws {
     switch sums {
     case .minibatch(let sums): try sums.add(index, features)
@@ -114,6 +123,9 @@ public final class SimilarityAnalysis: Accumulator {
     }
   }
 
+  /// Adds what all pairs of the block give.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where a representation is missing.
   public func finish() throws {
     switch sums {
     case .minibatch(let sums): try sums.finish()
@@ -121,6 +133,7 @@ public final class SimilarityAnalysis: Accumulator {
     }
   }
 
+  /// The sums of all finished blocks; their size does not depend on the number of images.
   public func state() -> [(name: String, tensor: Tensor)] {
     switch sums {
     case .minibatch(let sums): sums.state()
@@ -128,6 +141,9 @@ public final class SimilarityAnalysis: Accumulator {
     }
   }
 
+  /// Goes on from the sums of an interrupted run.
+  ///
+  /// - Returns: false where they were made with other options; nothing has changed then.
   public func restore(_ state: [String: Tensor]) -> Bool {
     switch sums {
     case .minibatch(let sums): sums.restore(state)

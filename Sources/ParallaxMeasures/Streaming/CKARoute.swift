@@ -41,6 +41,7 @@ public enum CKARoute: String, Sendable, Hashable, Codable {
   ///   - widths: of each representation.
   ///   - memoryLimit: bytes that the exact route may take.
   ///   - freeCost: multiply-adds an image that do not count, such as a hundredth of a forward pass.
+  /// - Returns: the route, with its reason and the cost and memory of both.
   public static func choose(
     images: Int, blockSize: Int, widths: [Int], memoryLimit: Int = 1 << 30, freeCost: Double = 0
   ) -> Choice {

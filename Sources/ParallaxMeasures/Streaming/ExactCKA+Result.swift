@@ -4,6 +4,7 @@ extension ExactCKA {
   /// CKA of all pairs from what has been added.
   ///
   /// - Parameter estimator: both come from the same sums.
+  /// - Returns: the matrix of all pairs, without standard errors and without shuffled pairs.
   /// - Throws: `MeasureError.tooFew`.
   public func result(_ estimator: Estimator = .debiased) throws -> CKAMatrix {
     guard images >= estimator.fewest, var sums else {

@@ -16,8 +16,11 @@ public protocol Model: Sendable {
 }
 
 extension Model {
+  /// nil: a network of feature maps has no tokens.
   public var tokenLayout: TokenLayout? { nil }
+  /// 1: images of any size.
   public var imageMultiple: Int { 1 }
+  /// nil: more than one size.
   public var fixedImageSize: (height: Int, width: Int)? { nil }
 }
 

@@ -53,7 +53,9 @@ public struct Tap {
 
   /// Looks at some sites, or at all where `wanted` is nil.
   ///
-  /// - Parameter see: gets each activation as it is computed; returns its replacement, or nil.
+  /// - Parameters:
+  ///   - wanted: full paths of sites; a model may stop once it has shown them all.
+  ///   - see: gets each activation as it is computed; returns its replacement, or nil.
   public init(_ wanted: Set<String>?, see: @escaping (Visit) -> Tensor?) {
     self.init(prefix: "", watcher: Watcher(wanted, see))
   }

@@ -42,6 +42,7 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// The choice as it is typed: `cls`, `grid:7`.
   public var description: String {
     switch self {
     case .cls: "cls"
@@ -66,6 +67,8 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
   ///
   /// - Parameters:
   ///   - value: an activation of the kind that the site says, the batch first.
+  ///   - site: where it was seen.
+  ///   - layout: how the model's tokens stand in a row; nil where it has none.
   ///   - imageSize: of the images that went in; where the patches lie follows from it.
   /// - Returns: `[batch, features]`.
   /// - Throws: `ModelError.tokens` where the choice does not apply to the site.

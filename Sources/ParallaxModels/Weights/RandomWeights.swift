@@ -8,13 +8,17 @@ import ParallaxTensors
 public struct RandomWeights: WeightSource, ShapeFollowing {
   /// The seed of all draws.
   public let seed: UInt64
+  /// `random weights (seed 7)`.
   public var label: String { "random weights (seed \(seed))" }
+  /// None: there is nothing that could be left over.
   public var names: [String] { [] }
 
   /// Parameters drawn from a seed.
   public init(seed: UInt64) { self.seed = seed }
 
+  /// Always nil: a parameter has the shape that it is asked for in.
   public func shape(_ name: String) -> [Int]? { nil }
+  /// Always nil: without a shape there is nothing to draw.
   public func tensor(_ name: String) -> Tensor? { nil }
   func shape(_ name: String, _ asked: [Int]) -> [Int]? { asked }
 

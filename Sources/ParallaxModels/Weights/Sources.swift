@@ -1,12 +1,15 @@
 import ParallaxTensors
 
 extension Safetensors: WeightSource {
+  /// The file's path.
   public var label: String { path }
+  /// The tensor of that name, over the file's own memory; nil where there is none.
   public func tensor(_ name: String) throws -> Tensor? { self[name] }
 }
 
 /// Parameters that lie in memory.
 public struct HeldWeights: WeightSource {
+  /// What errors call the tensors.
   public let label: String
   private let tensors: [String: Tensor]
 
@@ -16,8 +19,11 @@ public struct HeldWeights: WeightSource {
     self.label = label
   }
 
+  /// The names, in no particular order.
   public var names: [String] { Array(tensors.keys) }
+  /// The shape of the tensor of that name; nil where there is none.
   public func shape(_ name: String) -> [Int]? { tensors[name]?.shape }
+  /// The tensor of that name; nil where there is none.
   public func tensor(_ name: String) throws -> Tensor? { tensors[name] }
 }
 
@@ -71,7 +77,10 @@ public struct RenamedWeights: WeightSource {
 
   /// A checkpoint and the recipes by timm's names.
   ///
-  /// - Parameter dropping: names of the checkpoint that are known to be of no use.
+  /// - Parameters:
+  ///   - source: the checkpoint.
+  ///   - recipes: how each of timm's parameters is made from the checkpoint's.
+  ///   - dropping: names of the checkpoint that are known to be of no use.
   public init(
     _ source: any WeightSource, _ recipes: [String: Recipe],
     dropping: (String) -> Bool = { _ in false }
@@ -82,15 +91,21 @@ public struct RenamedWeights: WeightSource {
     rest = Set(source.names.filter { !used.contains($0) && !dropping($0) })
   }
 
+  /// The checkpoint's own label: errors name the file, under timm's parameter names.
   public var label: String { source.label }
+  /// timm's names that have a recipe, then the checkpoint's own names that no recipe uses and nobody dropped.
   public var names: [String] { Array(recipes.keys) + rest }
 
+  /// The shape that the recipe makes of its parts' shapes; nil where a part is missing.
   public func shape(_ name: String) -> [Int]? {
     guard let recipe = recipes[name] else { return rest.contains(name) ? source.shape(name) : nil }
     let shapes = recipe.sources.compactMap { source.shape($0) }
     return shapes.count == recipe.sources.count ? recipe.shape(shapes) : nil
   }
 
+  /// The tensor that the recipe makes of its parts; nil where a part is missing.
+  ///
+  /// - Throws: what the checkpoint throws.
   public func tensor(_ name: String) throws -> Tensor? {
     guard let recipe = recipes[name] else {
       return rest.contains(name) ? try source.tensor(name) : nil

@@ -73,6 +73,17 @@ public struct Weights {
   /// A source that makes parameters up has no shapes of its own.
   public func shape(_ name: String) -> [Int]? { source.shape(prefix + name) }
 
+  /// The number of outputs of a last linear layer, as the checkpoint has it: whoever fine-tunes changes it.
+  ///
+  /// - Parameters:
+  ///   - module: the layer's name, such as `fc`.
+  ///   - standard: the number where parameters are made up.
+  /// - Returns: the rows of its weight, or 0 where the checkpoint has neither weight nor bias of it.
+  public func outputs(of module: String, standard: Int) -> Int {
+    if source is any ShapeFollowing { return standard }
+    return (shape("\(module).weight") ?? shape("\(module).bias"))?.first ?? 0
+  }
+
   /// The number of values of each parameter that was asked for, by full name.
   public var asked: [String: Int] { ledger.asked }
 

@@ -1,0 +1,21 @@
+import Parallax
+
+/// The analyses that `study` runs in its pass: one line each.
+enum AnalysisCatalog {
+  /// Makes an analysis from what a job has.
+  typealias Maker = @Sendable (Job.Material) throws -> any StudyAnalysis
+
+  /// By name, in the order of the report.
+  static let all: [(name: String, make: Maker)] = [
+    ("similarity", similarity(route: .automatic, estimator: .debiased))
+  ]
+
+  /// CKA of all pairs of sites.
+  static func similarity(route: SimilarityAnalysis.Route, estimator: Estimator) -> Maker {
+    { material in
+      try SimilarityAnalysis(
+        material.representations, of: material.subjects, images: material.images.samples.count,
+        blockSize: material.blockSize, route: route, estimator: estimator, seed: material.seed)
+    }
+  }
+}

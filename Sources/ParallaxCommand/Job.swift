@@ -1,0 +1,77 @@
+import Foundation
+import Parallax
+
+/// One pass of some models over some images into a run folder, and its report.
+struct Job {
+  var title: String
+  var output: String
+
+  /// What analyses are made of.
+  struct Material {
+    var subjects: [Subject]
+    var representations: [Representation]
+    var images: ImageSet
+    var blockSize: Int
+    var seed: UInt64
+  }
+
+  /// A run that has ended.
+  struct Finished {
+    var run: RunFolder
+    var summary: Summary
+    var skipped: [SkippedImage]
+    var seconds: Double
+
+    /// What a person reads.
+    var text: String {
+      let images =
+        "\(summary.images) images, \(summary.models.count) model\(summary.models.count == 1 ? "" : "s")"
+      return "\(images), \(ProgressLine.duration(seconds))\nreport: \(summary.report)"
+    }
+  }
+
+  /// What `--json` prints.
+  struct Summary: Codable {
+    var run, report: String
+    var models: [String]
+    var images, skipped: Int
+    var seconds: Double
+  }
+
+  func run(
+    _ addresses: [String], _ models: ModelOptions, _ images: ImageOptions, _ options: PassOptions,
+    _ analyses: [AnalysisCatalog.Maker], _ progress: ProgressLine
+  ) throws -> Finished {
+    let start = Date()
+    let javaScript = try Runs.javaScript()
+    let set = try images.set()
+    let chosen = try models.load(addresses, progress)
+    var study = try Study(title, chosen.map(\.model), set)
+    study.command = Runs.commandLine()
+    study.version = Version.parallax
+    study.seed = options.seed
+    options.apply(to: &study.pass, images, progress)
+    let material = Material(
+      subjects: study.pass.subjects,
+      representations: try zip(chosen, study.pass.subjects).flatMap {
+        try $0.representations(of: $1)
+      }, images: set, blockSize: options.blockSize, seed: options.seed)
+    let accumulators = try analyses.map { try $0(material) }
+    let folder = try Runs.prepared(output)
+    let outcome: Pass.Outcome
+    do { outcome = try study.run(accumulators, into: folder) } catch {
+      progress.end()
+      throw error
+    }
+    try folder.write(html: Report.html(of: folder, javaScript: javaScript))
+    let skipped = set.skipped + outcome.skipped
+    Skipped.tell(skipped, progress)
+    let seconds = Date().timeIntervalSince(start)
+    return Finished(
+      run: folder,
+      summary: Summary(
+        run: folder.url.path, report: folder.report.path,
+        models: study.pass.subjects.map(\.name), images: outcome.samples.count,
+        skipped: skipped.count, seconds: seconds), skipped: skipped, seconds: seconds)
+  }
+}

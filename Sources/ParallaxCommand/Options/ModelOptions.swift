@@ -1,0 +1,70 @@
+import ArgumentParser
+import Parallax
+
+/// Which models, which sites of them, where they run.
+struct ModelOptions: ParsableArguments {
+  @Option(help: "Sites of every model that names none: blocks.*, blocks.0...5,head, blocks.-1.")
+  var sites: String?
+
+  @Option(help: "Tokens of every model that names none: cls, avg, all, flat, grid:S, token:I.")
+  var tokens: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Made-up weights drawn from a seed instead of trained ones.", valueName: "seed"))
+  var randomWeights: UInt64?
+
+  @Option(help: "Where to compute: cpu, cuda:0, mps.")
+  var device = "cpu"
+
+  /// Loads what the addresses name; several addresses of one model share it.
+  func load(_ texts: [String], _ progress: ProgressLine) throws -> [Chosen] {
+    let device = try Device(device)
+    let pattern = try sites.map { try SitePattern(parsing: $0) }
+    let tokens = try tokens.map { try Tokens(parsing: $0) }
+    var chosen: [Chosen] = []
+    for address in try texts.map({ try Address(parsing: $0) }) {
+      let wish = (pattern: address.sites ?? pattern, tokens: address.tokens ?? tokens)
+      if let place = chosen.firstIndex(where: { $0.reference == address.model }) {
+        chosen[place].wishes.append(wish)
+        continue
+      }
+      var model = try Catalog.load(
+        ModelReference(parsing: address.model), device: device, randomWeights: randomWeights)
+      model.name = Self.unused(model.name, chosen.map(\.model.name))
+      progress.note("loaded \(model.name)")
+      chosen.append(Chosen(reference: address.model, model: model, wishes: [wish]))
+    }
+    return chosen
+  }
+
+  /// Two checkpoints of one architecture must not be mistaken for one another.
+  private static func unused(_ name: String, _ taken: [String]) -> String {
+    guard taken.contains(name) else { return name }
+    var number = 2
+    while taken.contains("\(name):\(number)") { number += 1 }
+    return "\(name):\(number)"
+  }
+
+  /// A model and what is wanted of it.
+  struct Chosen {
+    var reference: String
+    var model: LoadedModel
+    var wishes: [(pattern: SitePattern?, tokens: Tokens?)]
+
+    /// What is wanted, in execution order, each once.
+    func representations(of subject: Subject) throws -> [Representation] {
+      let all = try wishes.flatMap {
+        try subject.representations(at: $0.pattern, tokens: $0.tokens)
+      }
+      let places = Dictionary(
+        subject.sites.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+      var seen: Set<Representation> = []
+      return all.filter { seen.insert($0).inserted }.enumerated().sorted {
+        (places[$0.element.site.name] ?? 0, $0.offset) < (
+          places[$1.element.site.name] ?? 0, $1.offset
+        )
+      }.map(\.element)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Parallax
+
+/// How a pass over the images runs.
+struct PassOptions: ParsableArguments {
+  @Option(
+    name: [.long, .customShort("b")], help: "Images a forward pass; no number depends on it.")
+  var batchSize = 32
+
+  @Option(help: "Images a block, the unit of minibatch estimates and of resuming.")
+  var blockSize = 64
+
+  @Option(name: [.long, .customShort("j")], help: "Threads that decode images.")
+  var workers = 2
+
+  @Option(help: "Element type of weights and activations; float32 is the only one so far.")
+  var dtype = "float32"
+
+  @Option(help: "The seed of every random choice.")
+  var seed: UInt64 = 0
+
+  @Flag(inversion: .prefixedNo, help: "Go on where the same command was stopped.")
+  var resume = true
+
+  @Flag(name: [.long, .customShort("q")], help: "Print no progress.")
+  var quiet = false
+
+  func validate() throws {
+    for (name, value, least) in [
+      ("--batch-size", batchSize, 1), ("--block-size", blockSize, 4), ("--workers", workers, 1),
+    ] where value < least || value > 65536 {
+      throw ValidationError("\(name) \(value): expected a whole number from \(least) to 65536")
+    }
+    guard dtype == "float32" else {
+      throw ValidationError("--dtype \(dtype): expected float32")
+    }
+  }
+
+  /// Sets up a pass.
+  func apply(to pass: inout Pass, _ images: ImageOptions, _ progress: ProgressLine) {
+    pass.blockSize = blockSize
+    pass.batchSize = batchSize
+    pass.workers = workers
+    pass.alpha = images.alpha
+    pass.strict = images.strict
+    pass.stateFolder = CacheFolder.url.appending(path: "states")
+    pass.resumes = resume
+    pass.isInterrupted = { Interruption.isAsked }
+    pass.progress = { progress.update($0) }
+    Interruption.listen()
+  }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Parallax
+import Yams
+
+/// A study as YAML says it.
+struct StudyFile {
+  var title: String
+  var models: [String]
+  var analyses: [String]
+  private var keys: [String: Node] = [:]
+  private var path = ""
+
+  /// Four pretrained models on the built-in images.
+  static var builtIn: StudyFile {
+    StudyFile(
+      title: "How do four vision models see the same images?",
+      models: [
+        "clip-vit-base-patch16", "dinov2-small-saliency", "efficientnet-lite0", "mobilenetv2",
+      ], analyses: AnalysisCatalog.all.map(\.name))
+  }
+
+  private init(title: String, models: [String], analyses: [String]) {
+    (self.title, self.models, self.analyses) = (title, models, analyses)
+  }
+
+  private static let known = [
+    "title", "models", "images", "limit", "sites", "tokens", "minimum_class_size", "alpha",
+    "batch_size", "block_size", "seed", "device", "analyses", "strict", "random_weights",
+  ]
+
+  /// Reads a file.
+  init(path: String) throws {
+    self.init(title: "", models: [], analyses: AnalysisCatalog.all.map(\.name))
+    self.path = path
+    guard let data = FileManager.default.contents(atPath: path) else {
+      throw CommandError("\(path): there is no such study file", code: 66)
+    }
+    let root: Node?
+    do { root = try Yams.compose(yaml: String(decoding: data, as: UTF8.self)) } catch {
+      throw bad("not valid YAML: \("\(error)".split(separator: "\n").first ?? "")")
+    }
+    guard let mapping = root?.mapping else { throw bad("expected keys such as models and images") }
+    for (key, value) in mapping {
+      let name = key.string ?? ""
+      guard Self.known.contains(name) else {
+        throw bad(
+          "no key is called '\(name)'; expected one of \(Self.known.joined(separator: ", "))")
+      }
+      keys[name] = value
+    }
+    models = try list("models")
+    guard !models.isEmpty else { throw bad("'models' is missing; expected a list of models") }
+    if keys["analyses"] != nil { analyses = try list("analyses") }
+    let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
+    title = try text("title") ?? stem
+    // A weights file is meant beside the study.
+    models = models.map { model in
+      guard let equals = model.firstIndex(of: "="),
+        !model[model.index(after: equals)...].hasPrefix("/")
+      else { return model }
+      return model[...equals] + beside(String(model[model.index(after: equals)...]))
+    }
+  }
+
+  /// Puts what the file says where the command line says nothing.
+  func fill(
+    _ models: inout ModelOptions, _ images: inout ImageOptions, _ pass: inout PassOptions,
+    unless given: Given
+  ) throws {
+    if let value = try text("sites"), !given("--sites") { models.sites = value }
+    if let value = try text("tokens"), !given("--tokens") { models.tokens = value }
+    if let value = try text("device"), !given("--device") { models.device = value }
+    if let value = try number("random_weights"), !given("--random-weights") {
+      models.randomWeights = UInt64(value)
+    }
+    if let value = try text("images"), !given("--images") { images.images = beside(value) }
+    if let value = try number("limit"), !given("--limit") { images.limit = value }
+    if let value = try number("minimum_class_size"), !given("--minimum-class-size") {
+      images.minimumClassSize = value
+    }
+    if let value = try text("alpha"), !given("--alpha") {
+      guard let alpha = ImageBuffer.Alpha(rawValue: value) else {
+        throw bad("'alpha' is '\(value)', expected white or drop")
+      }
+      images.alpha = alpha
+    }
+    if let value = keys["strict"], !given("--strict") {
+      guard let flag = value.bool else { throw bad("'strict': expected true or false") }
+      images.strict = flag
+    }
+    if let value = try number("batch_size"), !given("--batch-size", "-b") { pass.batchSize = value }
+    if let value = try number("block_size"), !given("--block-size") { pass.blockSize = value }
+    if let value = try number("seed"), !given("--seed") { pass.seed = UInt64(value) }
+    do {
+      try images.validate()
+      try pass.validate()
+    } catch { throw bad("\(error)") }
+  }
+
+  /// The analyses by name.
+  func makers() throws -> [AnalysisCatalog.Maker] {
+    try analyses.map { name in
+      guard let found = AnalysisCatalog.all.first(where: { $0.name == name }) else {
+        throw bad(
+          "no analysis is called '\(name)'; expected "
+            + AnalysisCatalog.all.map(\.name).joined(separator: ", "))
+      }
+      return found.make
+    }
+  }
+
+  private func beside(_ file: String) -> String {
+    file.hasPrefix("/")
+      ? file : URL(filePath: path).deletingLastPathComponent().appending(path: file).path
+  }
+
+  private func text(_ key: String) throws -> String? {
+    guard let node = keys[key] else { return nil }
+    guard let text = node.string else { throw bad("'\(key)': expected a text") }
+    return text
+  }
+
+  private func number(_ key: String) throws -> Int? {
+    guard let node = keys[key] else { return nil }
+    guard let number = node.int, number >= 0 else {
+      throw bad("'\(key)': expected a whole number from 0")
+    }
+    return number
+  }
+
+  private func list(_ key: String) throws -> [String] {
+    guard let node = keys[key] else { return [] }
+    if let one = node.string { return [one] }
+    guard let sequence = node.sequence else { throw bad("'\(key)': expected a list") }
+    return try sequence.map {
+      guard let text = $0.string else { throw bad("'\(key)': expected a list of texts") }
+      return text
+    }
+  }
+
+  private func bad(_ problem: String) -> CommandError {
+    CommandError("\(path): \(problem)", code: 65)
+  }
+}
+
+/// Which options were typed.
+struct Given {
+  private let words: [String]
+
+  init(_ arguments: [String]) { words = arguments }
+
+  func callAsFunction(_ names: String...) -> Bool {
+    words.contains { word in names.contains { word == $0 || word.hasPrefix("\($0)=") } }
+  }
+}

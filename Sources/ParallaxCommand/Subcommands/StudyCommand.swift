@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import Parallax
+
+struct StudyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "study",
+    abstract: "Run all analyses as one job and write one report.",
+    discussion: """
+      Without a file, the built-in study: four pretrained models look at the built-in images. A file is YAML:
+
+        title: My networks
+        models: [clip-vit-base-patch16, "resnet50=weights.pth@layer*.*"]
+        images: photos
+        limit: 500
+        analyses: [similarity]
+
+      with, besides, sites, tokens, minimum_class_size, alpha, batch_size, block_size, seed, device. Paths are relative to
+      the file; what the command line says goes before what the file says.
+
+      Example:  parallax study --limit 96 --output runs/small
+      """)
+
+  @Argument(help: "The study's YAML file; without it the built-in study.")
+  var file: String?
+
+  @OptionGroup var models: ModelOptions
+  @OptionGroup var images: ImageOptions
+  @OptionGroup var pass: PassOptions
+
+  @Option(
+    name: [.long, .customShort("o")],
+    help: "The run folder; runs/study, or runs/NAME after the file.")
+  var output: String?
+
+  @Flag(help: "Print where the run lies as json.")
+  var json = false
+
+  func run() throws {
+    let progress = ProgressLine(quiet: pass.quiet)
+    let study = try file.map { try StudyFile(path: $0) } ?? StudyFile.builtIn
+    let given = Given(CommandLine.arguments)
+    var (models, images, pass) = (models, images, pass)
+    try study.fill(&models, &images, &pass, unless: given)
+    let fallback = file.map {
+      "runs/" + URL(filePath: $0).deletingPathExtension().lastPathComponent
+    }
+    let job = Job(title: study.title, output: output ?? fallback ?? "runs/study")
+    let finished = try job.run(
+      study.models, models, images, pass, try study.makers(), progress)
+    print(json ? try ParallaxCommand.encoded(finished.summary) : finished.text)
+  }
+}

@@ -1,0 +1,44 @@
+import Foundation
+
+/// Rows for a person or for a program.
+struct Table {
+  var header: [String]
+  var rows: [[String]]
+  /// Columns of numbers, which stand at the right.
+  var numbers: Set<Int> = []
+
+  /// The forms that standard output can have besides the one for people.
+  enum Format: String, CaseIterable {
+    case csv, json
+  }
+
+  /// Aligned columns.
+  var text: String {
+    let all = [header] + rows
+    let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    return all.map { row in
+      row.indices.map { column -> String in
+        let space = String(repeating: " ", count: widths[column] - row[column].count)
+        if numbers.contains(column) { return space + row[column] }
+        return column == row.count - 1 ? row[column] : row[column] + space
+      }.joined(separator: "  ").trimmingCharacters(in: .init(charactersIn: " "))
+    }.joined(separator: "\n")
+  }
+
+  /// RFC 4180.
+  var csv: String {
+    ([header] + rows).map { row in
+      row.map { cell in
+        cell.contains { ",\"\n\r".contains($0) }
+          ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
+      }.joined(separator: ",")
+    }.joined(separator: "\n")
+  }
+}
+
+/// JSON for standard output.
+func json(_ value: some Encodable) throws -> String {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  return String(decoding: try encoder.encode(value), as: UTF8.self)
+}

@@ -1,0 +1,118 @@
+import Foundation
+import ParallaxTensors
+
+/// A model with its parameters, and what must be said about it.
+public struct LoadedModel: Sendable {
+  /// What results and figures call it.
+  public var name: String
+  /// The kind of network.
+  public let family: String
+  /// What it is, in a sentence.
+  public let summary: String
+  /// The model.
+  public let model: any Model
+  /// How images are prepared for it: a JSON object with timm's or a processor's keys.
+  public let preprocessing: Data
+  /// Where the parameters lie.
+  public let device: Device
+  /// The number of values of each parameter, by name; batch-norm statistics are none.
+  public let parameters: [String: Int]
+  /// What identifies architecture and weights: the same text means the same numbers.
+  public let fingerprint: String
+  /// Where the weights come from.
+  public let origin: String?
+  /// Their licence.
+  public let licence: String?
+  /// What one must know before quoting a number.
+  public let caveat: String?
+
+  /// The number of values of all parameters.
+  public var parameterCount: Int { parameters.values.reduce(0, +) }
+
+  /// The number of values of the parameters of a module.
+  public func parameterCount(under site: String) -> Int {
+    parameters.reduce(0) { $0 + ($1.key.hasPrefix(site + ".") ? $1.value : 0) }
+  }
+}
+
+extension Catalog {
+  /// Loads a model.
+  ///
+  /// - Parameters:
+  ///   - reference: what the user typed.
+  ///   - device: where the parameters shall lie.
+  ///   - seed: draws made-up weights instead of reading any; nil to read them.
+  /// - Returns: the model, with what must be said about it.
+  /// - Throws: `ModelError`, and what the files throw.
+  public static func load(
+    _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil
+  ) throws -> LoadedModel {
+    switch reference {
+    case .folder(let path):
+      return try HuggingFaceFolder(path).load(device: device, randomWeights: seed)
+    case .hub(let name):
+      return try HuggingFaceFolder(hub: name).load(device: device, randomWeights: seed)
+    case .file(let name, let path):
+      let entry = try entry(named: name)
+      return try load(entry, from: path, device, seed, origin: path)
+    case .name(let name):
+      let entry = try entry(named: name)
+      if let seed { return try load(entry, from: nil, device, seed, origin: nil) }
+      guard let file = entry.weightsURL else { throw ModelError.noWeights(name: entry.name) }
+      guard FileManager.default.fileExists(atPath: file.path) else {
+        throw ModelError.notInstalled(name: entry.name, file: file.path)
+      }
+      return try load(entry, from: file.path, device, nil, origin: entry.origin)
+    }
+  }
+
+  private static func load(
+    _ entry: CatalogEntry, from path: String?, _ device: Device, _ seed: UInt64?, origin: String?
+  ) throws -> LoadedModel {
+    let isPackaged = path == entry.weightsURL?.path && path != nil
+    return try load(
+      name: entry.name, entry.architecture, summary: entry.summary,
+      preprocessing: JSONEncoder().encode(entry.preprocessing), from: path, device, seed,
+      origin: origin, licence: isPackaged ? entry.licence : nil,
+      caveat: isPackaged ? entry.caveat : nil)
+  }
+
+  static func load(
+    name: String, _ architecture: Architecture, summary: String, preprocessing: Data,
+    from path: String?, _ device: Device, _ seed: UInt64?, origin: String?, licence: String?,
+    caveat: String?
+  ) throws -> LoadedModel {
+    let source: any WeightSource
+    var identity: String
+    if let seed {
+      source = RandomWeights(seed: seed)
+      identity = "random \(seed)"
+    } else {
+      let path = path ?? ""
+      source = architecture.recognise(try Checkpoint.open(path))
+      identity = try Self.contentHash(path)
+    }
+    identity = "\(architecture.name) \(identity)"
+    let weights = Weights(source, device: device)
+    let model = try architecture.make(weights)
+    try weights.finish(harmless: Architecture.isHarmless)
+    return LoadedModel(
+      name: seed == nil ? name : "\(name)-random", family: architecture.family,
+      summary: seed == nil ? summary : "\(architecture.summary); random weights, untrained",
+      model: model, preprocessing: preprocessing, device: device,
+      parameters: weights.asked.filter { !$0.key.contains(".running_") },
+      fingerprint: identity, origin: seed.map { "random weights, seed \($0)" } ?? origin,
+      licence: seed == nil ? licence : nil, caveat: seed == nil ? caveat : nil)
+  }
+
+  /// The hash of a file, or of the checkpoint files in a folder.
+  private static func contentHash(_ path: String) throws -> String {
+    var isFolder: ObjCBool = false
+    let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    guard exists, isFolder.boolValue else { return try ContentHash.sha256(ofFile: path) }
+    let files = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+      .filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".bin") }
+    return ContentHash.sha256(
+      try files.map { try ContentHash.sha256(ofFile: "\(path)/\($0)") }.joined(separator: "\n"))
+  }
+}
