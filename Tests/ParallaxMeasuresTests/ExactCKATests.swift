@@ -118,7 +118,7 @@ struct ExactCKATests {
 
   @Test("shards with one shift merge to an undivided run, to float64's rounding")
   func merge() throws {
-    let blocks = cut(features(1100), [300, 250, 250, 300])
+    let blocks = cut(features(1100), [300, 150, 350, 300])
     let whole = try run(blocks)
     let first = try run(Array(blocks[..<2]))
     let second = try ExactCKA(widths: Self.widths)
