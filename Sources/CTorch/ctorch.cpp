@@ -14,6 +14,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <cstring>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -70,6 +71,11 @@ char *message(std::string text) {
   for (const char *mark : {"\nException raised from", "\nC++ CapturedTraceback"}) {
     auto at = text.find(mark);
     if (at != std::string::npos) text.resize(at);
+  }
+  // "[enforce fail at FILE:LINE] CONDITION. SENTENCE", as the allocator says it.
+  if (text.rfind("[enforce fail at ", 0) == 0) {
+    auto at = text.find(". ", text.find(']'));
+    if (at != std::string::npos) text.erase(0, at + 2);
   }
   std::string line;
   bool space = false;
@@ -373,6 +379,11 @@ bool px_grad_mode(void) { return grad_enabled; }
 char *px_gradients(const px_object *output, const px_object *seed, px_object *const *inputs,
                    int64_t count, bool keep_graph, px_object **out) {
   return guarded([&] {
+    // What depends on no input at all is a constant.
+    if (!tensor(output).requires_grad()) {
+      std::fill(out, out + count, nullptr);
+      return;
+    }
     torch::autograd::variable_list leaves, seeds;
     for (int64_t i = 0; i < count; ++i) leaves.push_back(tensor(inputs[i]));
     if (seed) seeds.push_back(tensor(seed));
@@ -403,7 +414,10 @@ void px_memory_keep(void) {
 
 char *px_device_check(const char *device) {
   return guarded([&] {
-    at::empty({1}, at::TensorOptions().device(c10::Device(std::string(device))));
+    c10::Device wanted{std::string(device)};
+    TORCH_CHECK(!wanted.is_cpu() || wanted.index() <= 0, "there is only one cpu");
+    // Numbers have to come back, which they do not from a device such as `meta`.
+    at::empty({1}, at::TensorOptions().device(wanted)).to(at::kCPU);
   });
 }
 char *px_device_synchronize(int32_t type, int32_t index) {

@@ -47,9 +47,14 @@ public struct TidyRow: Sendable, Equatable {
     return text
   }
 
-  private static func cell(_ text: String) -> String {
-    text.contains { ",\"\n\r".contains($0) }
-      ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
+  /// A text as a cell of a table of comma-separated values, quoted where RFC 4180 wants it.
+  public static func cell(_ text: String) -> String {
+    // Scalars, not characters: a quote with an accent, or CR and LF together, is one character.
+    guard text.unicodeScalars.contains(where: { ",\"\n\r".unicodeScalars.contains($0) }) else {
+      return text
+    }
+    let doubled = text.unicodeScalars.map { $0 == "\"" ? "\"\"" : String($0) }
+    return "\"" + doubled.joined() + "\""
   }
 }
 

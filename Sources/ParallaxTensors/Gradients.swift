@@ -11,11 +11,11 @@ extension Tensor {
   /// - Returns: the number, and for each input ∂f/∂input in the input's shape (zeros where `f` does
   ///   not depend on it).
   /// - Throws: what `f` throws, and nothing else.
-  /// - Precondition: `f` returns a tensor with one element.
+  /// - Precondition: the inputs are floating-point numbers, and `f` returns a tensor with one element.
   public static func valueWithGradient<Failure: Error>(
     at inputs: [Tensor], of f: ([Tensor]) throws(Failure) -> Tensor
   ) throws(Failure) -> (value: Tensor, gradients: [Tensor]) {
-    let leaves = inputs.map { unsafe Tensor(px_tensor_leaf($0.storage.object)) }
+    let leaves = leaves(inputs, "valueWithGradient")
     let value = try withGradientMode { () throws(Failure) in try f(leaves) }
     precondition(value.count == 1, "valueWithGradient: expected one number, found \(value)")
     return (value.detached(), value.gradients(at: leaves, seed: nil))
@@ -23,13 +23,21 @@ extension Tensor {
 
   /// The product of a vector with a function's Jacobian: ∂⟨seed, f⟩/∂input for each input.
   ///
-  /// - Precondition: `f` returns a tensor of the seed's shape.
+  /// - Precondition: the inputs are floating-point numbers, and `f` returns a tensor of the seed's shape.
   public static func vectorJacobianProduct<Failure: Error>(
     at inputs: [Tensor], seed: Tensor, of f: ([Tensor]) throws(Failure) -> Tensor
   ) throws(Failure) -> (value: Tensor, products: [Tensor]) {
-    let leaves = inputs.map { unsafe Tensor(px_tensor_leaf($0.storage.object)) }
+    let leaves = leaves(inputs, "vectorJacobianProduct")
     let value = try withGradientMode { () throws(Failure) in try f(leaves) }
     return (value.detached(), value.gradients(at: leaves, seed: seed))
+  }
+
+  private static func leaves(_ inputs: [Tensor], _ caller: String) -> [Tensor] {
+    inputs.map { input in
+      precondition(
+        input.dtype.isFloatingPoint, "\(caller): there is no derivative at \(input)")
+      return unsafe Tensor(px_tensor_leaf(input.storage.object))
+    }
   }
 
   private static func withGradientMode<Result, Failure: Error>(

@@ -96,7 +96,7 @@ public struct Safetensors: Sendable {
   ///
   /// The same tensors and metadata give the same bytes.
   ///
-  /// - Throws: `TensorError.file` where the file cannot be written; then nothing of it stays.
+  /// - Throws: `TensorError.unwritable` where the file cannot be written; then nothing of it stays.
   public static func write(
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String
   ) throws(TensorError) {
@@ -107,7 +107,11 @@ public struct Safetensors: Sendable {
       header += "\"__metadata__\":{\(notes.joined(separator: ","))},"
     }
     var offset = 0
+    var seen: Set<String> = ["__metadata__"]
     for (name, tensor) in tensors {
+      guard seen.insert(name).inserted else {
+        throw .unwritable(path: path, problem: "a second tensor would be called '\(name)'")
+      }
       guard let code = codes.first(where: { $0.1 == tensor.dtype })?.0 else {
         throw .file(path: path, problem: "cannot hold \(tensor.dtype)")
       }

@@ -1,5 +1,6 @@
 import Foundation
 import ParallaxImages
+import ParallaxResults
 import ParallaxTensors
 
 /// Writes representations to disk: one safetensors shard a block of images, a table of the images.
@@ -21,6 +22,7 @@ public final class Extraction: Accumulator {
   private struct Shard: Codable {
     var index: Int
     var samples: [Int]
+    var sha256: String
     var file: String { "shard-" + String(100_000 + index).dropFirst() + ".safetensors" }
   }
 
@@ -54,34 +56,40 @@ public final class Extraction: Accumulator {
   /// - Throws: `TensorError` where it cannot be written.
   public func finish() throws {
     guard let block = open else { return }
-    let shard = Shard(index: block.heading.index, samples: block.heading.samples)
+    var shard = Shard(index: block.heading.index, samples: block.heading.samples, sha256: "")
+    let path = folder.appending(path: shard.file).path
     let tensors = wanted.enumerated().compactMap { index, representation in
       block.features[index].map { (name: representation.address, tensor: $0) }
     }
-    try Safetensors.write(tensors, to: folder.appending(path: shard.file).path)
+    try Safetensors.write(tensors, to: path)
+    shard.sha256 = try ContentHash.sha256(ofFile: path)
     shards.append(shard)
     open = nil
   }
 
-  /// The places of each shard's images, `[images]` int64, under the shard's number.
+  /// The places of each shard's images, `[images]` int64, and the file's SHA-256, under the shard's number.
   public func state() -> [(name: String, tensor: Tensor)] {
-    shards.map { shard in
-      (
-        name: "\(shard.index)",
-        tensor: Tensor(shard.samples.map(Int64.init), shape: [shard.samples.count])
-      )
+    shards.flatMap { shard in
+      let (samples, hash) = (shard.samples.map(Int64.init), Array(shard.sha256.utf8))
+      return [
+        (name: "\(shard.index)", tensor: Tensor(samples, shape: [samples.count])),
+        (name: "\(shard.index).sha256", tensor: Tensor(hash, shape: [hash.count])),
+      ]
     }
   }
 
   /// Goes on after the shards that a state names.
   ///
-  /// - Returns: false where one of them is missing or cannot be read; nothing has changed then.
+  /// - Returns: false where one of them is missing or was written over; nothing has changed then.
   public func restore(_ state: [String: Tensor]) -> Bool {
     var found: [Shard] = []
-    for (name, samples) in state {
-      guard let index = Int(name) else { return false }
-      let shard = Shard(index: index, samples: samples.scalars(Int64.self).map(Int.init))
-      guard (try? Safetensors(folder.appending(path: shard.file).path)) != nil else { return false }
+    for (name, samples) in state where !name.hasSuffix(".sha256") {
+      guard let index = Int(name), let hash = state[name + ".sha256"] else { return false }
+      let shard = Shard(
+        index: index, samples: samples.scalars(Int64.self).map(Int.init),
+        sha256: String(decoding: hash.scalars(UInt8.self), as: UTF8.self))
+      let path = folder.appending(path: shard.file).path
+      guard (try? ContentHash.sha256(ofFile: path)) == shard.sha256 else { return false }
       found.append(shard)
     }
     shards = found.sorted { $0.index < $1.index }
@@ -120,7 +128,7 @@ public final class Extraction: Accumulator {
           shard.file, String(row), sample.id, sample.path, sample.label.map { String($0) } ?? "",
           sample.className ?? "", sample.sha256,
         ]
-        table += cells.map(Self.cell).joined(separator: ",") + "\n"
+        table += cells.map(TidyRow.cell).joined(separator: ",") + "\n"
       }
     }
     try AtomicFile.write(Array(table.utf8), to: folder.appending(path: "samples.csv").path)
@@ -146,10 +154,5 @@ public final class Extraction: Accumulator {
       }
     }
     return index
-  }
-
-  private static func cell(_ text: String) -> String {
-    text.contains(where: { ",\"\n\r".contains($0) })
-      ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
   }
 }

@@ -18,8 +18,17 @@ struct Plan {
     for subject in subjects where !seen.insert(subject.name).inserted {
       throw AnalysisError.duplicateModel(name: subject.name)
     }
+    let sites = Dictionary(
+      uniqueKeysWithValues: subjects.map { ($0.name, Set($0.sites.map(\.name))) })
     for (place, accumulator) in accumulators.enumerated() {
       for (index, representation) in accumulator.wanted.enumerated() {
+        guard let known = sites[representation.model] else {
+          throw AnalysisError.nothingAsked("\(representation.address): there is no such model")
+        }
+        guard known.contains(representation.site.name) else {
+          throw AnalysisError.nothingAsked(
+            "\(representation.address): the model has no such site")
+        }
         wishes[representation.model, default: [:]][representation.site.name, default: []].append(
           Wish(accumulator: place, index: index, representation: representation))
       }

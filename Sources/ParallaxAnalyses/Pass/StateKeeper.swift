@@ -22,8 +22,10 @@ struct StateKeeper {
     let notes = Notes(
       blocks: blocks, samples: outcome.samples, skipped: outcome.skipped, seconds: outcome.seconds)
     let text = String(decoding: try JSONEncoder().encode(notes), as: UTF8.self)
-    let tensors = accumulators.flatMap { accumulator in
-      accumulator.state().map { (name: "\(accumulator.name)/\($0.name)", tensor: $0.tensor) }
+    let tensors = accumulators.enumerated().flatMap { place, accumulator in
+      accumulator.state().map {
+        (name: Self.prefix(place, accumulator) + $0.name, tensor: $0.tensor)
+      }
     }
     try Safetensors.write(tensors, metadata: ["pass": text], to: path)
   }
@@ -35,8 +37,8 @@ struct StateKeeper {
     guard let file = try? Safetensors(path), let text = file.metadata["pass"],
       let notes = try? JSONDecoder().decode(Notes.self, from: Data(text.utf8))
     else { return nil }
-    for accumulator in accumulators {
-      let prefix = accumulator.name + "/"
+    for (place, accumulator) in accumulators.enumerated() {
+      let prefix = Self.prefix(place, accumulator)
       var state: [String: Tensor] = [:]
       for name in file.names where name.hasPrefix(prefix) {
         state[String(name.dropFirst(prefix.count))] = file[name]
@@ -52,6 +54,11 @@ struct StateKeeper {
     return Pass.Outcome(
       samples: notes.samples, skipped: notes.skipped, resumedBlocks: notes.blocks,
       seconds: notes.seconds)
+  }
+
+  /// Two analyses of one kind have one name, so their place counts too.
+  private static func prefix(_ place: Int, _ accumulator: any Accumulator) -> String {
+    "\(place)/\(accumulator.name)/"
   }
 
   func remove() { try? FileManager.default.removeItem(atPath: path) }

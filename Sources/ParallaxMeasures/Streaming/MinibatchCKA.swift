@@ -105,7 +105,6 @@ public final class MinibatchCKA {
       { "block \(index) comes after block \(last)" } else { nil }
     if let problem { throw MeasureError.blockOrder(measure: Self.name, problem: problem) }
     let tooFew = images < options.estimator.fewest
-    if tooFew { skipped.append(SkippedBlock(block: index, images: images)) }
     open = Block(
       index: index, images: images, exponents: Array(repeating: nil, count: count),
       noise: Array(repeating: 0, count: count), seen: Array(repeating: false, count: count),
@@ -165,6 +164,8 @@ public final class MinibatchCKA {
         problem: "representation \(missing) is missing from block \(block.index)")
     }
     open = nil
+    // Only now: a block that is interrupted will begin again.
+    if block.isSkipped { skipped.append(SkippedBlock(block: block.index, images: block.images)) }
     guard !block.isSkipped, let rows, let packing else { return }
     let products = Self.products(rows)
     var scales: [Double] = []
