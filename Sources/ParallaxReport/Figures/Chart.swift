@@ -1,0 +1,214 @@
+/// The part of a Vega-Lite specification that our figures need.
+///
+/// > Source: Satyanarayan et al., 2017, Vega-Lite: A Grammar of Interactive Graphics.
+struct Chart: Encodable {
+  var title: Title?
+  var data: Data?
+  var transform: [Transform]?
+  var width: Double?
+  var height: Double?
+  var mark: Mark?
+  var encoding: [String: Channel]?
+  /// Lines of the tooltip; stands in the encoding.
+  var tooltip: [Channel]?
+  var layer: [Chart]?
+  var hconcat: [Chart]?
+  var vconcat: [Chart]?
+  var concat: [Chart]?
+  /// Of `concat`.
+  var columns: Int?
+  var spacing: Double?
+  var align: String?
+  var bounds: String?
+  var resolve: Resolve?
+  var view: View?
+
+  /// A place in a grid where nothing is drawn.
+  static func empty(width: Double, height: Double) -> Chart {
+    Chart(
+      data: Data(name: "nothing"), width: width, height: height,
+      mark: Mark(type: "point", opacity: 0), encoding: [:], view: View(stroke: Setting.null))
+  }
+
+  private enum CodingKeys: CodingKey {
+    case title, data, transform, width, height, mark, encoding, layer, hconcat, vconcat, concat
+    case columns, spacing
+    case align, bounds, resolve, view
+  }
+
+  private struct Name: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(_ name: String) { stringValue = name }
+    init?(stringValue: String) { self.init(stringValue) }
+    init?(intValue: Int) { nil }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encodeIfPresent(title, forKey: .title)
+    try container.encodeIfPresent(data, forKey: .data)
+    try container.encodeIfPresent(transform, forKey: .transform)
+    try container.encodeIfPresent(width, forKey: .width)
+    try container.encodeIfPresent(height, forKey: .height)
+    try container.encodeIfPresent(mark, forKey: .mark)
+    if let encoding {
+      var channels = container.nestedContainer(keyedBy: Name.self, forKey: .encoding)
+      for (name, channel) in encoding { try channels.encode(channel, forKey: Name(name)) }
+      try channels.encodeIfPresent(tooltip, forKey: Name("tooltip"))
+    }
+    try container.encodeIfPresent(layer, forKey: .layer)
+    try container.encodeIfPresent(hconcat, forKey: .hconcat)
+    try container.encodeIfPresent(vconcat, forKey: .vconcat)
+    try container.encodeIfPresent(concat, forKey: .concat)
+    try container.encodeIfPresent(columns, forKey: .columns)
+    try container.encodeIfPresent(spacing, forKey: .spacing)
+    try container.encodeIfPresent(align, forKey: .align)
+    try container.encodeIfPresent(bounds, forKey: .bounds)
+    try container.encodeIfPresent(resolve, forKey: .resolve)
+    try container.encodeIfPresent(view, forKey: .view)
+  }
+
+  /// Rows by the name that they have in the page.
+  struct Data: Encodable { var name: String }
+
+  struct Title: Encodable {
+    var text: String
+    var subtitle: String?
+    var color: String?
+    var anchor: String? = "start"
+    var frame: String? = "group"
+    var fontSize: Double?
+  }
+
+  struct Transform: Encodable {
+    var filter: String?
+    var calculate: String?
+    var `as`: String?
+  }
+
+  struct Mark: Encodable {
+    var type: String
+    var color: String?
+    var fill: String?
+    var size: Double?
+    var shape: String?
+    var filled: Bool?
+    var opacity: Double?
+    var strokeWidth: Double?
+    var strokeDash: [Double]?
+    var interpolate: String?
+    var text: String?
+    var align: String?
+    var baseline: String?
+    var dx: Double?
+    var dy: Double?
+    var fontSize: Double?
+    var clip: Bool?
+    var stroke: String?
+    var invalid: String?
+  }
+
+  struct Channel: Encodable {
+    var field: String?
+    var type: String?
+    var value: String?
+    var datum: Double?
+    var title: String?
+    var format: String?
+    var scale: Scale?
+    var axis: Setting<Axis>?
+    var legend: Setting<Legend>?
+
+    static func quantity(
+      _ field: String, _ scale: Scale? = nil, axis: Setting<Axis>? = nil, title: String? = nil
+    ) -> Channel {
+      Channel(field: field, type: "quantitative", title: title, scale: scale, axis: axis)
+    }
+
+    static func name(_ field: String, title: String? = nil) -> Channel {
+      Channel(field: field, type: "nominal", title: title)
+    }
+  }
+
+  struct Scale: Encodable {
+    var domain: [Double]?
+    var names: [String]?
+    var range: [String]?
+    var scheme: String?
+    var nice: Bool?
+    var zero: Bool?
+    var reverse: Bool?
+
+    private enum CodingKeys: CodingKey { case domain, range, scheme, nice, zero, reverse }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      if let names {
+        try container.encode(names, forKey: .domain)
+      } else {
+        try container.encodeIfPresent(domain, forKey: .domain)
+      }
+      try container.encodeIfPresent(range, forKey: .range)
+      try container.encodeIfPresent(scheme, forKey: .scheme)
+      try container.encodeIfPresent(nice, forKey: .nice)
+      try container.encodeIfPresent(zero, forKey: .zero)
+      try container.encodeIfPresent(reverse, forKey: .reverse)
+    }
+  }
+
+  struct Axis: Encodable {
+    var title: Setting<String>?
+    var titleColor: String?
+    var titleFontWeight: String?
+    var titlePadding: Double?
+    var values: [Double]?
+    var labelExpr: String?
+    var labels: Bool?
+    var labelAngle: Double?
+    var labelAlign: String?
+    var labelBaseline: String?
+    var labelOverlap: Bool?
+    var format: String?
+    var grid: Bool?
+    var ticks: Bool?
+    var domain: Bool?
+    var orient: String?
+    var tickCount: Int?
+  }
+
+  struct Legend: Encodable {
+    var title: String?
+    var orient: String?
+    var gradientLength: Double?
+    var gradientThickness: Double?
+    var direction: String?
+    var format: String?
+    var tickCount: Int?
+  }
+
+  struct Resolve: Encodable {
+    var scale: [String: String]?
+    var axis: [String: String]?
+    var legend: [String: String]?
+  }
+
+  struct View: Encodable {
+    var stroke: Setting<String>?
+    var fill: String?
+  }
+}
+
+/// A value, or the `null` by which Vega-Lite leaves a thing out.
+enum Setting<Value: Encodable>: Encodable {
+  case null
+  case value(Value)
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .value(let value): try container.encode(value)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import ParallaxResults
+
+/// Rows that figures draw; the page's script turns each into plain objects when a figure asks for it.
+enum Dataset: Encodable {
+  /// A table: names of columns, and rows.
+  case table(columns: [String], rows: [[Cell]])
+  /// A matrix of similarities of sites of model `a` (rows) with those of `b` (columns).
+  case matrix(SimilarityResult.Matrix)
+
+  /// One entry of a table.
+  enum Cell: Encodable {
+    case text(String)
+    case number(Double?)
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .text(let text): try container.encode(text)
+      case .number(let value):
+        if let value = ScriptJSON.short(value) {
+          try container.encode(value)
+        } else {
+          try container.encodeNil()
+        }
+      }
+    }
+  }
+
+  private enum CodingKeys: CodingKey { case columns, rows, a, b, values, errors }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    switch self {
+    case .table(let columns, let rows):
+      try container.encode(columns, forKey: .columns)
+      try container.encode(rows, forKey: .rows)
+    case .matrix(let matrix):
+      func short(_ rows: [[Double?]]) -> [[Cell]] { rows.map { $0.map(Cell.number) } }
+      try container.encode(matrix.a, forKey: .a)
+      try container.encode(matrix.b, forKey: .b)
+      try container.encode(short(matrix.values), forKey: .values)
+      try container.encodeIfPresent(matrix.errors.map(short), forKey: .errors)
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/// A figure with all that stands round it.
+struct Figure {
+  /// Unique in the page; also the name of the files that are saved from it.
+  var id: String
+  /// What is seen, as a sentence.
+  var title: String
+  /// For who cannot see it.
+  var description: String
+  var chart: Chart
+  /// The names of the data sets that the chart draws.
+  var data: [String]
+  /// Canvas for what has many marks, SVG for what has few.
+  var marks: Int
+  /// Drawn when somebody unfolds it.
+  var isFolded = false
+
+  /// What the page's script needs of it.
+  struct Entry: Encodable {
+    var chart: Chart
+    var data: [String]
+    var renderer: String
+    var name: String
+  }
+
+  var entry: Entry {
+    Entry(chart: chart, data: data, renderer: marks > 3000 ? "canvas" : "svg", name: id)
+  }
+
+  /// The figure's element, with its caption and what lies under it.
+  func html(caption: [HTML], after: [HTML] = []) -> HTML {
+    .element(
+      "figure", ["id": "figure-\(id)", "class": "figure"],
+      [
+        .element(
+          "div",
+          [
+            "class": "drawing", "data-figure": id, "role": "img", "aria-label": description,
+            "tabindex": "0",
+          ], ""),
+        .element("figcaption", [:], caption),
+        .element(
+          "div", ["class": "actions"],
+          [
+            button("Save as SVG", "svg"), button("Save as PNG", "png"),
+            button("Data as CSV", "csv"), button("Vega-Lite", "json"),
+          ]),
+      ] + after)
+  }
+
+  private func button(_ label: String, _ action: String) -> HTML {
+    .element(
+      "button",
+      ["type": "button", "data-save": action, "data-of": id, "aria-label": "\(label): \(title)"],
+      label)
+  }
+}

@@ -1,0 +1,158 @@
+/// The page's own script: expands data, draws figures, saves and copies.
+enum PageScript {
+  static let source: StaticString = #"""
+    "use strict";
+    (() => {
+      const read = id => JSON.parse(document.getElementById(id).textContent);
+      const figures = read("figures"), page = read("data");
+      const expanded = {}, views = {};
+      const number = value => value === null ? "–" : value.toFixed(3).replace("-", "−");
+      const rounded = value => Math.round(value * 1e4) / 1e4;
+
+      // Tables and matrices are stored compactly; figures want one object a row.
+      function rows(name) {
+        if (expanded[name]) return expanded[name];
+        const set = page.data[name], all = [];
+        if (set.columns) {
+          for (const cells of set.rows)
+            all.push(Object.fromEntries(set.columns.map((column, i) => [column, cells[i]])));
+        } else {
+          set.values.forEach((line, y) => line.forEach((value, x) => {
+            const error = set.errors ? set.errors[y][x] : null;
+            const known = value !== null && error !== null;
+            all.push({
+              x0: x, x1: x + 1, y0: y, y1: y + 1,
+              column: page.models[set.b][x], row: page.models[set.a][y], value,
+              low: known ? rounded(value - 1.96 * error) : null,
+              high: known ? rounded(value + 1.96 * error) : null,
+              shown: value === null ? "undefined" : number(value),
+              interval: known
+                ? `${number(value - 1.96 * error)} to ${number(value + 1.96 * error)}` : "not estimated",
+            });
+          }));
+        }
+        return expanded[name] = all;
+      }
+
+      function theme() {
+        const style = getComputedStyle(document.documentElement);
+        const [ink, quiet, line] = ["--ink", "--quiet", "--line"].map(name => style.getPropertyValue(name).trim());
+        const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
+        return {
+          background: style.getPropertyValue("--paper").trim(), font, padding: 4,
+          axis: {labelColor: quiet, titleColor: ink, gridColor: line, tickColor: quiet, domainColor: quiet,
+            labelFontSize: 11, titleFontSize: 12, titleFontWeight: 500, labelFont: font, titleFont: font, tickSize: 4,
+            labelLimit: 130},
+          legend: {labelColor: quiet, titleColor: ink, labelFontSize: 11, titleFontSize: 12, titleFontWeight: 500,
+            symbolSize: 60, labelLimit: 240},
+          title: {color: ink, fontSize: 13, fontWeight: 600},
+          view: {stroke: null},
+        };
+      }
+
+      async function draw(place) {
+        const name = place.dataset.figure, figure = figures[name];
+        const datasets = Object.fromEntries(figure.data.map(set => [set, rows(set)]));
+        const spec = {$schema: "https://vega.github.io/schema/vega-lite/v6.json", config: theme(), datasets,
+          ...figure.chart};
+        try {
+          if (views[name]) views[name].finalize();
+          views[name] = await vegaEmbed(place, spec,
+            {renderer: figure.renderer, actions: false, tooltip: {theme: "custom"}});
+          place.dataset.drawn = "yes";
+        } catch (error) {
+          place.textContent = "This figure could not be drawn: " + error.message;
+          document.body.dataset.state = "failed";
+          console.error(error);
+        }
+      }
+
+      const visible = () => [...document.querySelectorAll("[data-figure]")].filter(place => {
+        const fold = place.closest("details");
+        return !fold || fold.open;
+      });
+
+      async function drawAll(again) {
+        if (document.body.dataset.state !== "failed") document.body.dataset.state = "drawing";
+        for (const place of visible()) if (again || !place.dataset.drawn) await draw(place);
+        if (document.body.dataset.state !== "failed") document.body.dataset.state = "drawn";
+      }
+      document.querySelectorAll("details").forEach(fold =>
+        fold.addEventListener("toggle", () => { if (fold.open) drawAll(false); }));
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(true));
+      document.getElementById("theme").addEventListener("click", () => {
+        const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
+        document.documentElement.dataset.theme = dark ? "light" : "dark";
+        drawAll(true);
+      });
+
+      function save(name, type, content) {
+        const link = document.createElement("a");
+        link.download = name;
+        link.href = typeof content === "string" && content.startsWith("data:")
+          ? content : URL.createObjectURL(new Blob([content], {type}));
+        link.click();
+        if (link.href.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      }
+      const cell = value => value === null || value === undefined ? ""
+        : /[",\n\r]/.test(String(value)) ? '"' + String(value).replaceAll('"', '""') + '"' : String(value);
+      function csv(figure) {
+        const hidden = ["x0", "x1", "y0", "y1", "shown", "interval", "modelIndex"];
+        const parts = figure.data.filter(set => set.startsWith("map-") || figures[figure.name].data.length < 3);
+        const lines = [];
+        let header = "";
+        for (const set of parts) {
+          const source = page.data[set];
+          const names = source.columns ? {} : {columns: page.names[source.b], rows: page.names[source.a]};
+          for (const row of rows(set)) {
+            const entries = Object.entries(row).filter(([key]) => !hidden.includes(key))
+              .map(([key, value]) => [key, names.columns && (key === "column" || key === "row")
+                ? `${key === "column" ? names.columns : names.rows}@${value}` : value]);
+            const head = entries.map(([key]) => key).join(",");
+            if (head !== header) lines.push(header = head);
+            lines.push(entries.map(([, value]) => cell(value)).join(","));
+          }
+        }
+        return lines.join("\n") + "\n";
+      }
+
+      document.addEventListener("click", async event => {
+        const button = event.target.closest("button");
+        if (!button) return;
+        if (button.dataset.copy !== undefined) {
+          const label = button.textContent;
+          try { await navigator.clipboard.writeText(button.dataset.copy); button.textContent = "Copied"; }
+          catch {
+            getSelection().selectAllChildren(button.previousElementSibling);
+            button.textContent = "Selected";
+          }
+          setTimeout(() => { button.textContent = label; }, 1500);
+        }
+        if (!button.dataset.save) return;
+        const name = button.dataset.of, figure = figures[name], kind = button.dataset.save;
+        if (kind === "csv") save(name + ".csv", "text/csv", csv(figure));
+        if (kind === "json") {
+          const datasets = Object.fromEntries(figure.data.map(set => [set, rows(set)]));
+          save(name + ".vl.json", "application/json",
+            JSON.stringify({$schema: "https://vega.github.io/schema/vega-lite/v6.json", datasets, ...figure.chart}));
+        }
+        if (kind === "svg") save(name + ".svg", "image/svg+xml", await views[name].view.toSVG());
+        if (kind === "png") save(name + ".png", "image/png", (await views[name].view.toCanvas(3)).toDataURL());
+      });
+
+      // The contents list marks the section in view.
+      const links = new Map([...document.querySelectorAll("nav a")].map(link => [link.hash.slice(1), link]));
+      const watcher = new IntersectionObserver(entries => {
+        for (const entry of entries) if (entry.isIntersecting) {
+          links.forEach(link => link.removeAttribute("aria-current"));
+          links.get(entry.target.id)?.setAttribute("aria-current", "true");
+        }
+      }, {rootMargin: "-10% 0px -75% 0px"});
+      links.forEach((_, id) => { const place = document.getElementById(id); if (place) watcher.observe(place); });
+      addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(fold => {
+        if (!fold.querySelector("[data-figure]")) fold.dataset.shut = String(!fold.open);
+      }));
+      drawAll(false);
+    })();
+    """#
+}

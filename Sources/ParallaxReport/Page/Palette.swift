@@ -1,0 +1,22 @@
+/// Colours and markers. A model has one of each in every figure.
+enum Palette {
+  /// Okabe and Ito's eight, black last; the yellow stands late, because it is weak on white.
+  static let colours = [
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8AD00", "#7F7F7F",
+  ]
+  /// Vega's names of shapes.
+  static let markers = [
+    "circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right",
+    "triangle-left",
+  ]
+  /// The map of all similarities: perceptually uniform, and legible to colour-blind readers.
+  static let similarity = "viridis"
+
+  /// The colour of the model at a place in the order asked for.
+  static func colour(_ model: Int) -> String { colours[model % colours.count] }
+
+  /// Its marker; changes once the colours are used up, so that 64 models stay apart.
+  static func marker(_ model: Int) -> String {
+    markers[(model + model / colours.count) % markers.count]
+  }
+}

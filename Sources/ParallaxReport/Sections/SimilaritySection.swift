@@ -1,0 +1,150 @@
+import ParallaxResults
+
+/// How similar the layers of the models are.
+///
+/// > Source: Kornblith et al., 2019, arXiv 1905.00414; Nguyen et al., 2021, arXiv 2010.15327; Raghu et al., 2021,
+/// > arXiv 2108.08810.
+enum SimilaritySection {
+  /// The section; nil where the run compared nothing.
+  static func make(_ material: Material) throws -> Section? {
+    guard let result: SimilarityResult = try material.run.result(analysis: "similarity") else {
+      return nil
+    }
+    try check(result, material)
+    let figures = SimilarityFigures(result: result)
+    let overview = figures.overview()
+    let partners = PartnerFigure(result: result)
+    let one = result.models.count == 1
+    let pairs: [Figure] =
+      one
+      ? []
+      : result.models.indices.flatMap { a in
+        result.models.indices.filter { $0 >= a }.map { figures.pair(a, $0) }
+      }
+    var body: [HTML] = [
+      .element(
+        "p", ["class": "lead"],
+        """
+        \(result.measure) compares what two layers make of the same images, whatever the number of their features and \
+        however these are rotated or scaled: 1 where the images lie in the same arrangement, about 0 where the two \
+        arrangements have nothing in common.
+        """),
+      overview.html(caption: caption(result, figures, material), after: [again(material)]),
+    ]
+    if !pairs.isEmpty {
+      body.append(
+        Fold.make(
+          "Every pair alone, larger",
+          pairs.map { figure in
+            .group([.element("h4", [:], figure.title), figure.html(caption: [])])
+          }))
+    }
+    body += [
+      .element("h3", [:], "The strongest partner of each layer"),
+      partners.figure().html(
+        caption: [
+          .text(
+            one
+              ? "Above: the similarity of each layer with the other layer of the model that it is most similar to. "
+                + "Below: where that one stands; on the dashed line, at the same depth."
+              : "Above: the similarity of each layer with the layer of each other model that it is most similar to. "
+                + "Below: where that partner stands; on the dashed line, at the same relative depth."
+          )
+        ], after: [partners.table()]),
+    ]
+    if !result.refusals.isEmpty { body.append(refusals(result)) }
+    return Section(
+      id: "similarity", name: "Similarity",
+      title: one
+        ? "How similar the layers are among themselves"
+        : "How similar the models are, layer by layer",
+      body: body, findings: result.findings(), figures: [overview, partners.figure()] + pairs,
+      data: figures.data().merging(partners.data()) { $1 })
+  }
+
+  /// A result that does not fit together is a damaged file, not a trap.
+  private static func check(_ result: SimilarityResult, _ material: Material) throws {
+    func damaged(_ problem: String) -> ResultsError {
+      .damaged(
+        path: material.run.url.appending(path: "results/similarity.json").path, problem: problem)
+    }
+    guard !result.models.isEmpty else { throw damaged("it names no model") }
+    for a in result.models.indices {
+      for b in result.models.indices where a <= b {
+        let (rows, columns) = (result.models[a].sites.count, result.models[b].sites.count)
+        guard let matrix = result.matrices.first(where: { $0.a == a && $0.b == b }) else {
+          throw damaged("the matrix of models \(a) and \(b) is missing")
+        }
+        for cells in [matrix.values, matrix.errors ?? matrix.values] {
+          guard rows > 0, columns > 0, cells.count == rows,
+            cells.allSatisfy({ $0.count == columns })
+          else { throw damaged("the matrix of models \(a) and \(b) is not \(rows) by \(columns)") }
+        }
+      }
+    }
+  }
+
+  private static func caption(
+    _ result: SimilarityResult, _ figures: SimilarityFigures, _ material: Material
+  ) -> [HTML] {
+    let one = result.models.count == 1
+    var text =
+      "Each cell is the \(result.estimator) linear \(result.measure) of two layers; layers run from the left to the "
+      + "right and from below upwards, in the order in which they compute. Thin lines part the stages of a network. "
+    if !one {
+      text +=
+        "The white line is the best-matching path: forward in both models, with the largest mean similarity. "
+    }
+    if !figures.sharesCells {
+      text +=
+        "The models differ much in their number of layers, so each has a side of the same length; cells of a model "
+        + "with itself are square. "
+    }
+    if result.matrices.contains(where: { $0.values.contains { $0.contains(nil) } }) {
+      text += "Grey cells are undefined; the reasons stand below. "
+    }
+    let level = result.matrices.compactMap { $0.shuffled?.quantile95 }.max()
+    if let level {
+      text +=
+        "Between models, 95 % of cells of shuffled pairs of images stay below \(Text.number(level, digits: 2)). "
+    }
+    let left =
+      result.imagesLeftOut > 0
+      ? " (\(Text.plural(result.imagesLeftOut, "image")) of incomplete blocks left out)" : ""
+    let errors =
+      result.errorMethod.map { "95 % intervals are ± 1.96 standard errors by \($0). " }
+      ?? "No intervals: one block of images has no spread. "
+    text +=
+      "\(Text.plural(result.images, "image"))\(left), \(result.dtype), \(result.route) route in blocks of "
+      + "\(result.blockSize) (\(result.routeReason)), seed \(result.seed). \(errors)"
+    if let pass = material.provenance.seconds["pass"] {
+      text += "The pass over the images, all models included, took \(Text.duration(pass))."
+    }
+    return [.text(text)]
+  }
+
+  private static func again(_ material: Material) -> HTML {
+    .element(
+      "div", ["class": "again"],
+      [
+        .element("span", [:], "Made by"), Fold.command(material.provenance.command),
+      ])
+  }
+
+  private static func refusals(_ result: SimilarityResult) -> HTML {
+    Fold.make(
+      "Layers without a value: \(result.refusals.count)",
+      [
+        Fold.table(
+          ["layer", "why"],
+          result.refusals.map { refusal in
+            .element(
+              "tr", [:],
+              [
+                .element("td", [:], [.element("code", [:], refusal.address)]),
+                .element("td", [:], refusal.reason),
+              ])
+          })
+      ])
+  }
+}
