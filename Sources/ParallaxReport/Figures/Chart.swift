@@ -79,6 +79,7 @@ struct Chart: Encodable {
     var anchor: String? = "start"
     var frame: String? = "group"
     var fontSize: Double?
+    var limit: Double?
   }
 
   struct Transform: Encodable {
@@ -106,7 +107,8 @@ struct Chart: Encodable {
     var fontSize: Double?
     var clip: Bool?
     var stroke: String?
-    var invalid: String?
+    var x2Offset: Double?
+    var y2Offset: Double?
   }
 
   struct Channel: Encodable {
@@ -162,6 +164,7 @@ struct Chart: Encodable {
     var titleColor: String?
     var titleFontWeight: String?
     var titlePadding: Double?
+    var titleLimit: Double?
     var values: [Double]?
     var labelExpr: String?
     var labels: Bool?

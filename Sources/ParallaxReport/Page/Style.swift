@@ -40,7 +40,7 @@ enum Style {
     .models li { display: flex; align-items: baseline; }
     .models li span span { display: block; }
     .findings { list-style: none; padding: 0; margin: 0; max-width: 56rem; }
-    .findings li { display: grid; grid-template-columns: 7.5rem 1fr; gap: 1rem; padding: .8rem 0;
+    .findings li { display: grid; grid-template-columns: 8.5rem 1fr; gap: 1rem; padding: .8rem 0;
       border-top: 1px solid var(--line); align-items: baseline; }
     .findings li > span > span { display: block; }
     .findings .sentence { font-size: 1.0625rem; }

@@ -28,6 +28,18 @@ enum Text {
     return String(digits)
   }
 
+  /// A name as a figure can bear it: Vega's expressions end at a separator of lines.
+  static func label(_ name: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        name.unicodeScalars.map { scalar in
+          switch scalar.properties.generalCategory {
+          case .control, .lineSeparator, .paragraphSeparator: "\u{FFFD}"
+          default: scalar
+          }
+        }))
+  }
+
   /// `1 image`, `3 images`.
   static func plural(_ count: Int, _ one: String, _ many: String? = nil) -> String {
     "\(Text.count(count)) \(count == 1 ? one : many ?? one + "s")"

@@ -47,7 +47,8 @@ struct PartnerFigure {
     let domain = SimilarityFigures(result: result).domain
     var chart = part(
       model, "value", domain, title: first ? "\(result.measure) with partner" : nil, above: true)
-    chart.title = Chart.Title(text: result.models[model].name, color: Palette.colour(model))
+    chart.title = Chart.Title(
+      text: result.models[model].name, color: Palette.colour(model), limit: 215)
     return chart
   }
 
@@ -70,8 +71,10 @@ struct PartnerFigure {
           ticks: false, domain: false, tickCount: 5)))
     var colour = Chart.Channel.name("partnerModel")
     colour.scale = names { Palette.colour($0) }
-    colour.legend = .value(
-      Chart.Legend(title: "partner in", orient: "top", direction: "horizontal"))
+    colour.legend =
+      result.models.count == 1
+      ? Setting.null
+      : .value(Chart.Legend(title: "partner in", orient: "top", direction: "horizontal"))
     var shape = colour
     shape.scale = names { Palette.marker($0) }
     var layers: [Chart] = []
@@ -92,14 +95,18 @@ struct PartnerFigure {
         encoding: ["x": x, "y": y, "color": colour]))
     layers.append(
       Chart(
-        data: data, transform: own, mark: Chart.Mark(type: "point", size: 34, filled: true),
+        data: data, transform: own,
+        mark: Chart.Mark(
+          type: "point", size: result.models[model].sites.count > 40 ? 12 : 34, filled: true),
         encoding: ["x": x, "y": y, "color": colour, "shape": shape],
         tooltip: [
           .name("site", title: result.models[model].name),
           .name("partner", title: "partner"), .name("partnerModel", title: "in"),
           .name("shown", title: result.measure), .name("interval", title: "95 % interval"),
         ]))
-    return Chart(width: 205, height: 130, layer: layers, view: Chart.View(stroke: Setting.null))
+    return Chart(
+      width: result.models.count == 1 ? 420 : 205, height: 130, layer: layers,
+      view: Chart.View(stroke: Setting.null))
   }
 
   private func names(_ value: (Int) -> String) -> Chart.Scale {

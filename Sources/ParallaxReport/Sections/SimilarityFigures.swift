@@ -128,15 +128,18 @@ struct SimilarityFigures {
       "y": .quantity("y0", y, axis: axis(rows, size, horizontal: false, names: namesRows)),
       "y2": Chart.Channel(field: "y1"),
     ]
+    let seam = min(size[columns] ?? 1, size[rows] ?? 1) < 6 ? 0.7 : 0
     let map = Chart.Data(name: "map-\(columns)-\(rows)")
     var layers = [
       Chart(
         data: map, transform: [Chart.Transform(filter: "isValid(datum.value)")],
-        mark: Chart.Mark(type: "rect"),
+        // Small cells reach a little into the next, which is drawn later: no seams show between them.
+        mark: Chart.Mark(type: "rect", x2Offset: seam, y2Offset: -seam),
         encoding: position.merging(["color": colour]) { $1 }),
       Chart(
         data: map, transform: [Chart.Transform(filter: "!isValid(datum.value)")],
-        mark: Chart.Mark(type: "rect", color: "#9a9a9a"), encoding: position),
+        mark: Chart.Mark(type: "rect", color: "#9a9a9a", x2Offset: seam, y2Offset: -seam),
+        encoding: position),
     ]
     for (model, channel) in [(columns, "x"), (rows, "y")] {
       layers.append(
@@ -190,7 +193,8 @@ struct SimilarityFigures {
     return .value(
       Chart.Axis(
         title: .value(model.name), titleColor: Palette.colour(index), titleFontWeight: "bold",
-        titlePadding: 8, values: places.map { Double($0.place) + 0.5 },
+        titlePadding: 8, titleLimit: max(150, side(index, size) + 10),
+        values: places.map { Double($0.place) + 0.5 },
         labelExpr: "{\(pairs.joined(separator: ","))}[floor(datum.value)]",
         labelAngle: horizontal ? -50 : 0, labelAlign: "right",
         labelBaseline: "middle", labelOverlap: false, grid: false, ticks: true,
@@ -200,7 +204,7 @@ struct SimilarityFigures {
   /// Sites whose names find room at some pixels a site: beginnings of stages, or every so many of a model that has
   /// one stage; always the first and the last.
   static func labelled(_ model: ModelSites, cell: Double) -> [(place: Int, name: String)] {
-    let room = max(1, Int((15 / max(cell, 0.01)).rounded(.up)))
+    let room = max(1, Int((19 / max(cell, 0.01)).rounded(.up)))
     let starts = boundaries(model)
     let last = model.sites.count - 1
     guard last >= 0 else { return [] }

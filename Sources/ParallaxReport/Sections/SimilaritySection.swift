@@ -7,10 +7,13 @@ import ParallaxResults
 enum SimilaritySection {
   /// The section; nil where the run compared nothing.
   static func make(_ material: Material) throws -> Section? {
-    guard let result: SimilarityResult = try material.run.result(analysis: "similarity") else {
+    guard var result: SimilarityResult = try material.run.result(analysis: "similarity") else {
       return nil
     }
     try check(result, material)
+    for index in result.models.indices {
+      result.models[index].name = Text.label(result.models[index].name)
+    }
     let figures = SimilarityFigures(result: result)
     let overview = figures.overview()
     let partners = PartnerFigure(result: result)
