@@ -80,9 +80,9 @@ let package = Package(
     .executableTarget(
       name: "ParallaxCommand", dependencies: ["Parallax", "Yams", argumentParser]),
 
-    // Our side of `Benchmarks/forward.py`.
+    // Our side of `Benchmarks/forward.py` and `Benchmarks/compare.py`.
     .executableTarget(
-      name: "ParallaxBenchmark", dependencies: ["ParallaxModels"],
+      name: "ParallaxBenchmark", dependencies: ["ParallaxModels", "ParallaxMeasures"],
       path: "Benchmarks/ParallaxBenchmark"),
 
     // Tests; what several of them share stands in ParallaxTestSupport.

@@ -10,7 +10,7 @@ struct MadeUpRun {
   let folder: TemporaryFolder
   var run: RunFolder { RunFolder(folder.url) }
 
-  /// - Parameter sites: the number of sites of each model; even models are transformers.
+  // One number of sites for each model; even models are transformers.
   init(_ sites: [Int], name: (Int) -> String = { "model-\($0)" }) throws {
     folder = try TemporaryFolder()
     try run.create()

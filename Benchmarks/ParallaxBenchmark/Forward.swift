@@ -1,0 +1,54 @@
+import Foundation
+import ParallaxModels
+import ParallaxTensors
+
+/// A network of timm by its name, from its own weights.
+func made(_ name: String, _ w: Weights) throws -> any Model {
+  var transformer = ViT.Configuration()
+  if name.hasPrefix("vit_small") { (transformer.width, transformer.heads) = (384, 6) }
+  return switch name {
+  case "vit_base_patch16_224", "vit_small_patch16_224": try ViT(transformer, w)
+  case "resnet50": try ResNet(.resnet50, w)
+  case "tf_efficientnet_lite0": try EfficientNet(.lite0, w)
+  case "mobilenetv2_100": try MobileNetV2(.standard, w)
+  default: throw ModelError.unknownModel(name: name, candidates: [])
+  }
+}
+
+/// One forward pass for each line on standard input; prints how many seconds it took.
+func forward(_ arguments: [String]) throws {
+  HostMemory.keepForReuse()
+  Threads.use(Int(arguments[4]) ?? 2)
+  let weights = Weights(try Safetensors(arguments[1]))
+  let model = try made(arguments[0], weights)
+  try weights.finish { $0.hasSuffix("num_batches_tracked") }
+  guard let images = try Safetensors(arguments[2])["images"] else { return }
+  let blocks = Set(
+    model.sites(height: images.shape[2], width: images.shape[3]).filter(\.isBlock).map(\.name))
+  let wanted = arguments[5] == "blocks" ? blocks.union(["fc", "head", "classifier"]) : nil
+
+  func pass(_ see: @escaping (Tap.Visit) -> Void) -> Tensor {
+    guard let wanted else { return model(images, .off) }
+    return model(
+      images,
+      Tap(wanted) { visit in
+        see(visit)
+        return nil
+      })
+  }
+
+  while readLine() != nil {
+    var seen = 0
+    let clock = ContinuousClock()
+    let time = clock.measure { _ = pass { _ in seen += 1 } }
+    let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
+    print("\(seconds) \(seen)")
+    fflush(nil)
+  }
+  var found: [(name: String, tensor: Tensor)] = []
+  let output = pass { visit in
+    if visit.isBlock { found.append(("mean/\(visit.site)", visit.value.mean())) }
+  }
+  found.append(("output", output))
+  try Safetensors.write(found, to: arguments[3])
+}
