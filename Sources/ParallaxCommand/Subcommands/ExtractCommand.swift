@@ -31,6 +31,7 @@ struct ExtractCommand: ParsableCommand {
 
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
+    _ = try ModelOptions.checked(addresses)
     let set = try images.set()
     let chosen = try models.load(addresses, progress)
     let subjects = try chosen.map { try Subject($0.model) }
@@ -39,11 +40,16 @@ struct ExtractCommand: ParsableCommand {
     var run = Pass(subjects: subjects, images: set)
     pass.apply(to: &run, images, progress)
     let outcome: Pass.Outcome
-    do { outcome = try run.run([extraction]) } catch {
+    var written: Extraction.Index?
+    do {
+      outcome = try run.run([extraction]) { _ in
+        written = try extraction.complete(images: set, subjects: subjects, npy: npy)
+      }
+    } catch {
       progress.end()
       throw error
     }
-    let index = try extraction.complete(images: set, subjects: subjects, npy: npy)
+    guard let index = written else { return }
     let skipped = set.skipped + outcome.skipped
     Skipped.tell(skipped, progress)
     if json { return print(try ParallaxCommand.encoded(index)) }
