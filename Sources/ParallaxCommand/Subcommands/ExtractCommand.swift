@@ -39,10 +39,13 @@ struct ExtractCommand: ParsableCommand {
     let extraction = try Extraction(wanted, to: URL(filePath: output))
     var run = Pass(subjects: subjects, images: set)
     pass.apply(to: &run, images, progress)
-    let outcome: Pass.Outcome
     var written: Extraction.Index?
     do {
-      outcome = try run.run([extraction]) { _ in
+      _ = try run.run([extraction]) { outcome in
+        Skipped.tell(set.skipped + outcome.skipped, progress)
+        guard !outcome.samples.isEmpty else {
+          throw AnalysisError.tooFewImages(needed: 1, found: 0, where: set.path)
+        }
         written = try extraction.complete(images: set, subjects: subjects, npy: npy)
       }
     } catch {
@@ -50,8 +53,6 @@ struct ExtractCommand: ParsableCommand {
       throw error
     }
     guard let index = written else { return }
-    let skipped = set.skipped + outcome.skipped
-    Skipped.tell(skipped, progress)
     if json { return print(try ParallaxCommand.encoded(index)) }
     print(
       "\(output): \(index.addresses.count) representations of \(index.images) images in \(index.shards.count) shards"
