@@ -43,9 +43,6 @@ struct ExtractCommand: ParsableCommand {
     do {
       _ = try run.run([extraction]) { outcome in
         Skipped.tell(set.skipped + outcome.skipped, progress)
-        guard !outcome.samples.isEmpty else {
-          throw AnalysisError.tooFewImages(needed: 1, found: 0, where: set.path)
-        }
         written = try extraction.complete(images: set, subjects: subjects, npy: npy)
       }
     } catch {
