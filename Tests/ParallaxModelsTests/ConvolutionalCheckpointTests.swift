@@ -222,5 +222,5 @@ private struct CountedWeights: ShapeFollowing {
   func shape(_ name: String) -> [Int]? { nil }
   func tensor(_ name: String) -> Tensor? { nil }
   func shape(_ name: String, _ asked: [Int]) -> [Int]? { asked }
-  func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor? { Tensor.zeros(asked) }
+  func tensor(_ name: String, _ asked: [Int]) -> Tensor? { Tensor.zeros(asked) }
 }

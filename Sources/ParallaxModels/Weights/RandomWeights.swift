@@ -22,6 +22,8 @@ public struct RandomWeights: WeightSource, ShapeFollowing {
   public func tensor(_ name: String) -> Tensor? { nil }
   func shape(_ name: String, _ asked: [Int]) -> [Int]? { asked }
 
+  func tensor(_ name: String, _ asked: [Int]) -> Tensor? { tensor(name, asked, groups: 1) }
+
   func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor? {
     // FNV-1a, so that a name's draw is the same in every process.
     let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {

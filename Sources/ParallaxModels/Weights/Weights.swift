@@ -120,7 +120,13 @@ public struct Weights {
 /// A source that makes a parameter of whatever shape is asked for.
 protocol ShapeFollowing: WeightSource {
   func shape(_ name: String, _ asked: [Int]) -> [Int]?
+  func tensor(_ name: String, _ asked: [Int]) -> Tensor?
+  /// The weight of a convolution of so many groups; the same as any other unless a source cares.
   func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor?
+}
+
+extension ShapeFollowing {
+  func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor? { tensor(name, asked) }
 }
 
 /// A source whose parameters have other names where they come from.
