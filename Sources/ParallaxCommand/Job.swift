@@ -43,6 +43,7 @@ struct Job {
     _ analyses: [AnalysisCatalog.Maker], _ progress: ProgressLine
   ) throws -> Finished {
     let start = Date()
+    _ = try ModelOptions.checked(addresses)
     let javaScript = try Runs.javaScript()
     let set = try images.set()
     let chosen = try models.load(addresses, progress)

@@ -1,3 +1,5 @@
+import ParallaxTensors
+
 /// What can go wrong with images that come from outside: files, folders, lists, preprocessing keys.
 public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A file cannot be opened or read.
@@ -16,7 +18,9 @@ public enum ImageError: Error, Equatable, Sendable, CustomStringConvertible {
   case preprocessing(key: String, problem: String)
 
   /// One sentence: what, where, expected, found.
-  public var description: String {
+  public var description: String { sentence.printable }
+
+  private var sentence: String {
     switch self {
     case .file(let path, let problem): "\(path): \(problem)"
     case .image(let image, let problem): "\(image): \(problem)"

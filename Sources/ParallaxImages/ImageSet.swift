@@ -85,7 +85,9 @@ public struct ImageSet: Hashable, Sendable {
       }
     }
     skipped.sort { $0.path.precedesByBytes($1.path) }
-    try Self.check(files: files, skipped: skipped, path: path, strict: strict)
+    // Files that cannot be read are as good as none.
+    try Self.check(
+      files: samples.isEmpty ? [] : files, skipped: skipped, path: path, strict: strict)
     self.samples = samples
     self.skipped = skipped
   }

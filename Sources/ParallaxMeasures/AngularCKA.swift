@@ -47,7 +47,7 @@ public struct AngularCKA: Measure {
   public func similarity(_ a: GramSummary, _ b: GramSummary) throws -> Double {
     // For its checks; the value itself would lose half of its digits in the arc cosine.
     _ = try a.hsic(b, measure: name)
-    let (x, y) = (a.gram.values.to(.float64), b.gram.values.to(.float64))
+    let (x, y) = (Gram.widened(a.gram.values), Gram.widened(b.gram.values))
     let (u, v) = (x / x.norm(over: [0]), y / y.norm(over: [0]))
     let (difference, sum) = ((u - v).norm(over: [0]), (u + v).norm(over: [0]))
     return 2 * atan2(difference.item(Double.self), sum.item(Double.self))

@@ -27,8 +27,10 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Images of a size that the model cannot take.
   case imageSize(model: String, problem: String)
 
-  /// One sentence: what, where, expected, found.
-  public var description: String {
+  /// One sentence: what, where, expected, found; control characters of names that come from files are replaced.
+  public var description: String { sentence.printable }
+
+  private var sentence: String {
     switch self {
     case .missingParameter(let name, let shape, let file):
       "\(file): parameter '\(name)' is missing; expected shape \(shape)"

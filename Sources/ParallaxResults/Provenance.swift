@@ -47,7 +47,7 @@ public struct Provenance: Codable, Sendable, Equatable {
   }
 
   /// The run folder's layout.
-  public var format = 1
+  public var format = RunFolder.format
   /// The study's title.
   public var title: String
   /// The command that makes the run again, as typed in a shell.

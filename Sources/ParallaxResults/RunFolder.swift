@@ -21,13 +21,14 @@ public struct RunFolder: Sendable {
   /// A run at a path; nothing is read or written yet.
   public init(_ url: URL) { self.url = url }
 
-  /// Makes the folder.
+  /// Makes the folder, and `results/` and `tensors/` in it.
   ///
   /// - Throws: `ResultsError.unwritable`.
   public func create() throws(ResultsError) {
     do {
-      try FileManager.default.createDirectory(
-        at: url.appending(path: "results"), withIntermediateDirectories: true)
+      for folder in [url.appending(path: "results"), tensors] {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      }
     } catch {
       throw .unwritable(path: url.path, problem: Self.reason(error))
     }
@@ -73,15 +74,30 @@ public struct RunFolder: Sendable {
 
   /// The run's description.
   ///
-  /// - Throws: `ResultsError.missing` where the folder is no run, `ResultsError.damaged`.
+  /// - Throws: `ResultsError.missing` where the folder is no run, `ResultsError.damaged` where `run.json` cannot be
+  ///   read, or was written in another format.
   public func provenance() throws(ResultsError) -> Provenance {
     guard FileManager.default.fileExists(atPath: url.appending(path: "run.json").path) else {
       throw .missing(path: url.path, what: "is no run folder (it has no run.json)")
     }
-    guard let found: Provenance = try read("run.json") else {
-      throw .missing(path: url.path, what: "has no run.json")
+    let missing = ResultsError.missing(path: url.path, what: "has no run.json")
+    // First: a later format may lack what this one needs.
+    guard let layout: Layout = try read("run.json") else { throw missing }
+    guard layout.format == Self.format else {
+      let writer = layout.format > Self.format ? ", which a newer version of Parallax wrote" : ""
+      throw .damaged(
+        path: url.appending(path: "run.json").path,
+        problem: "is of format \(layout.format)\(writer); this version reads format \(Self.format)")
     }
+    guard let found: Provenance = try read("run.json") else { throw missing }
     return found
+  }
+
+  /// The layout that this version writes and reads.
+  static let format = 1
+
+  private struct Layout: Decodable {
+    var format: Int
   }
 
   /// The table of images; empty where none was written.

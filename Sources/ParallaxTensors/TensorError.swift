@@ -15,8 +15,10 @@ public enum TensorError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A name is no element type.
   case dtype(name: String)
 
-  /// One sentence: what, where, expected, found.
-  public var description: String {
+  /// One sentence: what, where, expected, found; control characters of names that come from files are replaced.
+  public var description: String { sentence.printable }
+
+  private var sentence: String {
     switch self {
     case .file(let path, let problem): "\(path): \(problem)"
     case .unwritable(let path, let problem): "\(path): cannot be written: \(problem)"
@@ -27,5 +29,20 @@ public enum TensorError: Error, Equatable, Sendable, CustomStringConvertible {
     case .dtype(let name):
       "'\(name)' is no element type; expected one of \(DType.allCases.map(\.description).joined(separator: ", "))"
     }
+  }
+}
+
+extension String {
+  /// The text without characters that would move a terminal's cursor: names in errors come from files.
+  package var printable: String {
+    let isHarmless = { (scalar: Unicode.Scalar) in
+      switch scalar.properties.generalCategory {
+      case .control, .lineSeparator, .paragraphSeparator: false
+      default: true
+      }
+    }
+    if unicodeScalars.allSatisfy(isHarmless) { return self }
+    return String(
+      String.UnicodeScalarView(unicodeScalars.map { isHarmless($0) ? $0 : "\u{fffd}" }))
   }
 }

@@ -117,6 +117,52 @@ struct ExtractionTests {
     #expect(error?.description.contains("file/inside") == true)
   }
 
+  @Test("a folder that holds other files and no extraction is refused and left alone")
+  func otherFiles() throws {
+    let folder = try TemporaryFolder()
+    for name in ["notes.txt", "index.json", "shard-1.safetensors", "samples.csv"] {
+      try folder.write(Array("{}".utf8), name)
+      let error = #expect(throws: TensorError.self) { try Extraction([], to: folder.url) }
+      guard case .unwritable(let path, let problem) = error else {
+        Issue.record("\(name): \(String(describing: error))")
+        continue
+      }
+      #expect(path == folder.path && problem.contains("holds other files and no extraction"))
+      #expect(folder.names() == [name])
+      try FileManager.default.removeItem(atPath: folder.file(name))
+    }
+    // Hidden files are nobody's, and an interrupted extraction has shards alone.
+    try folder.write([1], ".hidden")
+    _ = try Extraction([], to: folder.url)
+    try folder.write([1], "shard-00002.safetensors")
+    _ = try Extraction([], to: folder.url)
+  }
+
+  @Test("an earlier extraction is replaced whole: no shard, table or array of it stays")
+  func replaced() throws {
+    let (large, small) = (try imageFolder(12), try imageFolder(6))
+    let folder = try TemporaryFolder()
+    let subject = try smallSubject("a")
+    let wanted = try subject.representations()
+    _ = try extract(large, [subject], wanted, to: folder, npy: true)
+    try folder.write([1], "mine.txt")
+    #expect(folder.names().contains("shard-00002.safetensors"))
+    #expect(folder.names().contains("a@blocks.2#cls.npy"))
+    let index = try extract(small, [subject], [wanted[0]], to: folder)
+    #expect(index.shards.count == 2)
+    #expect(
+      folder.names() == [
+        "index.json", "mine.txt", "samples.csv", "shard-00000.safetensors",
+        "shard-00001.safetensors",
+      ])
+    // While shards are replaced, no index speaks of the old ones.
+    var pass = Pass(subjects: [subject], images: try ImageSet(large.path))
+    (pass.blockSize, pass.isInterrupted) = (5, { true })
+    let extraction = try Extraction(wanted, to: folder.url)
+    #expect(throws: AnalysisError.interrupted) { try pass.run([extraction]) }
+    #expect(!folder.names().contains("index.json") && !folder.names().contains("samples.csv"))
+  }
+
   @Test("the same representation twice is refused, not written twice")
   func twice() throws {
     let (images, folder) = (try imageFolder(4), try TemporaryFolder())

@@ -174,5 +174,21 @@ struct PassTests {
       try Subject(
         name: "a", family: "ViT", model: model, preprocessing: .letterbox(7), fingerprint: "")
     }
+    // A patch more or less is resized to; a part of one would be cut off.
+    for side in [8, 16, 24] {
+      _ = try Subject(
+        name: "a", family: "ViT", model: model, preprocessing: .letterbox(side), fingerprint: "")
+    }
+    for side in [17, 23] {
+      let error = #expect(throws: AnalysisError.self) {
+        try Subject(
+          name: "a", family: "ViT", model: model, preprocessing: .letterbox(side), fingerprint: "")
+      }
+      #expect(error?.description.contains("multiples of 8 pixels, found \(side)×\(side)") == true)
+    }
+    // A network of feature maps takes any size.
+    let net = try MobileNetV2(.headless, Weights(RandomWeights(seed: 1)))
+    _ = try Subject(
+      name: "b", family: "MobileNet", model: net, preprocessing: .letterbox(37), fingerprint: "")
   }
 }

@@ -199,6 +199,46 @@ struct ResumeTests {
     #expect(try resumed.result() == (try undisturbed.result()))
   }
 
+  @Test("where results cannot be written, the state stays and the next run has only to write")
+  func writing() throws {
+    let state = try TemporaryFolder()
+    func similarity() throws -> SimilarityAnalysis {
+      try SimilarityAnalysis(try wanted(), of: subjects, images: 21, blockSize: 6)
+    }
+    let undisturbed = try similarity()
+    _ = try pass(nil).run([undisturbed])
+    let full = TensorError.unwritable(path: "results", problem: "no space left")
+    for _ in 0..<2 {
+      #expect(throws: full) { try pass(state).run([try similarity()]) { _ in throw full } }
+      #expect(state.names().count == 1)
+    }
+    let resumed = try similarity()
+    var samples: [Int] = []
+    let outcome = try pass(state).run([resumed]) {
+      samples = $0.samples
+      #expect(state.names().count == 1, "until everything is written")
+    }
+    #expect(outcome.resumedBlocks == 4 && outcome.samples == samples && samples.count == 20)
+    #expect(outcome.skipped.map(\.path) == ["apes/1008.png"])
+    #expect(try resumed.result() == (try undisturbed.result()))
+    #expect(state.names().isEmpty)
+  }
+
+  @Test("a state that cannot be written is an error with its folder")
+  func unwritable() throws {
+    let state = try TemporaryFolder()
+    try state.write([1], "file")
+    var pass = try pass(nil)
+    pass.stateFolder = state.url.appending(path: "file/states")
+    pass.isInterrupted = { true }
+    let error = #expect(throws: TensorError.self) { try pass.run([Recorder(try wanted())]) }
+    guard case .unwritable(let path, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(path.hasSuffix("file/states"))
+  }
+
   private let spare = try? TemporaryFolder()
 
   private func written(_ bytes: [UInt8]) throws -> String {

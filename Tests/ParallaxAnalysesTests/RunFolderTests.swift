@@ -64,7 +64,7 @@ struct RunFolderTests {
     try run.write(html: "<p>ü</p>")
     #expect(try String(contentsOf: run.report, encoding: .utf8) == "<p>ü</p>")
     #expect(
-      scratch.names("run") == ["report.html", "results", "run.json", "samples.json"])
+      scratch.names("run") == ["report.html", "results", "run.json", "samples.json", "tensors"])
     #expect(scratch.names("run/results") == ["similarity.json"], "no temporary file stays")
     let before = try scratch.bytes("run/results/similarity.json")
     try run.write(similarity, analysis: "similarity")
@@ -104,6 +104,29 @@ struct RunFolderTests {
     #expect(!sentence.contains("\n"))
     if case .damaged = error {} else { Issue.record("\(sentence)") }
     #expect(throws: ResultsError.self) { try run.provenance() }
+  }
+
+  @Test("a run of another format is refused with a sentence, a newer one as such")
+  func formats() throws {
+    var other = provenance
+    for format in [2, 99, 0, -1] {
+      other.format = format
+      try run.write(other)
+      let error = #expect(throws: ResultsError.self) { try run.provenance() }
+      let sentence = error?.description ?? ""
+      #expect(sentence.contains("format \(format)") && sentence.contains("reads format 1"))
+      #expect(sentence.contains("newer") == (format > 1))
+    }
+    // A newer one need not have the keys of this one.
+    try scratch.write(Array("{\"format\": 2}".utf8), "run/run.json")
+    let error = #expect(throws: ResultsError.self) { try run.provenance() }
+    #expect(error?.description.contains("newer version") == true)
+    try scratch.write(Array("{\"format\": 1}".utf8), "run/run.json")
+    let damaged = #expect(throws: ResultsError.self) { try run.provenance() }
+    #expect(damaged?.description.contains("is missing") == true)
+    try run.write(provenance)
+    #expect(try run.provenance() == provenance)
+    #expect(scratch.names("run/tensors").isEmpty && scratch.names("run").contains("tensors"))
   }
 
   @Test("a folder where a file should be, and a file where the run should be, are errors")

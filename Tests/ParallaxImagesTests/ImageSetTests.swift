@@ -115,6 +115,16 @@ struct ImageSetTests {
     #expect(throws: ImageError.noImages(path: folder.path, skipped: 1)) {
       try ImageSet(folder.path)
     }
+    // The system's own tables have a size and permissions, and still cannot be read as files.
+    let table = "/sys/devices/system/cpu/online"
+    if FileManager.default.isReadableFile(atPath: table) {
+      for name in ["one.png", "two.png"] { try folder.link(name, to: table) }
+      #expect(throws: ImageError.noImages(path: folder.path, skipped: 3)) {
+        try ImageSet(folder.path)
+      }
+      try folder.write(plainPNG(), "usable.png")
+      #expect(try ImageSet(folder.path).skipped.count == 3)
+    }
     let gone = folder.path + "/gone"
     #expect(throws: ImageError.missing(path: gone)) { try ImageSet(gone) }
     let file = folder.path + "/empty.png"

@@ -27,6 +27,24 @@ struct CKARouteTests {
     #expect(taken.count == 2, "both kinds of case are among the draws")
   }
 
+  @Test("the sentence reads as words, whatever the size of the numbers")
+  func sentences() {
+    #expect(
+      choose(50_000, 64, [192, 192]).reason
+        == "24.6 thousand multiply-adds an image against 92.2 thousand over the whole set")
+    #expect(
+      choose(50_000, 512, [100, 100]).reason
+        == "25.0 thousand multiply-adds an image against 102.9 thousand by minibatches")
+    #expect(
+      choose(50_000, 64, [4]).reason == "10 multiply-adds an image against 272 by minibatches")
+    #expect(
+      choose(50_000, 64, [4096, 4096]).reason.hasSuffix(
+        "against 41.9 million over the whole set"))
+    #expect(
+      choose(50_000, 16, [100, 100], free: 1e5).reason
+        == "25.0 thousand multiply-adds an image are within the 100.0 thousand allowed for it")
+  }
+
   @Test("the costs are those that are documented")
   func costs() {
     let choice = choose(1000, 100, [30, 50])

@@ -161,6 +161,27 @@ struct ExactCKATests {
     }
   }
 
+  @Test("a saved refusal comes back as it was, with its block or without one")
+  func savedRefusals() throws {
+    let sums = try run(cut(features(40), [20, 20]))
+    sums.refusals = [
+      0: CKARefusal(index: 0, block: nil, reason: .constant),
+      2: CKARefusal(index: 2, block: 1, reason: .notFinite),
+    ]
+    let restored = try ExactCKA(widths: Self.widths)
+    let state = Dictionary(uniqueKeysWithValues: sums.state().map { ($0.name, $0.tensor) })
+    #expect(restored.restore(state))
+    #expect(restored.refusals == sums.refusals)
+    #expect(restored.refusals[0]?.description.contains("block") == false)
+  }
+
+  @Test("float64 sums go to the host where a device has none")
+  func home() {
+    #expect(Gram.hasFloat64("cpu") && Gram.hasFloat64("cuda:1"))
+    #expect(!Gram.hasFloat64("mps") && !Gram.hasFloat64("mps:0"))
+    #expect(Gram.home(of: .cpu) == .cpu)
+  }
+
   @Test("too few images, blocks out of order and too much memory are refused")
   func refused() throws {
     let sums = try ExactCKA(widths: Self.widths)

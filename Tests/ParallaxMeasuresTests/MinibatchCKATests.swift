@@ -182,6 +182,16 @@ struct MinibatchCKATests {
     }
   }
 
+  @Test("the groups that are told are those that hold a block")
+  func groups() throws {
+    let sums = made { $0.groups = 20 }
+    let block = Self.widths.enumerated().map { MadeUp.noise(8, $1, seed: UInt64($0)) }
+    // Block 5 could not be read, and its group has no other.
+    for index in 0..<21 where index != 5 { try sums.add(block: index, features: block) }
+    let result = try sums.result()
+    #expect(result.blocks == 20 && result.groups == 19)
+  }
+
   @Test("without a block of at least four images there is no result")
   func tooFew() throws {
     #expect(throws: MeasureError.tooFew(measure: "minibatch CKA", images: 0, needed: 4)) {

@@ -24,6 +24,20 @@ struct AddressTests {
     try SitePattern(parsing: pattern).expanded(among: sites, of: "vit").map(\.name)
   }
 
+  @Test("an address or a reference without a model is refused with a sentence")
+  func empty() {
+    let error = #expect(throws: ModelError.self) { try Address(parsing: "") }
+    #expect(error?.description.contains("an empty address") == true)
+    for text in ["@blocks.0", "#cls", "@blocks.0#cls"] {
+      let error = #expect(throws: ModelError.self) { try Address(parsing: text) }
+      #expect(error?.description.contains("no model") == true)
+    }
+    for text in ["=", "a=", "=a", "hf-hub:", "hf-hub:/", "hf-hub:a/", "hf-hub:/a", "hf-hub:a/.."] {
+      let error = #expect(throws: ModelError.self) { try ModelReference(parsing: text) }
+      #expect(error?.description.contains("expected") == true)
+    }
+  }
+
   @Test(
     "an address is read and written the same",
     arguments: [

@@ -230,12 +230,11 @@ struct CheckpointNamesTests {
     held[part] = Tensor.ones([24, 23])
     #expect(
       throws: ModelError.shape(
-        name: "blocks.1.attn.qkv.weight", expected: [72, 24], found: [24, 23], file: "w")
+        name: part, expected: [24, 24], found: [24, 23], file: "w")
     ) { try model(HeldWeights(held, label: "w"), clip()) }
     held[part] = nil
     #expect(
-      throws: ModelError.missingParameter(
-        name: "blocks.1.attn.qkv.weight", shape: [72, 24], file: "w")
+      throws: ModelError.missingParameter(name: part, shape: [24, 24], file: "w")
     ) { try model(HeldWeights(held, label: "w"), clip()) }
   }
 

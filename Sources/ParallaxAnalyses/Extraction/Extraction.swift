@@ -26,9 +26,9 @@ public final class Extraction: Accumulator {
     var file: String { "shard-" + String(100_000 + index).dropFirst() + ".safetensors" }
   }
 
-  /// Writes representations into a folder, which is made if need be.
+  /// Writes representations into a folder: a new or empty one, or that of an earlier extraction, which is replaced.
   ///
-  /// - Throws: `TensorError.unwritable` where the folder cannot be made.
+  /// - Throws: `TensorError.unwritable` where the folder cannot be made, or holds other files and no extraction.
   public init(_ wanted: [Representation], to folder: URL) throws {
     self.wanted = wanted
     self.folder = folder
@@ -37,6 +37,59 @@ public final class Extraction: Accumulator {
     } catch {
       throw TensorError.unwritable(
         path: folder.path, problem: (error as NSError).localizedDescription)
+    }
+    let content = Self.content(folder)
+    guard
+      content.isEmpty || Self.earlierIndex(folder) != nil || content.contains(where: Self.isShard)
+    else {
+      throw TensorError.unwritable(
+        path: folder.path,
+        problem: "the folder holds other files and no extraction; expected a new or an empty one")
+    }
+  }
+
+  /// The names in a folder, hidden ones aside.
+  private static func content(_ folder: URL) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+      .filter { !$0.hasPrefix(".") }
+  }
+
+  private static func isShard(_ name: String) -> Bool {
+    name.wholeMatch(of: /shard-[0-9]{5,}\.safetensors/) != nil
+  }
+
+  private static func npy(_ address: String) -> String {
+    address.replacing("/", with: "_") + ".npy"
+  }
+
+  private static func earlierIndex(_ folder: URL) -> Index? {
+    FileManager.default.contents(atPath: folder.appending(path: "index.json").path)
+      .flatMap { try? JSONDecoder().decode(Index.self, from: $0) }
+  }
+
+  /// Takes away what an earlier extraction said of its shards, before the first of them is replaced.
+  ///
+  /// - Throws: `TensorError.unwritable`.
+  private func removeEarlierTables() throws {
+    guard let index = Self.earlierIndex(folder) else { return }
+    for name in ["index.json", "samples.csv"] + index.addresses.map(Self.npy) { try remove(name) }
+  }
+
+  /// Takes away shards of an earlier extraction that this one has not written over.
+  ///
+  /// - Throws: `TensorError.unwritable`.
+  private func removeEarlierShards() throws {
+    let own = Set(shards.map(\.file))
+    for name in Self.content(folder) where Self.isShard(name) && !own.contains(name) {
+      try remove(name)
+    }
+  }
+
+  private func remove(_ name: String) throws {
+    let path = folder.appending(path: name).path
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    do { try FileManager.default.removeItem(atPath: path) } catch {
+      throw TensorError.unwritable(path: path, problem: (error as NSError).localizedDescription)
     }
   }
 
@@ -61,6 +114,7 @@ public final class Extraction: Accumulator {
     let tensors = wanted.enumerated().compactMap { index, representation in
       block.features[index].map { (name: representation.address, tensor: $0) }
     }
+    if shards.isEmpty { try removeEarlierTables() }
     try Safetensors.write(tensors, to: path)
     shard.sha256 = try ContentHash.sha256(ofFile: path)
     shards.append(shard)
@@ -116,10 +170,13 @@ public final class Extraction: Accumulator {
 
   /// Writes the table of images and the index, and one `.npy` a representation where asked.
   ///
-  /// - Throws: `TensorError.unwritable`.
+  /// - Throws: `TensorError.unwritable`, and `AnalysisError.tooFewImages` where not one could be read.
   public func complete(
     images: ImageSet, subjects: [Subject], npy: Bool
   ) throws -> Index {
+    guard !shards.isEmpty else {
+      throw AnalysisError.tooFewImages(needed: 1, found: 0, where: images.path)
+    }
     var table = "shard,row,id,path,label,class,sha256\n"
     for shard in shards {
       for (row, place) in shard.samples.enumerated() {
@@ -147,12 +204,13 @@ public final class Extraction: Accumulator {
       Array(try encoder.encode(index)), to: folder.appending(path: "index.json").path)
     if npy {
       for (representation, width) in zip(wanted, widths) {
-        let file = representation.address.replacing("/", with: "_") + ".npy"
+        let file = Self.npy(representation.address)
         try Npy.write(
           rows: total, rowShape: [width], dtype: .float32, to: folder.appending(path: file).path
         ) { part in part < files.count ? files[part][representation.address] : nil }
       }
     }
+    try removeEarlierShards()
     return index
   }
 }

@@ -66,11 +66,16 @@ public struct Pass {
 
   /// Runs the pass.
   ///
-  /// - Parameter accumulators: the analyses; after the call they hold their results.
+  /// - Parameters:
+  ///   - accumulators: the analyses; after the call they hold their results.
+  ///   - write: keeps the results, once all blocks have been added. The saved state is removed only after it; where
+  ///     it throws, the state of the whole pass is saved instead, and the same run comes straight to it.
   /// - Returns: what was read and what was not.
-  /// - Throws: `AnalysisError.interrupted` when stopped (the state is saved first), and what images, models
-  ///   and accumulators throw.
-  public func run(_ accumulators: [any Accumulator]) throws -> Outcome {
+  /// - Throws: `AnalysisError.interrupted` when stopped (the state is saved first), and what images, models,
+  ///   accumulators and `write` throw.
+  public func run(
+    _ accumulators: [any Accumulator], thenWriting write: (Outcome) throws -> Void = { _ in }
+  ) throws -> Outcome {
     let plan = try Plan(subjects, accumulators)
     let keeper = stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
     var outcome = Outcome(samples: [], skipped: [], resumedBlocks: 0, seconds: [:])
@@ -102,6 +107,10 @@ public struct Pass {
         lastSaved = Date()
       }
       if stopping, (block.index + 1) * blockSize < count { throw AnalysisError.interrupted }
+    }
+    do { try write(outcome) } catch {
+      try? keeper?.save(accumulators, outcome, blocks: (count + blockSize - 1) / blockSize)
+      throw error
     }
     keeper?.remove()
     return outcome

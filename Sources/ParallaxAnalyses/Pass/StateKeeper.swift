@@ -17,8 +17,16 @@ struct StateKeeper {
     var seconds: [String: Double]
   }
 
+  /// Writes the state after so many blocks.
+  ///
+  /// - Throws: `TensorError.unwritable`.
   func save(_ accumulators: [any Accumulator], _ outcome: Pass.Outcome, blocks: Int) throws {
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw TensorError.unwritable(
+        path: folder.path, problem: (error as NSError).localizedDescription)
+    }
     let notes = Notes(
       blocks: blocks, samples: outcome.samples, skipped: outcome.skipped, seconds: outcome.seconds)
     let text = String(decoding: try JSONEncoder().encode(notes), as: UTF8.self)

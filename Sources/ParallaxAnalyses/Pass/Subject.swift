@@ -30,11 +30,12 @@ public struct Subject: Sendable {
   ) throws {
     let size = (height: preprocessing.height, width: preprocessing.width)
     let multiple = model.imageMultiple
-    guard size.height >= multiple, size.width >= multiple else {
+    guard size.height > 0, size.width > 0, size.height % multiple == 0, size.width % multiple == 0
+    else {
       throw AnalysisError.imageSize(
         model: name,
         problem:
-          "expected images of at least \(multiple)×\(multiple) pixels, found \(size.height)×\(size.width)"
+          "expected images whose sides are multiples of \(multiple) pixels, found \(size.height)×\(size.width)"
       )
     }
     if let fixed = model.fixedImageSize, fixed != size {

@@ -171,13 +171,12 @@ public final class SimilarityAnalysis: Accumulator {
         matrices.append(part(matrix, a, b, ranges[a], ranges[b]))
       }
     }
-    let groups = min(20, matrix.blocks)
     return SimilarityResult(
       measure: "CKA", estimator: estimator.rawValue, route: matrix.route.rawValue,
       routeReason: reason, blockSize: blockSize, images: matrix.images, blocks: matrix.blocks,
       imagesLeftOut: matrix.skipped.reduce(0) { $0 + $1.images }, dtype: "float32", seed: seed,
       errorMethod: matrix.standardErrors == nil
-        ? nil : "delete-group jackknife over \(groups) groups of blocks",
+        ? nil : "delete-group jackknife over \(matrix.groups) groups of blocks",
       models: zip(subjects, ranges).map(sites), matrices: matrices,
       refusals: matrix.refusals.map {
         SimilarityResult.Refusal(address: wanted[$0.index].address, reason: $0.description)

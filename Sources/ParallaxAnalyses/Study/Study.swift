@@ -52,7 +52,8 @@ public struct Study {
 
   /// Runs the pass and writes results, tables and provenance; the page is the report's affair.
   ///
-  /// Nothing of a run is written before it has ended, but the state that a later call goes on from.
+  /// Nothing of a run is written before it has ended, but the state that a later call goes on from. That state stays
+  /// until all results are written, so a full disk costs no more than the writing.
   ///
   /// - Parameters:
   ///   - analyses: what is to be computed; afterwards they hold their results.
@@ -63,20 +64,20 @@ public struct Study {
   public func run(_ analyses: [any StudyAnalysis], into run: RunFolder) throws -> Pass.Outcome {
     try run.create()
     let start = Date()
-    let outcome = try pass.run(analyses)
-    let passed = Date()
-    var rows: [TidyRow] = []
-    for analysis in analyses { rows += try analysis.write(into: run) }
-    try run.write(rows)
-    try run.write(contactSheet(outcome))
-    try run.write(
-      provenance(
-        outcome, began: start,
-        seconds: [
-          "pass": passed.timeIntervalSince(start),
-          "results": Date().timeIntervalSince(passed),
-        ]))
-    return outcome
+    return try pass.run(analyses) { outcome in
+      let passed = Date()
+      var rows: [TidyRow] = []
+      for analysis in analyses { rows += try analysis.write(into: run) }
+      try run.write(rows)
+      try run.write(contactSheet(outcome))
+      try run.write(
+        provenance(
+          outcome, began: start,
+          seconds: [
+            "pass": passed.timeIntervalSince(start),
+            "results": Date().timeIntervalSince(passed),
+          ]))
+    }
   }
 
   private func provenance(

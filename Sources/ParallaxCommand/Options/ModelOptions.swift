@@ -17,6 +17,15 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Where to compute: cpu, cuda:0, mps.")
   var device = "cpu"
 
+  /// Reads addresses before anything is loaded or hashed for them, and gives the models' names.
+  static func checked(_ texts: [String]) throws -> [String] {
+    try texts.map { text in
+      let model = try Address(parsing: text).model
+      _ = try ModelReference(parsing: model)
+      return String(model.prefix { $0 != "=" })
+    }
+  }
+
   /// Loads what the addresses name; several addresses of one model share it.
   func load(_ texts: [String], _ progress: ProgressLine) throws -> [Chosen] {
     let device = try Device(device)

@@ -32,10 +32,11 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
+    let names = try ModelOptions.checked(addresses)
     let job = Job(
       title:
         "How similar are \(addresses.count == 1 ? "the layers of one model" : "\(addresses.count) models")?",
-      output: output ?? Runs.name("compare", addresses.map { String($0.split(separator: "=")[0]) }))
+      output: output ?? Runs.name("compare", names))
     let finished = try job.run(
       addresses, models, images, pass,
       [AnalysisCatalog.similarity(route: similarity.route, estimator: similarity.estimator)],
@@ -43,9 +44,11 @@ struct CompareCommand: ParsableCommand {
     switch form.chosen {
     case .json: print(try json(finished.summary))
     case .csv:
-      print(
-        try String(contentsOf: finished.run.url.appending(path: "results.csv"), encoding: .utf8),
-        terminator: "")
+      let table = finished.run.url.appending(path: "results.csv").path
+      guard let data = FileManager.default.contents(atPath: table) else {
+        throw ResultsError.missing(path: table, what: "has gone since it was written")
+      }
+      print(String(decoding: data, as: UTF8.self), terminator: "")
     case nil: print(finished.text)
     }
   }

@@ -31,6 +31,7 @@ struct ExtractCommand: ParsableCommand {
 
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
+    _ = try ModelOptions.checked(addresses)
     let set = try images.set()
     let chosen = try models.load(addresses, progress)
     let subjects = try chosen.map { try Subject($0.model) }
@@ -38,14 +39,17 @@ struct ExtractCommand: ParsableCommand {
     let extraction = try Extraction(wanted, to: URL(filePath: output))
     var run = Pass(subjects: subjects, images: set)
     pass.apply(to: &run, images, progress)
-    let outcome: Pass.Outcome
-    do { outcome = try run.run([extraction]) } catch {
+    var written: Extraction.Index?
+    do {
+      _ = try run.run([extraction]) { outcome in
+        Skipped.tell(set.skipped + outcome.skipped, progress)
+        written = try extraction.complete(images: set, subjects: subjects, npy: npy)
+      }
+    } catch {
       progress.end()
       throw error
     }
-    let index = try extraction.complete(images: set, subjects: subjects, npy: npy)
-    let skipped = set.skipped + outcome.skipped
-    Skipped.tell(skipped, progress)
+    guard let index = written else { return }
     if json { return print(try ParallaxCommand.encoded(index)) }
     print(
       "\(output): \(index.addresses.count) representations of \(index.images) images in \(index.shards.count) shards"

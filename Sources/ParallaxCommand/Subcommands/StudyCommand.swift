@@ -10,7 +10,7 @@ struct StudyCommand: ParsableCommand {
       Without a file, the built-in study: four pretrained models look at the built-in images. A file is YAML:
 
         title: My networks
-        models: [clip-vit-base-patch16, "resnet50=weights.pth@layer*.*"]
+        models: [clip-vit-base-patch16, "resnet50=weights.pth@layer4.*"]
         images: photos
         limit: 500
         analyses: [similarity]

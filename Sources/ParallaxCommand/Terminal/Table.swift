@@ -1,4 +1,5 @@
 import Foundation
+import Parallax
 
 /// Rows for a person or for a program.
 struct Table {
@@ -27,12 +28,7 @@ struct Table {
 
   /// RFC 4180.
   var csv: String {
-    ([header] + rows).map { row in
-      row.map { cell in
-        cell.contains { ",\"\n\r".contains($0) }
-          ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell
-      }.joined(separator: ",")
-    }.joined(separator: "\n")
+    ([header] + rows).map { $0.map(TidyRow.cell).joined(separator: ",") }.joined(separator: "\n")
   }
 }
 

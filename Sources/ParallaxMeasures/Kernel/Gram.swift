@@ -7,9 +7,22 @@ enum Gram {
     features.dtype == .float64 ? .float64 : .float32
   }
 
-  /// The widest type that the device sums in.
+  /// Whether a device computes in float64; Apple's graphics processors do not.
+  static func hasFloat64(_ device: String) -> Bool { !device.hasPrefix("mps") }
+
+  /// The widest type that the tensor's device sums in.
   static func wide(_ tensor: Tensor) -> DType {
-    tensor.device.description.hasPrefix("mps") ? .float32 : .float64
+    hasFloat64(tensor.device.description) ? .float64 : .float32
+  }
+
+  /// Where float64 sums of what lies on a device are kept: there, or on the host where it has no float64.
+  static func home(of device: Device) -> Device {
+    hasFloat64(device.description) ? device : .cpu
+  }
+
+  /// A tensor in float64, on the host where its device has none.
+  static func widened(_ tensor: Tensor) -> Tensor {
+    tensor.to(home(of: tensor.device)).to(.float64)
   }
 
   /// X minus its column means, as a new tensor that the caller owns: `[n, p]` → `[n, p]`.
@@ -66,8 +79,9 @@ enum Gram {
 
   /// HKH of an owned Gram matrix, in place.
   static func doubleCentre(_ gram: Tensor) {
-    let rows = gram.mean(over: [1], keeping: true)
-    let g = rows - rows.mean() / 2
+    let n = Double(gram.shape[0])
+    let rows = gram.sum(over: [1], keeping: true, in: wide(gram)) / n
+    let g = (rows - rows.sum() / (2 * n)).to(gram.dtype)
     _ = InPlace.subtract(gram, g)
     _ = InPlace.subtract(gram, g.transposed())
   }

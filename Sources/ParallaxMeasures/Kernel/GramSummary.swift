@@ -39,7 +39,9 @@ public struct GramSummary: Sendable {
   /// ⟨K̂, L̂⟩ in the scaled units.
   static func product(_ a: PackedGram, _ b: PackedGram) -> Double {
     let products = a.values * b.values
-    return 2 * products.sum(over: [0], in: Gram.wide(products)).item(Double.self)
+    return 2
+      * products.to(Gram.home(of: products.device)).sum(over: [0], in: .float64)
+      .item(Double.self)
   }
 
   /// HSIC(K, L).

@@ -14,6 +14,8 @@ public struct CKAMatrix: Sendable {
   public let images: Int
   /// The number of blocks that count.
   public let blocks: Int
+  /// Groups of blocks that the standard errors come from; 0 where there are no groups.
+  public let groups: Int
   /// Blocks that were too small.
   public let skipped: [SkippedBlock]
   /// Representations without a value, in the order of their indices.

@@ -72,20 +72,23 @@ public enum CKARoute: String, Sendable, Hashable, Codable {
       )
     }
     if exact <= minibatch {
-      return choice(.exact, "\(here)multiply-adds an image against \(there)by minibatches")
+      return choice(.exact, "\(here) multiply-adds an image against \(there) by minibatches")
     }
     if exact <= freeCost {
       return choice(
-        .exact, "\(here)multiply-adds an image are within the \(Self.short(freeCost))allowed for it"
+        .exact,
+        "\(here) multiply-adds an image are within the \(Self.short(freeCost)) allowed for it"
       )
     }
-    return choice(.minibatch, "\(there)multiply-adds an image against \(here)over the whole set")
+    return choice(
+      .minibatch, "\(there) multiply-adds an image against \(here) over the whole set")
   }
 
   private static func short(_ number: Double) -> String {
-    for (unit, name) in [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")] where number >= unit {
-      return "\((number / unit * 10).rounded() / 10)\(name)"
+    let units = [(1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand")]
+    for (unit, name) in units where number >= unit {
+      return "\((number / unit * 10).rounded() / 10) \(name)"
     }
-    return "\(Int(number)) "
+    return "\(Int(number))"
   }
 }

@@ -36,7 +36,7 @@ extension ExactCKA {
     }
     return CKAMatrix(
       size: count, values: values, standardErrors: nil, estimator: estimator, route: .exact,
-      images: images, blocks: blocks, skipped: [],
+      images: images, blocks: blocks, groups: 0, skipped: [],
       refusals: refusals.values.sorted { $0.index < $1.index }, shuffled: nil)
   }
 

@@ -43,7 +43,8 @@ extension ExactCKA {
     for row in refused {
       guard let reason = CKARefusal.Reason(rawValue: row[2]), widths.indices.contains(row[0])
       else { return false }
-      refusals[row[0]] = CKARefusal(index: row[0], block: row[1], reason: reason)
+      refusals[row[0]] = CKARefusal(
+        index: row[0], block: row[1] < 0 ? nil : row[1], reason: reason)
     }
     var sums: Sums?
     if counts[1] > 0 {

@@ -10,7 +10,8 @@ import ParallaxTensors
 ///   T = Σᵢ‖xᵢ−μ‖²‖yᵢ−μ'‖² = Q − 2G_y·μ' − 2G_x·μ + bΣnᵢ + aΣn'ᵢ + 4μᵀC_xyμ' − 3N·ab,
 ///   Q = Σnᵢn'ᵢ, G_y = Σnᵢyᵢ, G_x = Σn'ᵢxᵢ, nᵢ = ‖xᵢ‖², a = ‖μ‖², b = ‖μ'‖².
 ///
-/// Both estimators come from the same state. Rows are gathered until there are `rowsPerProduct`, multiplied
+/// The sums lie on the features' device, or on the host where that has no float64. Both estimators come from
+/// the same state. Rows are gathered until there are `rowsPerProduct`, multiplied
 /// in float32 and added in float64. The memory is about 4·P² bytes and is refused above a limit. There are no
 /// standard errors: they would take a C for each group.
 ///
@@ -125,9 +126,10 @@ public final class ExactCKA {
     block.seen[index] = true
     open = block
     guard block.images > 0 else { return }
-    let sums = prepare(block.images, features.device)
+    let home = Gram.home(of: features.device)
+    let sums = prepare(block.images, home)
     let columns = columns(index)
-    let x = features.to(precision)
+    let x = features.to(home).to(precision)
     let shift = sums.shift.sliced(0, columns.lowerBound, columns.upperBound)
     if blocks == 0, givenShift == nil {
       // Row 0 plus the mean distance from it: a constant representation leaves exact zeros.
@@ -227,7 +229,7 @@ public final class ExactCKA {
     sums.waitingCount = 0
   }
 
-  /// The sums, with room for so many more rows, on the features' device.
+  /// The sums, with room for so many more rows, on a device that has float64.
   private func prepare(_ rows: Int, _ device: Device) -> Sums {
     let p = widths.reduce(0, +)
     var sums =

@@ -26,7 +26,7 @@ extension MinibatchCKA {
       standardErrors: Self.jackknife(parts.map(\.sums), total).map { masked($0) },
       estimator: options.estimator, route: .minibatch,
       images: parts.reduce(0) { $0 + $1.images }, blocks: parts.reduce(0) { $0 + $1.blocks },
-      skipped: skipped.sorted { $0.block < $1.block },
+      groups: parts.count, skipped: skipped.sorted { $0.block < $1.block },
       refusals: refusals.values.sorted { $0.index < $1.index }, shuffled: shuffled)
   }
 

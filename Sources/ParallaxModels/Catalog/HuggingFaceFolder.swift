@@ -47,10 +47,16 @@ struct HuggingFaceFolder {
   }
 
   /// The architecture that the folder's `config.json` describes, and how images are prepared for it.
+  ///
+  /// - Throws: `ModelError`.
   func described() throws -> (architecture: Architecture, preprocessing: Data) {
     let config = try json("config.json")
     if let architecture = config["architecture"] as? String {
-      let entry = try Catalog.entry(named: String(architecture.split(separator: ".")[0]))
+      guard let name = architecture.split(separator: ".").first else {
+        throw problem(
+          "config.json", "'architecture' is '\(architecture)', expected a name of timm's")
+      }
+      let entry = try Catalog.entry(named: String(name))
       let keys = config["pretrained_cfg"] as? [String: Any]
       let own = try keys.map { try JSONSerialization.data(withJSONObject: $0) }
       return (
@@ -68,7 +74,10 @@ struct HuggingFaceFolder {
     guard FileManager.default.fileExists(atPath: processor) else {
       return (architecture, try JSONEncoder().encode(architecture.preprocessing))
     }
-    return (architecture, try Data(contentsOf: URL(filePath: processor)))
+    guard let keys = FileManager.default.contents(atPath: processor) else {
+      throw problem("preprocessor_config.json", "cannot be read")
+    }
+    return (architecture, keys)
   }
 
   /// The model, with the folder's weights or with made-up ones.

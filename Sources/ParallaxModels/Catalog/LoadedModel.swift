@@ -110,8 +110,10 @@ extension Catalog {
     var isFolder: ObjCBool = false
     let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     guard exists, isFolder.boolValue else { return try ContentHash.sha256(ofFile: path) }
-    let files = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-      .filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".bin") }
+    guard let content = try? FileManager.default.contentsOfDirectory(atPath: path) else {
+      throw TensorError.file(path: path, problem: "the folder cannot be read")
+    }
+    let files = content.sorted().filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".bin") }
     return ContentHash.sha256(
       try files.map { try ContentHash.sha256(ofFile: "\(path)/\($0)") }.joined(separator: "\n"))
   }

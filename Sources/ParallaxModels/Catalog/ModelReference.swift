@@ -17,8 +17,8 @@ public enum ModelReference: Sendable, Equatable {
   public init(parsing text: String) throws(ModelError) {
     if text.hasPrefix("hf-hub:") {
       let name = String(text.dropFirst(7))
-      guard name.split(separator: "/", omittingEmptySubsequences: false).count == 2,
-        !name.contains("..")
+      let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+      guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), !name.contains("..")
       else { throw .address(text: text, problem: "expected hf-hub:ORG/NAME") }
       self = .hub(name)
       return

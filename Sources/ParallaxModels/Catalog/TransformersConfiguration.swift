@@ -1,3 +1,5 @@
+import Foundation
+
 /// What a `config.json` of transformers says of a model.
 struct TransformersConfiguration {
   let kind: String
@@ -7,7 +9,8 @@ struct TransformersConfiguration {
   /// The kinds that there is an architecture for.
   static let kinds = ["vit", "clip", "clip_vision_model", "dinov2", "dinov2_with_registers"]
 
-  /// The architecture with the configuration's sizes.
+  /// The architecture with the configuration's sizes; what is missing is what transformers' own
+  /// configuration classes take it for.
   ///
   /// - Throws: `ModelError.checkpoint` where a key is missing, wrong or asks for what there is not.
   func architecture() throws(ModelError) -> Architecture {
@@ -19,34 +22,43 @@ struct TransformersConfiguration {
     let isCLIP = kind.hasPrefix("clip")
     // A whole CLIP keeps its image tower's sizes in an object of their own.
     let tower = kind == "clip" ? keys["vision_config"] as? [String: Any] ?? [:] : keys
-    let base: [String: Int] =
-      switch kind {
-      case "clip", "clip_vision_model":
-        ["image_size": 224, "patch_size": 32, "projection_dim": 512]
-      case "vit": ["image_size": 224, "patch_size": 16]
-      default: ["image_size": 518, "patch_size": 14]
-      }
-    func number(_ key: String, _ standard: Int) throws(ModelError) -> Int {
-      guard let value = tower[key] else { return base[key] ?? standard }
-      guard let number = value as? Int, number > 0, number <= 1 << 20 else {
-        throw problem("'\(key)': expected a whole number from 1, found \(value)")
+    func number(_ key: String, _ standard: Int, most: Int) throws(ModelError) -> Int {
+      guard let value = tower[key], !(value is NSNull) else { return standard }
+      guard let number = value as? Int, number > 0, number <= most else {
+        throw problem("'\(key)': expected a whole number from 1 to \(most), found \(value)")
       }
       return number
     }
     var c = ViT.Configuration()
-    c.imageSize = try number("image_size", 224)
-    c.patch = try number("patch_size", 16)
-    c.width = try number("hidden_size", 768)
-    c.depth = try number("num_hidden_layers", 12)
-    c.heads = try number("num_attention_heads", 12)
-    guard c.width % c.heads == 0, c.patch <= c.imageSize else {
+    c.imageSize = try number("image_size", 224, most: 16384)
+    c.patch = try number(
+      "patch_size", kind == "dinov2" ? 14 : isCLIP ? 32 : 16, most: 16384)
+    c.width = try number("hidden_size", 768, most: 65536)
+    c.depth = try number("num_hidden_layers", 12, most: 4096)
+    c.heads = try number("num_attention_heads", 12, most: 65536)
+    guard c.width % c.heads == 0 else {
+      throw problem("\(c.heads) heads do not divide a width of \(c.width)")
+    }
+    guard c.imageSize % c.patch == 0, c.imageSize / c.patch <= 128 else {
       throw problem(
-        "\(c.heads) heads do not divide a width of \(c.width), or a patch of \(c.patch) exceeds images of \(c.imageSize)"
+        "images of \(c.imageSize) pixels: expected 1 to 128 whole patches of \(c.patch) pixels a side"
       )
     }
-    let inner = try number("intermediate_size", c.width * (tower["mlp_ratio"] as? Int ?? 4))
+    // The MLP's width: DINOv2 gives it as a multiple, the others as such.
+    let inner =
+      kind.hasPrefix("dinov2")
+      ? c.width * (try number("mlp_ratio", 4, most: 64))
+      : try number("intermediate_size", 3072, most: 1 << 20)
     c.mlpRatio = Double(inner) / Double(c.width)
+    // The network rounds width times ratio down.
+    if Int(Double(c.width) * c.mlpRatio) != inner {
+      c.mlpRatio = (Double(inner) + 0.5) / Double(c.width)
+    }
     c.epsilon = tower["layer_norm_eps"] as? Double ?? (kind == "vit" ? 1e-12 : isCLIP ? 1e-5 : 1e-6)
+    guard c.epsilon >= 0, c.epsilon < 1 else {
+      throw problem("'layer_norm_eps': expected a number from 0 to 1, found \(c.epsilon)")
+    }
+    try checkMemory(c, inner: inner)
     c.classes = 0
     c.preNorm = isCLIP
     let activation = tower["hidden_act"] as? String ?? (isCLIP ? "quick_gelu" : "gelu")
@@ -59,10 +71,27 @@ struct TransformersConfiguration {
         throw problem("'use_swiglu_ffn' is true; the gated MLP of the giant size is not known here")
       }
       c.layerScale = true
-      c.positions = .plain
     }
-    if kind == "dinov2_with_registers" { c.registers = try number("num_register_tokens", 4) }
+    // transformers' Dinov2WithRegisters resizes as timm does, all others without antialiasing.
+    c.positions = kind == "dinov2_with_registers" ? .antialiased : .plain
+    if kind == "dinov2_with_registers" {
+      c.registers = try number("num_register_tokens", 4, most: 1024)
+    }
     return built(c)
+  }
+
+  /// Refuses a network whose parameters alone exceed the machine's memory: libtorch would end the process.
+  private func checkMemory(_ c: ViT.Configuration, inner: Int) throws(ModelError) {
+    let (width, grid) = (Double(c.width), Double(c.imageSize / c.patch))
+    let block = 4 * width * width + 2 * width * Double(inner)
+    let values =
+      Double(c.depth) * block + width * (grid * grid + 3 * Double(c.patch) * Double(c.patch))
+    let memory = Double(ProcessInfo.processInfo.physicalMemory)
+    guard 4 * values < memory else {
+      throw problem(
+        "describes a network of \(Int(4 * values / 1e9)) GB, this machine has \(Int(memory / 1e9)) GB"
+      )
+    }
   }
 
   private func built(_ c: ViT.Configuration) -> Architecture {

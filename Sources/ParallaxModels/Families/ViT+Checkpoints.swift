@@ -138,10 +138,14 @@ private struct Dialect: Sendable {
       book.add("pos_embed", .batched(positions))
     }
     let token = book.full(classToken)
-    book.add("cls_token", c.registers > 0 ? .sum(token, rowOf: positions) : .token(token))
+    let grid = c.patch > 0 ? c.imageSize / c.patch : 0
+    book.add(
+      "cls_token",
+      c.registers > 0 ? .sum(token, rowOf: positions, grid * grid + 1) : .token(token))
     if !registers.isEmpty { book.add("reg_token", .same(book.full(registers))) }
     let isGraph = names.contains { $0.hasPrefix("/") || $0.hasPrefix("onnx::") }
-    return RenamedWeights(source, book.recipes) { name in
+    let absent = book.absent
+    return RenamedWeights(source, book.recipes, absent: { absent[$0] }) { name in
       useless.contains {
         $0.hasPrefix("/")
           ? !prefix.isEmpty && name.hasPrefix($0.dropFirst())
@@ -176,6 +180,8 @@ private struct RecipeBook {
   let names: Set<String>
   let prefix: String
   var recipes: [String: RenamedWeights.Recipe] = [:]
+  /// What would be made of parameters that the checkpoint does not have; errors take their names from it.
+  var absent: [String: RenamedWeights.Recipe] = [:]
 
   init(names: Set<String>, prefix: String) { (self.names, self.prefix) = (names, prefix) }
 
@@ -186,13 +192,18 @@ private struct RecipeBook {
 
   /// A recipe, where the checkpoint has any of its parts: a part that is missing is then an error.
   mutating func add(_ timm: String, _ recipe: RenamedWeights.Recipe) {
-    if recipe.sources.contains(where: names.contains) { recipes[timm] = recipe }
+    if recipe.sources.contains(where: names.contains) {
+      recipes[timm] = recipe
+    } else {
+      absent[timm] = recipe
+    }
   }
 
   /// Weight and bias of a module, or a parameter itself.
   mutating func addModule(_ timm: String, _ theirs: String) {
     let theirs = full(theirs)
-    if names.contains(theirs) { return add(timm, .same(theirs)) }
+    add(timm, .same(theirs))
+    if names.contains(theirs) { return }
     add("\(timm).bias", .same("\(theirs).bias"))
     let node = Self.node("\(theirs).weight")
     add("\(timm).weight", names.contains(node) ? .transposed(node) : .same("\(theirs).weight"))
@@ -243,7 +254,11 @@ extension RenamedWeights.Recipe {
           shapes.allSatisfy({ $0.count == 3 && $0[0] == first[0] && $0[2] == first[2] })
         else { return shapes.last ?? [] }
         return [first[0], shapes.map { $0[1] }.reduce(0, +), first[2]]
-      }, make: { Tensor.concatenated($0, 1) })
+      }, make: { Tensor.concatenated($0, 1) },
+      parts: { asked in
+        guard asked.count == 3 else { return [asked, asked] }
+        return [[asked[0], 1, asked[2]], [asked[0], asked[1] - 1, asked[2]]]
+      })
   }
 
   /// `[1, n, width]` without its first rows.
@@ -251,15 +266,17 @@ extension RenamedWeights.Recipe {
     Self(
       sources: [name],
       shape: { $0[0].count == 3 ? [$0[0][0], max(0, $0[0][1] - start), $0[0][2]] : $0[0] },
-      make: { $0[0].sliced(1, start) })
+      make: { $0[0].sliced(1, start) },
+      parts: { $0.count == 3 ? [[$0[0], $0[1] + start, $0[2]]] : [$0] })
   }
 
-  /// A token `[1, 1, width]` with the first row of `[1, n, width]` added.
-  fileprivate static func sum(_ token: String, rowOf positions: String) -> Self {
+  /// A token `[1, 1, width]` with the first row of `[1, n, width]` added; errors say which n is expected.
+  fileprivate static func sum(_ token: String, rowOf positions: String, _ rows: Int) -> Self {
     Self(
       sources: [token, positions],
       shape: { $0[1].count == 3 && $0[1][0] == 1 && $0[1].last == $0[0].last ? $0[0] : $0[1] },
       // In float32, for half precision would round the sum.
-      make: { $0[0].to(.float32) + $0[1].sliced(1, 0, 1).to(.float32) })
+      make: { $0[0].to(.float32) + $0[1].sliced(1, 0, 1).to(.float32) },
+      parts: { [$0, [1, rows, $0.last ?? 0]] })
   }
 }

@@ -64,7 +64,8 @@ struct ConvolutionNorm: Sendable {
     groups: Int = 1, padding: Padding = .symmetric, activation: FusedConvolution.Nonlinearity,
     epsilon: Double
   ) throws {
-    weight = try w[names.convolution]("weight", outputs, inputs / groups, kernel, kernel)
+    weight = try w[names.convolution](
+      "weight", outputs, inputs / groups, kernel, kernel, groups: groups)
     norm = try BatchNorm(w[names.norm], outputs, epsilon: epsilon)
     (self.names, self.kernel, self.stride, self.groups) = (names, kernel, stride, groups)
     (self.padding, self.activation) = (stride == 1 ? .symmetric : padding, activation)

@@ -26,6 +26,10 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
   ///
   /// - Throws: `ModelError.address`.
   public init(parsing text: String) throws(ModelError) {
+    guard !text.isEmpty else {
+      throw .address(
+        text: text, problem: "an empty address; expected MODEL, MODEL@SITE or MODEL@SITE#TOKENS")
+    }
     var rest = Substring(text)
     let at = rest.lastIndex(of: "@")
     // Without a site, a path with a # in one of its folders is still a path.

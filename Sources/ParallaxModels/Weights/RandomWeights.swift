@@ -3,7 +3,7 @@ import ParallaxTensors
 /// Made-up parameters for an untrained network of any architecture.
 ///
 /// The draw depends on the seed and the parameter's name alone, never on the order of asking:
-/// convolutions N(0, 2/fan-out) (He et al.), linear weights, class tokens and position embeddings
+/// convolutions N(0, 2/fan-out) (He et al.), the fan-out being outputs · kernel area / groups, linear weights, class tokens and position embeddings
 /// N(0, 0.02²) as in timm, normalisations the identity, biases zero, LayerScale 1e-5.
 public struct RandomWeights: WeightSource, ShapeFollowing {
   /// The seed of all draws.
@@ -22,7 +22,9 @@ public struct RandomWeights: WeightSource, ShapeFollowing {
   public func tensor(_ name: String) -> Tensor? { nil }
   func shape(_ name: String, _ asked: [Int]) -> [Int]? { asked }
 
-  func tensor(_ name: String, _ asked: [Int]) -> Tensor? {
+  func tensor(_ name: String, _ asked: [Int]) -> Tensor? { tensor(name, asked, groups: 1) }
+
+  func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor? {
     // FNV-1a, so that a name's draw is the same in every process.
     let hash = name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
       ($0 ^ UInt64($1)) &* 0x100_0000_01b3
@@ -33,7 +35,7 @@ public struct RandomWeights: WeightSource, ShapeFollowing {
     case ("gamma", 1): return Tensor.ones(asked) * 1e-5
     case ("weight", 1), ("running_var", _): return Tensor.ones(asked)
     case ("weight", 4):
-      let fanOut = asked[0] * asked[2] * asked[3]
+      let fanOut = asked[0] * asked[2] * asked[3] / max(1, groups)
       return random.normal(asked) * (2 / Double(max(1, fanOut))).squareRoot()
     case ("weight", _), ("cls_token", _), ("pos_embed", _), ("reg_token", _):
       return random.normal(asked) * 0.02

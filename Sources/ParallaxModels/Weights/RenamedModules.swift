@@ -14,6 +14,14 @@ extension RenamedWeights {
       }
       recipes[ours + name[dot...]] = .same(name)
     }
-    self.init(source, recipes)
+    let theirs = Dictionary(modules.map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    self.init(
+      source, recipes,
+      absent: { name in
+        guard let dot = name.lastIndex(of: "."), let module = theirs[String(name[..<dot])] else {
+          return nil
+        }
+        return .same(module + name[dot...])
+      })
   }
 }

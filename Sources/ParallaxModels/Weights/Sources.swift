@@ -39,6 +39,30 @@ public struct RenamedWeights: WeightSource {
     public var shape: @Sendable ([[Int]]) -> [Int]
     /// Its value, from theirs.
     public var make: @Sendable ([Tensor]) -> Tensor
+    /// The shapes that they should have for it to have a shape; errors speak of them.
+    var parts: @Sendable ([Int]) -> [[Int]]
+
+    /// A recipe from its parts.
+    ///
+    /// - Parameters:
+    ///   - sources: the checkpoint's names.
+    ///   - shape: the shape that their shapes give.
+    ///   - make: the tensor that their tensors give.
+    public init(
+      sources: [String], shape: @escaping @Sendable ([[Int]]) -> [Int],
+      make: @escaping @Sendable ([Tensor]) -> Tensor
+    ) {
+      self.init(sources: sources, shape: shape, make: make) { asked in
+        Array(repeating: asked, count: sources.count)
+      }
+    }
+
+    init(
+      sources: [String], shape: @escaping @Sendable ([[Int]]) -> [Int],
+      make: @escaping @Sendable ([Tensor]) -> Tensor, parts: @escaping @Sendable ([Int]) -> [[Int]]
+    ) {
+      (self.sources, self.shape, self.make, self.parts) = (sources, shape, make, parts)
+    }
 
     /// The checkpoint's parameter of another name, as it is.
     public static func same(_ name: String) -> Recipe {
@@ -46,7 +70,9 @@ public struct RenamedWeights: WeightSource {
     }
     /// A matrix that the checkpoint holds transposed.
     public static func transposed(_ name: String) -> Recipe {
-      Recipe(sources: [name], shape: { $0[0].reversed() }, make: { $0[0].transposed(0, 1) })
+      Recipe(
+        sources: [name], shape: { $0[0].reversed() }, make: { $0[0].transposed(0, 1) },
+        parts: { [$0.reversed()] })
     }
     /// The same numbers in another shape.
     public static func reshaped(_ name: String, _ shape: [Int]) -> Recipe {
@@ -66,6 +92,10 @@ public struct RenamedWeights: WeightSource {
         },
         make: { parts in
           Tensor.concatenated(transposed ? parts.map { $0.transposed(0, 1) } : parts, 0)
+        },
+        parts: { asked in
+          let part = [(asked.first ?? 0) / max(1, names.count)] + asked.dropFirst()
+          return Array(repeating: transposed ? part.reversed() : part, count: names.count)
         })
     }
   }
@@ -74,6 +104,8 @@ public struct RenamedWeights: WeightSource {
   private let recipes: [String: Recipe]
   /// What no recipe uses stays under its own name, and so is reported as surplus.
   private let rest: Set<String>
+  /// How a parameter would come about that the checkpoint has no part of; for errors alone.
+  private let absent: @Sendable (String) -> Recipe?
 
   /// A checkpoint and the recipes by timm's names.
   ///
@@ -85,13 +117,19 @@ public struct RenamedWeights: WeightSource {
     _ source: any WeightSource, _ recipes: [String: Recipe],
     dropping: (String) -> Bool = { _ in false }
   ) {
-    self.source = source
-    self.recipes = recipes
+    self.init(source, recipes, absent: { _ in nil }, dropping: dropping)
+  }
+
+  init(
+    _ source: any WeightSource, _ recipes: [String: Recipe],
+    absent: @escaping @Sendable (String) -> Recipe?, dropping: (String) -> Bool = { _ in false }
+  ) {
+    (self.source, self.recipes, self.absent) = (source, recipes, absent)
     let used = Set(recipes.values.flatMap(\.sources))
     rest = Set(source.names.filter { !used.contains($0) && !dropping($0) })
   }
 
-  /// The checkpoint's own label: errors name the file, under timm's parameter names.
+  /// The checkpoint's own label: errors name the file, and its own parameter names.
   public var label: String { source.label }
   /// timm's names that have a recipe, then the checkpoint's own names that no recipe uses and nobody dropped.
   public var names: [String] { Array(recipes.keys) + rest }
@@ -112,5 +150,29 @@ public struct RenamedWeights: WeightSource {
     }
     let parts = try recipe.sources.compactMap { try source.tensor($0) }
     return parts.count == recipe.sources.count ? recipe.make(parts) : nil
+  }
+}
+
+extension RenamedWeights: ForeignNames {
+  func origins(_ name: String) -> [String] { recipes[name]?.sources ?? [name] }
+
+  /// The first part that is missing or does not have the shape that it should have.
+  func fault(_ name: String, _ asked: [Int]) -> ParameterFault {
+    guard let recipe = recipes[name] ?? (rest.contains(name) ? nil : absent(name)) else {
+      return ParameterFault(name: name, expected: asked, found: shape(name))
+    }
+    let faults = zip(recipe.sources, recipe.parts(asked)).map { own, shape in
+      // Leading ones are no difference: recipes put them before, or take them off.
+      let found = source.shape(own)
+      let core = shape.drop { $0 == 1 }
+      let ones = max(0, (found?.count ?? shape.count) - core.count)
+      let expected =
+        found.map { $0.count < core.count } == true
+        ? shape : [Int](repeating: 1, count: ones) + core
+      return ParameterFault(name: own, expected: expected, found: found)
+    }
+    return faults.first { $0.found == nil } ?? faults.first { $0.found != $0.expected }
+      ?? ParameterFault(
+        name: recipe.sources.joined(separator: " and "), expected: asked, found: shape(name))
   }
 }

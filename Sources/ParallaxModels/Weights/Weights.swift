@@ -47,22 +47,38 @@ public struct Weights {
 
   /// The parameter of that name and shape.
   ///
-  /// - Throws: `ModelError.missingParameter`, `ModelError.shape`, or what the source throws.
-  public func callAsFunction(_ name: String, _ shape: Int...) throws -> Tensor {
+  /// - Parameters:
+  ///   - name: below the path.
+  ///   - shape: as the model needs it.
+  ///   - groups: of a grouped convolution; made-up weights are drawn for its fan-out.
+  /// - Returns: it, as float32 on the device.
+  /// - Throws: `ModelError.missingParameter`, `ModelError.shape`, in the checkpoint's own words, or what the source
+  ///   throws.
+  public func callAsFunction(
+    _ name: String, _ shape: Int..., groups: Int = 1
+  ) throws -> Tensor {
     let full = prefix + name
-    guard let found = source.shape(full) ?? (source as? any ShapeFollowing)?.shape(full, shape)
-    else {
-      throw ModelError.missingParameter(name: full, shape: shape, file: source.label)
-    }
-    guard found == shape else {
-      throw ModelError.shape(name: full, expected: shape, found: found, file: source.label)
+    let maker = source as? any ShapeFollowing
+    guard let found = source.shape(full) ?? maker?.shape(full, shape), found == shape else {
+      throw refusal(full, shape)
     }
     ledger.asked[full] = shape.reduce(1, *)
-    let tensor = try (source as? any ShapeFollowing)?.tensor(full, shape) ?? source.tensor(full)
-    guard let tensor else {
-      throw ModelError.missingParameter(name: full, shape: shape, file: source.label)
+    guard let tensor = try maker?.tensor(full, shape, groups: groups) ?? source.tensor(full) else {
+      throw refusal(full, shape)
     }
     return tensor.to(.float32).to(device)
+  }
+
+  /// Why a parameter cannot be had, under the name that the checkpoint has for it.
+  private func refusal(_ name: String, _ shape: [Int]) -> ModelError {
+    let fault =
+      (source as? any ForeignNames)?.fault(name, shape)
+      ?? ParameterFault(name: name, expected: shape, found: source.shape(name))
+    guard let found = fault.found else {
+      return .missingParameter(name: fault.name, shape: fault.expected, file: source.label)
+    }
+    return .shape(
+      name: fault.name, expected: fault.expected, found: found, file: source.label)
   }
 
   /// Whether the source has a parameter of that name.
@@ -94,7 +110,9 @@ public struct Weights {
   public func finish(harmless: (String) -> Bool = { _ in false }) throws {
     let surplus = source.names.filter { ledger.asked[$0] == nil && !harmless($0) }
     if !surplus.isEmpty {
-      throw ModelError.surplusParameters(names: surplus.sorted(), file: source.label)
+      let foreign = source as? any ForeignNames
+      let own = Set(surplus.flatMap { foreign?.origins($0) ?? [$0] })
+      throw ModelError.surplusParameters(names: own.sorted(), file: source.label)
     }
   }
 }
@@ -103,4 +121,25 @@ public struct Weights {
 protocol ShapeFollowing: WeightSource {
   func shape(_ name: String, _ asked: [Int]) -> [Int]?
   func tensor(_ name: String, _ asked: [Int]) -> Tensor?
+  /// The weight of a convolution of so many groups; the same as any other unless a source cares.
+  func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor?
+}
+
+extension ShapeFollowing {
+  func tensor(_ name: String, _ asked: [Int], groups: Int) -> Tensor? { tensor(name, asked) }
+}
+
+/// A source whose parameters have other names where they come from.
+protocol ForeignNames: WeightSource {
+  /// The names that a parameter is made from; its own where nothing is known of it.
+  func origins(_ name: String) -> [String]
+  /// What is wrong with a parameter that should have that shape.
+  func fault(_ name: String, _ asked: [Int]) -> ParameterFault
+}
+
+/// A parameter that is missing (`found` is nil) or misshapen.
+struct ParameterFault {
+  var name: String
+  var expected: [Int]
+  var found: [Int]?
 }
