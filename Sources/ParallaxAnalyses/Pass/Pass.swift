@@ -73,6 +73,7 @@ public struct Pass {
   /// - Returns: what was read and what was not.
   /// - Throws: `AnalysisError.interrupted` when stopped (the state is saved first), and what images, models,
   ///   accumulators and `write` throw.
+  @discardableResult
   public func run(
     _ accumulators: [any Accumulator], thenWriting write: (Outcome) throws -> Void = { _ in }
   ) throws -> Outcome {
