@@ -23,7 +23,7 @@ struct StudyFile {
     (self.title, self.models, self.analyses) = (title, models, analyses)
   }
 
-  private static let known = [
+  static let known = [
     "title", "models", "images", "limit", "sites", "tokens", "minimum_class_size", "alpha",
     "batch_size", "block_size", "seed", "device", "analyses", "strict", "random_weights",
   ]
