@@ -65,7 +65,7 @@ struct FailureTests {
       Case(
         ["layers", "mobilenetv3"], 64, "no model is called 'mobilenetv3'",
         "did you mean mobilenetv2", "`parallax models` lists them all"),
-      Case(["layers", "resnet05"], 64, "resnet50"),
+      Case(["layers", "ressnet50"], 64, "did you mean resnet50"),
       Case(["models", "efficient-lite0"], 64, "did you mean efficientnet-lite0"),
       Case(["layers", "zzzzzzzzzzzz"], 64, "no model is called 'zzzzzzzzzzzz'"),
       Case(
@@ -91,7 +91,7 @@ struct FailureTests {
     let parallax = try CommandRunner()
     try parallax.folder.write(Array("hello".utf8), "folder/readme.txt")
     try parallax.folder.write(Array("hello".utf8), "weights.pth")
-    try parallax("layers", "folder").expectFailure(66, "config.json is missing")
+    try parallax("layers", "folder").expectFailure(66, "folder/config.json: is missing")
     try parallax("layers", "weights.pth").expectFailure(65, "NAME=weights.pth")
     try parallax("layers", "resnet18=weights.pth").expectFailure(65, "a text file")
     try parallax("layers", "resnet18=folder").expectFailure(65, "a folder without a checkpoint")
@@ -128,8 +128,8 @@ struct FailureTests {
         ["extract", "mobilenetv2_100#cls", "--random-weights", "1", "--images", "photos"], 64,
         "'cls'", "a feature map without tokens"),
       Case(
-        ["extract", "mobilenetv2_100#grid:99", "--random-weights", "1", "--images", "photos"], 64,
-        "'grid:99'"),
+        ["extract", "mobilenetv2_100#token:3", "--random-weights", "1", "--images", "photos"], 64,
+        "'token:3'"),
     ])
   func sites(expected: Case) throws {
     let parallax = try CommandRunner()
@@ -193,7 +193,7 @@ struct FailureTests {
     try parallax("report", "absent").expectFailure(66, "absent", "no run")
     #expect(parallax.folder.names() == ["photos"])
     #expect(parallax.folder.names("photos") == ["ants", "bees"])
-    try parallax.folder.write(Array("{".utf8), "broken/run.json")
+    try parallax.folder.write(Array("[]".utf8), "broken/run.json")
     try parallax("report", "broken").expectFailure(65, "run.json")
   }
 }

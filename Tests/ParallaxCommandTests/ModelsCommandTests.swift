@@ -20,6 +20,16 @@ struct ModelsCommandTests {
     var isBlock: Bool
   }
 
+  private struct Outline: Decodable {
+    var fits: [String]
+    var values: Int
+    var parameters: [Parameter]
+    struct Parameter: Decodable {
+      var name: String
+      var shape: [Int]
+    }
+  }
+
   @Test("models lists the whole catalog, for people, as csv and as json")
   func catalog() throws {
     let parallax = try CommandRunner()
@@ -64,20 +74,6 @@ struct ModelsCommandTests {
   @Test("models FILE lists what a checkpoint holds, and what it fits")
   func file() throws {
     let parallax = try CommandRunner()
-    let model = try Catalog.load(.name("resnet18"), randomWeights: 1)
-    let weights = Weights(RandomWeights(seed: 1))
-    _ = try ResNet(.resnet18, weights)
-    #expect(model.parameterCount == 11_689_512)
-    // Names and shapes are all that counts.
-    struct Outline: Decodable {
-      var fits: [String]
-      var values: Int
-      var parameters: [Parameter]
-      struct Parameter: Decodable {
-        var name: String
-        var shape: [Int]
-      }
-    }
     try Safetensors.write(
       [(name: "a", tensor: .ones([2, 3])), (name: "b.c", tensor: .ones([4]))],
       to: parallax.folder.file("own.safetensors"))
@@ -89,6 +85,22 @@ struct ModelsCommandTests {
     #expect(outline.fits.isEmpty && outline.values == 10)
     #expect(outline.parameters.map(\.name) == ["a", "b.c"])
     #expect(outline.parameters.map(\.shape) == [[2, 3], [4]])
+  }
+
+  @Test(
+    "models FILE finds the architecture that a checkpoint under foreign names fits",
+    .enabled(
+      if: (try? Catalog.entry(named: "mobilenetv2"))?.weightsAreInstalled == true,
+      "the weights of mobilenetv2 are not in the cache; run make setup"))
+  func fits() throws {
+    let parallax = try CommandRunner()
+    let path = try #require(Catalog.entry(named: "mobilenetv2").weightsURL).path
+    #expect(try parallax("models", path, "--json").json(Outline.self).fits == ["mobilenetv2_100"])
+    let text = try parallax("models", path)
+    text.expectSuccess()
+    #expect(text.output.contains("use it as mobilenetv2_100=\(path)"))
+    let layers = try parallax("layers", "mobilenetv2_100=\(path)", "--json").json([Row].self)
+    #expect(layers.last?.site == "global_pool")
   }
 
   @Test("layers lists sites in execution order with shapes and parameters that add up")
