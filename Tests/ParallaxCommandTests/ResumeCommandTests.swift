@@ -15,7 +15,7 @@ struct ResumeCommandTests {
     "extract", "vit_tiny_patch16_224@blocks.*,norm", "--random-weights", "1", "--images", "photos",
     "--block-size", "4", "--npy",
   ]
-  private static let count = 72
+  private static let count = 48
 
   /// The bytes that must not depend on where a run was stopped.
   private func bytes(_ names: [String], in parallax: CommandRunner) throws -> [[UInt8]] {
@@ -27,7 +27,7 @@ struct ResumeCommandTests {
     .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
   func interrupted() throws {
     let parallax = try CommandRunner()
-    try parallax.folder.pictures(Self.count, broken: [2, 50])
+    try parallax.folder.pictures(Self.count, broken: [2, 30])
     try parallax.run(Self.compare + ["--output", "whole"]).expectSuccess()
     let arguments = Self.compare + ["--output", "run"]
     let (stopped, _) = try parallax.run(arguments, sending: SIGINT, after: 8)
