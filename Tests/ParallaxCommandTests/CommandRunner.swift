@@ -40,7 +40,11 @@ final class CommandRunner: Sendable {
         at: cache.url.appending(path: name), withDestinationURL: real)
     }
     self.environment = ProcessInfo.processInfo.environment.merging(
-      ["PARALLAX_CACHE": cache.path, "SWIFT_BACKTRACE": "enable=no", "COLUMNS": "80"]
+      // Several run at once, so that one thread each is quickest.
+      [
+        "PARALLAX_CACHE": cache.path, "SWIFT_BACKTRACE": "enable=no", "COLUMNS": "80",
+        "OMP_NUM_THREADS": "1",
+      ]
     ) { _, new in new }.merging(environment) { _, new in new }
   }
 
