@@ -30,7 +30,8 @@ final class CommandRunner: Sendable {
   ///   - cached: what of the real cache is linked.
   ///   - environment: more variables.
   /// - Throws: where no folder can be made.
-  init(cached: [String] = ["vega", "models", "images"], environment: [String: String] = [:]) throws {
+  init(cached: [String] = ["vega", "models", "images"], environment: [String: String] = [:]) throws
+  {
     folder = try TemporaryFolder()
     cache = try TemporaryFolder()
     for name in cached {

@@ -65,7 +65,8 @@ struct CompareCommandTests {
     #expect(result.matrix(0, 1)?.values.first?.count == 4)
   }
 
-  @Test("with --format csv the numbers go to standard output, and with --quiet nothing to the other")
+  @Test(
+    "with --format csv the numbers go to standard output, and with --quiet nothing to the other")
   func table() throws {
     let parallax = try CommandRunner()
     try parallax.folder.pictures(8)

@@ -21,7 +21,8 @@ struct ExtractCommandTests {
     try index.shards.map { try Safetensors(folder.file("features/\($0)")) }
   }
 
-  @Test("writes shards, a table of the images and an index, and .npy files where they are asked for")
+  @Test(
+    "writes shards, a table of the images and an index, and .npy files where they are asked for")
   func writes() throws {
     let parallax = try CommandRunner()
     try parallax.folder.pictures(10)
@@ -163,7 +164,8 @@ struct ExtractCommandTests {
     let limited = try parallax.run(Self.base + ["--limit", "4", "--json", "--output", "limited"])
     limited.expectSuccess()
     let text = String(decoding: try parallax.folder.bytes("limited/samples.csv"), as: UTF8.self)
-    #expect(try #require(cells(text)).dropFirst().map { $0[5] } == ["ants", "ants", "bees", "bees"])
+    #expect(
+      try #require(cells(text)).dropFirst().map { $0[5] } == ["ants", "ants", "bees", "bees"])
     try parallax.folder.write(Array("path,label\nphotos/none.png,x\n".utf8), "l.csv")
     try parallax.run(Self.base.map { $0 == "photos" ? "l.csv" : $0 }).expectFailure(
       65, "l.csv: row 2", "photos/none.png")

@@ -47,7 +47,8 @@ struct FailureTests {
       Case(["compare"] + untrained + ["--limit", "0"], 64, "--limit 0"),
       Case(["compare"] + untrained + ["--limit"], 64, "--limit"),
       Case(["compare"] + untrained + ["--minimum-class-size", "0"], 64, "--minimum-class-size 0"),
-      Case(["compare"] + untrained + ["--batch-size", "0"], 64, "--batch-size 0", "from 1 to 65536"),
+      Case(
+        ["compare"] + untrained + ["--batch-size", "0"], 64, "--batch-size 0", "from 1 to 65536"),
       Case(["compare"] + untrained + ["-b", "1000000"], 64, "--batch-size 1000000"),
       Case(["compare"] + untrained + ["--block-size", "3"], 64, "--block-size 3", "from 4"),
       Case(["compare"] + untrained + ["-j", "0"], 64, "--workers 0"),
@@ -120,7 +121,8 @@ struct FailureTests {
     "a site or tokens that fit nothing are refused, with the nearest sites",
     arguments: [
       Case(["layers"] + untrained + ["--sites", "blokcs.0"], 64, "no site 'blokcs.0'", "blocks.0"),
-      Case(["layers", "mobilenetv2_100@clasifier", "--random-weights", "1"], 64, "mean classifier"),
+      Case(
+        ["layers", "mobilenetv2_100@clasifier", "--random-weights", "1"], 64, "mean classifier"),
       Case(["layers"] + untrained + ["--sites", "blocks..0"], 64, "an empty part between dots"),
       Case(["layers"] + untrained + ["--sites", ""], 64, "an empty site"),
       Case(["layers"] + untrained + ["--tokens", "some"], 64, "'some'", "expected cls, avg"),

@@ -37,7 +37,8 @@ struct ModelsCommandTests {
     let text = try parallax("models")
     text.expectSuccess()
     let lines = text.output.split(separator: "\n")
-    #expect(lines.dropFirst().prefix(names.count).map { String($0.split(separator: " ")[0]) } == names)
+    #expect(
+      lines.dropFirst().prefix(names.count).map { String($0.split(separator: " ")[0]) } == names)
     let table = try parallax("models", "--format", "csv")
     let rows = try #require(cells(table.output))
     #expect(rows.dropFirst().map { $0[0] } == names)
@@ -65,7 +66,8 @@ struct ModelsCommandTests {
       #expect(outcome.output.contains("not to be quoted as DINOv2"))
       #expect(outcome.output.contains("Apache-2.0"))
     }
-    #expect(try parallax("models", "mobilenet_v2", "--json").json(Entry.self).name == "mobilenetv2_100")
+    #expect(
+      try parallax("models", "mobilenet_v2", "--json").json(Entry.self).name == "mobilenetv2_100")
     let table = try #require(cells(parallax("models", "resnet18", "--format", "csv").output))
     #expect(table.first == ["key", "value"])
     #expect(table.contains(["images", "224×224"]))
@@ -113,7 +115,9 @@ struct ModelsCommandTests {
     let rows = try outcome.json([Row].self)
     #expect(rows.first?.site == "input" && rows.last?.site == "fc")
     #expect(rows.count(where: \.isBlock) == 8)
-    func row(_ site: String) throws -> Row { try #require(rows.first { $0.site == site }, "\(site)") }
+    func row(_ site: String) throws -> Row {
+      try #require(rows.first { $0.site == site }, "\(site)")
+    }
     #expect(try row("layer1.0").shape == [64, 56, 56])
     #expect(try row("layer4.1").shape == [512, 7, 7])
     #expect(try row("fc").shape == [1000])
@@ -137,7 +141,8 @@ struct ModelsCommandTests {
       .json([Row].self)
     #expect(sites.map(\.site) == ["layer2.0", "layer2.1", "fc"])
     #expect(try parallax.run(["layers", "resnet18@layer2.*,fc"] + tail).json([Row].self) == sites)
-    let last = try parallax.run(["layers", "vit_tiny_patch16_224@blocks.-1"] + tail).json([Row].self)
+    let last = try parallax.run(["layers", "vit_tiny_patch16_224@blocks.-1"] + tail).json(
+      [Row].self)
     #expect(last.map(\.site) == ["blocks.11"])
     #expect(last.map(\.tokens) == ["cls"])
     #expect(last.map(\.shape) == [[197, 192]])

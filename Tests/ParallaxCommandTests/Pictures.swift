@@ -8,7 +8,8 @@ func picture(_ number: Int) throws -> [UInt8] {
   for y in 0..<18 {
     for x in 0..<24 {
       pixels += [
-        UInt8(truncatingIfNeeded: x * (number + 3)), UInt8(truncatingIfNeeded: y * (3 * number + 5)),
+        UInt8(truncatingIfNeeded: x * (number + 3)),
+        UInt8(truncatingIfNeeded: y * (3 * number + 5)),
         UInt8(truncatingIfNeeded: (x ^ y) * (number % 7 + 2) + 11 * number),
       ]
     }

@@ -15,7 +15,9 @@ struct StudyFileTests {
     try parallax.folder.pictures(8)
     try parallax.folder.write(Array(yaml.utf8), "study.yaml")
     let outcome = try parallax.run(["study", "study.yaml"] + more)
-    if outcome.code != 0 { #expect(!parallax.folder.names().contains("runs"), "\(yaml.prefix(80))") }
+    if outcome.code != 0 {
+      #expect(!parallax.folder.names().contains("runs"), "\(yaml.prefix(80))")
+    }
     return outcome
   }
 
@@ -89,7 +91,8 @@ struct StudyFileTests {
     try parallax.folder.write(
       Array(
         (Self.base
-          + "title: Small\nlimit: 8\nseed: 5\nblock_size: 4\nsites: blocks.*.*\nalpha: drop\n").utf8),
+          + "title: Small\nlimit: 8\nseed: 5\nblock_size: 4\nsites: blocks.*.*\nalpha: drop\n").utf8
+      ),
       "here/small.yaml")
     let first = try parallax("study", "here/small.yaml", "--json", "--quiet")
     first.expectSuccess()
