@@ -43,12 +43,9 @@ struct ExtractCommand: ParsableCommand {
       progress.end()
       throw error
     }
+    let index = try extraction.complete(images: set, subjects: subjects, npy: npy)
     let skipped = set.skipped + outcome.skipped
     Skipped.tell(skipped, progress)
-    guard !outcome.samples.isEmpty else {
-      throw AnalysisError.tooFewImages(needed: 1, found: 0, where: set.path)
-    }
-    let index = try extraction.complete(images: set, subjects: subjects, npy: npy)
     if json { return print(try ParallaxCommand.encoded(index)) }
     print(
       "\(output): \(index.addresses.count) representations of \(index.images) images in \(index.shards.count) shards"
