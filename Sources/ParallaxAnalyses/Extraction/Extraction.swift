@@ -116,10 +116,13 @@ public final class Extraction: Accumulator {
 
   /// Writes the table of images and the index, and one `.npy` a representation where asked.
   ///
-  /// - Throws: `TensorError.unwritable`.
+  /// - Throws: `TensorError.unwritable`, and `AnalysisError.tooFewImages` where not one could be read.
   public func complete(
     images: ImageSet, subjects: [Subject], npy: Bool
   ) throws -> Index {
+    guard !shards.isEmpty else {
+      throw AnalysisError.tooFewImages(needed: 1, found: 0, where: images.path)
+    }
     var table = "shard,row,id,path,label,class,sha256\n"
     for shard in shards {
       for (row, place) in shard.samples.enumerated() {
