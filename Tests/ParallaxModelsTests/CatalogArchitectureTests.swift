@@ -7,21 +7,21 @@ import Testing
 
 /// What timm says of an architecture: `Tests/Fixtures/models/architectures.json`.
 private struct Reference: Decodable {
-  var parameters, parameters_and_statistics, keys, num_classes: Int
-  var input_size: [Int]
+  var parameters, parametersAndStatistics, keys, numClasses: Int
+  var inputSize: [Int]
   var mean, std: [Double]
-  var crop_pct: Double
-  var interpolation, crop_mode: String
+  var cropPct: Double
+  var interpolation, cropMode: String
   // Vision Transformers.
   var width, depth, heads, patch, mlp: Int?
   var grid: [Int]?
-  var norm_eps: Double?
-  var pre_norm, layer_scale: Bool?
+  var normEps: Double?
+  var preNorm, layerScale: Bool?
   var act: String?
   // Convolutional networks.
   var block: String?
   var layers, channels: [Int]?
-  var bn_eps: Double?
+  var bnEps: Double?
   var stem, head: Int?
   var stages: [[Block]]?
 
@@ -33,7 +33,9 @@ private struct Reference: Decodable {
   static let all: [String: Reference] = {
     struct File: Decodable { var timm: [String: Reference] }
     let data = try? Data(contentsOf: fixtures.appending(path: "models/architectures.json"))
-    return data.flatMap { try? JSONDecoder().decode(File.self, from: $0).timm } ?? [:]
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return data.flatMap { try? decoder.decode(File.self, from: $0).timm } ?? [:]
   }()
 }
 
@@ -59,15 +61,15 @@ struct CatalogArchitectureTests {
     var expected = try reference(name)
     if name.contains("clip") {
       // timm's copy of the projection has a bias of zeros, CLIP's own has none.
-      expected.parameters -= expected.num_classes
-      expected.parameters_and_statistics -= expected.num_classes
+      expected.parameters -= expected.numClasses
+      expected.parametersAndStatistics -= expected.numClasses
       expected.keys -= 1
     }
-    if expected.num_classes == 0, !name.contains("dinov2") {
+    if expected.numClasses == 0, !name.contains("dinov2") {
       // timm has no published classifier of this size.
       let head = 1000 * ((expected.width ?? 0) + 1)
       expected.parameters += head
-      expected.parameters_and_statistics += head
+      expected.parametersAndStatistics += head
       expected.keys += 2
     }
     let weights = Weights(ZeroWeights())
@@ -75,23 +77,23 @@ struct CatalogArchitectureTests {
     let statistics = weights.asked.filter { $0.key.contains(".running_") }
     let all = weights.asked.values.reduce(0, +)
     #expect(weights.asked.count == expected.keys)
-    #expect(all == expected.parameters_and_statistics)
+    #expect(all == expected.parametersAndStatistics)
     #expect(all - statistics.values.reduce(0, +) == expected.parameters)
   }
 
   @Test("images are prepared as timm prepares them", arguments: names)
   func preprocessing(name: String) throws {
     let (found, expected) = (try architecture(name).preprocessing, try reference(name))
-    #expect(found.inputSize == expected.input_size)
+    #expect(found.inputSize == expected.inputSize)
     #expect(found.mean == expected.mean)
     #expect(found.std == expected.std)
     #expect(found.interpolation == expected.interpolation)
-    #expect(found.cropMode == expected.crop_mode)
+    #expect(found.cropMode == expected.cropMode)
     if name == "vit_base_patch32_clip_quickgelu_224" {
       // OpenAI's own transform cuts nothing off; timm's 0.9 is an oversight that its B/16 and L/14 do not share.
-      #expect(expected.crop_pct == 0.9 && found.cropFraction == 1)
+      #expect(expected.cropPct == 0.9 && found.cropFraction == 1)
     } else {
-      #expect(found.cropFraction == expected.crop_pct)
+      #expect(found.cropFraction == expected.cropPct)
     }
   }
 
@@ -112,23 +114,23 @@ struct CatalogArchitectureTests {
     case let model as ViT:
       let c = model.configuration
       #expect(c.heads == expected.heads && c.width == expected.width && c.depth == expected.depth)
-      #expect(c.patch == expected.patch && c.epsilon == expected.norm_eps)
+      #expect(c.patch == expected.patch && c.epsilon == expected.normEps)
       #expect([c.imageSize / c.patch, c.imageSize / c.patch] == expected.grid)
-      #expect(c.preNorm == expected.pre_norm && c.layerScale == expected.layer_scale)
+      #expect(c.preNorm == expected.preNorm && c.layerScale == expected.layerScale)
       #expect(c.activation == (expected.act == "QuickGELU" ? .quickGELU : .gelu))
       #expect(Int(c.mlpRatio * Double(c.width)) == expected.mlp)
     case let model as ResNet:
       let c = model.configuration
       #expect(c.layers == expected.layers && c.channels == expected.channels)
       #expect(c.block == (expected.block == "BasicBlock" ? .basic : .bottleneck))
-      #expect(c.epsilon == expected.bn_eps)
+      #expect(c.epsilon == expected.bnEps)
     case let model as EfficientNet:
       let c = model.configuration
-      #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bn_eps)
+      #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bnEps)
       check(c.stages, try #require(expected.stages))
     case let model as MobileNetV2:
       let c = model.configuration
-      #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bn_eps)
+      #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bnEps)
       check(c.stages, try #require(expected.stages))
     case let other: Issue.record("no check for \(type(of: other))")
     }

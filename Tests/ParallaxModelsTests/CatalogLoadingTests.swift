@@ -138,7 +138,7 @@ struct CatalogLoadingTests {
     #expect(loaded.origin == folder.path)
     let expected = try name == "dinov2-hf" ? oracle.tensor("pooled") : oracle.tensor("output")
     let found = loaded.model(try oracle.tensor("input"), .off)
-    // Resizing positions with registers depends on transformers' version; the grid of the weights does not.
+    // The image's grid is another than the weights'; how positions are resized there is tested with the names.
     if name != "dinov2-registers-hf" {
       #expect(ModelOracle.difference(found, expected) < ModelOracle.tolerance)
     }
