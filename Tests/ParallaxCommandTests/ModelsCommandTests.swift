@@ -147,4 +147,24 @@ struct ModelsCommandTests {
     #expect(last.map(\.tokens) == ["cls"])
     #expect(last.map(\.shape) == [[197, 192]])
   }
+
+  @Test("a model of the hub is read from where its client keeps it, and named after it")
+  func hub() throws {
+    let hub = try TemporaryFolder()
+    let model = "models--someone--small-vit"
+    let config = """
+      {"model_type": "vit", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3,
+       "intermediate_size": 96, "image_size": 32, "patch_size": 8}
+      """
+    try hub.write(Array(config.utf8), "\(model)/snapshots/abc123/config.json")
+    try hub.write(Array("abc123\n".utf8), "\(model)/refs/main")
+    let parallax = try CommandRunner(environment: ["HF_HUB_CACHE": hub.path])
+    let outcome = try parallax("layers", "hf-hub:someone/small-vit", "--random-weights", "1")
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("small-vit-random: "), "\(outcome.output)")
+    #expect(outcome.output.contains("2 blocks") && outcome.output.contains("images of 32×32"))
+    try parallax("layers", "hf-hub:someone/small-vit").expectFailure(65, "without a checkpoint")
+    try hub.write(Array("gone".utf8), "\(model)/refs/main")
+    try parallax("layers", "hf-hub:someone/small-vit").expectFailure(69, "has not been downloaded")
+  }
 }
