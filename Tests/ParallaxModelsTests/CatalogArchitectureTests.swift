@@ -72,7 +72,7 @@ struct CatalogArchitectureTests {
       expected.parametersAndStatistics += head
       expected.keys += 2
     }
-    let weights = Weights(ZeroWeights())
+    let weights = Weights(ShapeRecorder())
     _ = try architecture(name).make(weights)
     let statistics = weights.asked.filter { $0.key.contains(".running_") }
     let all = weights.asked.values.reduce(0, +)
@@ -110,7 +110,7 @@ struct CatalogArchitectureTests {
   @Test("what no parameter shows is timm's too: heads, strides, epsilons", arguments: names)
   func configuration(name: String) throws {
     let expected = try reference(name)
-    switch try architecture(name).make(Weights(ZeroWeights())) {
+    switch try architecture(name).make(Weights(ShapeRecorder())) {
     case let model as ViT:
       let c = model.configuration
       #expect(c.heads == expected.heads && c.width == expected.width && c.depth == expected.depth)
@@ -144,17 +144,5 @@ struct CatalogArchitectureTests {
       #expect(blocks.first?.stride == stage.stride)
       #expect(blocks.dropFirst().allSatisfy { $0.stride == 1 })
     }
-  }
-}
-
-/// Zeros of whatever shape is asked for, which take no memory.
-private struct ZeroWeights: ShapeFollowing {
-  var label: String { "zeros" }
-  var names: [String] { [] }
-  func shape(_ name: String) -> [Int]? { nil }
-  func tensor(_ name: String) -> Tensor? { nil }
-  func shape(_ name: String, _ asked: [Int]) -> [Int]? { asked }
-  func tensor(_ name: String, _ asked: [Int]) -> Tensor? {
-    Tensor(Float(0)).reshaped(Array(repeating: 1, count: asked.count)).expanded(asked)
   }
 }
