@@ -212,7 +212,8 @@ struct CatalogLoadingTests {
     let own = try #require(try ModelOracle("vit-hf").file.metadata["config"])
     let deeper = own.replacing("\"num_hidden_layers\": 2", with: "\"num_hidden_layers\": 3")
     _ = try miniature("vit-hf", in: folder, config: deeper)
-    #expect(problem(folder).contains("blocks.2."))
+    // `blocks.2.…`, or what transformers calls it.
+    #expect(problem(folder).contains(".2."))
     let shallower = own.replacing("\"num_hidden_layers\": 2", with: "\"num_hidden_layers\": 1")
     try folder.write(Array(shallower.utf8), "config.json")
     #expect(problem(folder).contains("that the architecture does not have"))
