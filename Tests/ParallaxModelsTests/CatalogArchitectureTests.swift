@@ -90,7 +90,7 @@ struct CatalogArchitectureTests {
     #expect(found.interpolation == expected.interpolation)
     #expect(found.cropMode == expected.cropMode)
     if name == "vit_base_patch32_clip_quickgelu_224" {
-      // OpenAI's own transform cuts nothing off; timm's 0.9 is an oversight that its B/16 and L/14 do not share.
+      // OpenAI's own transform cuts nothing off; timm has 0.9 here, but 1 for B/16 and L/14.
       #expect(expected.cropPct == 0.9 && found.cropFraction == 1)
     } else {
       #expect(found.cropFraction == expected.cropPct)
