@@ -54,8 +54,9 @@ struct Failure {
       self.init("\(error)", code: FileManager.default.fileExists(atPath: file) ? 65 : 66)
     case .unknownModel: self.init("\(error)", code: 64, advice: "`parallax models` lists them all")
     case .ambiguousModel, .noWeights, .tokens, .address, .imageSize: self.init("\(error)", code: 64)
-    case .noSuchSite(_, let model, _):
-      self.init("\(error)", code: 64, advice: "`parallax layers \(model)` lists them all")
+    case .noSuchSite:
+      // The error knows what results call the model, which need not be what one types.
+      self.init("\(error)", code: 64, advice: "`parallax layers MODEL` lists them all")
     case .notDownloaded, .notInstalled: self.init("\(error)", code: 69)
     }
   }

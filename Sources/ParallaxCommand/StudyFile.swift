@@ -23,7 +23,7 @@ struct StudyFile {
     (self.title, self.models, self.analyses) = (title, models, analyses)
   }
 
-  private static let known = [
+  static let known = [
     "title", "models", "images", "limit", "sites", "tokens", "minimum_class_size", "alpha",
     "batch_size", "block_size", "seed", "device", "analyses", "strict", "random_weights",
   ]
@@ -53,13 +53,7 @@ struct StudyFile {
     if keys["analyses"] != nil { analyses = try list("analyses") }
     let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
     title = try text("title") ?? stem
-    // A weights file is meant beside the study.
-    models = models.map { model in
-      guard let equals = model.firstIndex(of: "="),
-        !model[model.index(after: equals)...].hasPrefix("/")
-      else { return model }
-      return model[...equals] + beside(String(model[model.index(after: equals)...]))
-    }
+    models = models.map(besides)
   }
 
   /// Puts what the file says where the command line says nothing.
@@ -107,6 +101,18 @@ struct StudyFile {
       }
       return found.make
     }
+  }
+
+  /// A model's weights or folder are meant beside the study.
+  private func besides(_ model: String) -> String {
+    if let equals = model.firstIndex(of: "=") {
+      let file = String(model[model.index(after: equals)...])
+      return file.isEmpty ? model : model[...equals] + beside(file)
+    }
+    guard let name = try? Address(parsing: model).model,
+      FileManager.default.fileExists(atPath: beside(name))
+    else { return model }
+    return beside(name) + model.dropFirst(name.count)
   }
 
   private func beside(_ file: String) -> String {

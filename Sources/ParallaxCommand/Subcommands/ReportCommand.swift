@@ -12,6 +12,7 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     let folder = RunFolder(URL(filePath: path))
+    _ = try folder.provenance()
     try folder.write(html: Report.html(of: folder, javaScript: Runs.javaScript()))
     print("report: \(folder.report.path)")
   }
