@@ -40,7 +40,7 @@ struct Failure {
   }
 
   private init(_ text: String, code: Int32, advice: String? = nil) {
-    lines = ["error: " + text.replacing("\n", with: " ")] + (advice.map { [$0] } ?? [])
+    lines = ["error: " + text.replacing("\n", with: " ").printable] + (advice.map { [$0] } ?? [])
     self.code = code
   }
 

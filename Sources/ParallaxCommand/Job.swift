@@ -46,11 +46,13 @@ struct Job {
     _ = try ModelOptions.checked(addresses)
     let javaScript = try Runs.javaScript()
     let set = try images.set()
+    Skipped.tell(set.skipped, progress)
     let chosen = try models.load(addresses, progress)
     var study = try Study(title, chosen.map(\.model), set)
     study.command = Runs.commandLine()
     study.version = Version.parallax
     study.seed = options.seed
+    study.afterPass = { Skipped.tell($0.skipped, progress) }
     options.apply(to: &study.pass, images, progress)
     let material = Material(
       subjects: study.pass.subjects,
@@ -66,7 +68,6 @@ struct Job {
     }
     try folder.write(html: Report.html(of: folder, javaScript: javaScript))
     let skipped = set.skipped + outcome.skipped
-    Skipped.tell(skipped, progress)
     let seconds = Date().timeIntervalSince(start)
     return Finished(
       run: folder,

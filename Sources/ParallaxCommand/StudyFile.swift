@@ -93,7 +93,12 @@ struct StudyFile {
 
   /// The analyses by name.
   func makers() throws -> [AnalysisCatalog.Maker] {
-    try analyses.map { name in
+    guard !analyses.isEmpty else {
+      throw bad(
+        "'analyses' asks for nothing; expected some of "
+          + AnalysisCatalog.all.map(\.name).joined(separator: ", "))
+    }
+    return try analyses.map { name in
       guard let found = AnalysisCatalog.all.first(where: { $0.name == name }) else {
         throw bad(
           "no analysis is called '\(name)'; expected "

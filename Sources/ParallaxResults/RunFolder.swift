@@ -163,7 +163,16 @@ public struct RunFolder: Sendable {
     if let system, system.domain == NSPOSIXErrorDomain {
       return unsafe String(cString: strerror(Int32(system.code)))
     }
-    return (error as NSError).localizedDescription
-      .replacing("The operation could not be completed. ", with: "")
+    switch ((error as NSError).domain, (error as NSError).code) {
+    case (NSCocoaErrorDomain, 4), (NSCocoaErrorDomain, 260):
+      return "the folder above it is not there"
+    case (NSCocoaErrorDomain, 512): return "something above it is no folder"
+    case (NSCocoaErrorDomain, 513): return "no permission"
+    case (NSCocoaErrorDomain, 640): return "the disk is full"
+    case (NSCocoaErrorDomain, 642): return "the disk is read-only"
+    default:
+      return (error as NSError).localizedDescription
+        .replacing("The operation could not be completed. ", with: "")
+    }
   }
 }

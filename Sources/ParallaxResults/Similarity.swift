@@ -88,18 +88,21 @@ public struct SimilarityResult: Codable, Sendable, Equatable {
   public var matrices: [Matrix]
   /// Sites without a value.
   public var refusals: [Refusal]
+  /// What the numbers say, as ``conclusions(leavingOut:)`` found it.
+  public var findings: [Finding]
 
   /// A result from its parts.
   public init(
     measure: String, estimator: String, route: String, routeReason: String, blockSize: Int,
     images: Int, blocks: Int, imagesLeftOut: Int, dtype: String, seed: UInt64,
-    errorMethod: String?, models: [ModelSites], matrices: [Matrix], refusals: [Refusal]
+    errorMethod: String?, models: [ModelSites], matrices: [Matrix], refusals: [Refusal],
+    findings: [Finding] = []
   ) {
     (self.measure, self.estimator, self.route) = (measure, estimator, route)
     (self.routeReason, self.blockSize, self.images) = (routeReason, blockSize, images)
     (self.blocks, self.imagesLeftOut, self.dtype) = (blocks, imagesLeftOut, dtype)
     (self.seed, self.errorMethod, self.models) = (seed, errorMethod, models)
-    (self.matrices, self.refusals) = (matrices, refusals)
+    (self.matrices, self.refusals, self.findings) = (matrices, refusals, findings)
   }
 
   /// The matrix of model `a`'s sites (rows) with model `b`'s (columns), in either order.

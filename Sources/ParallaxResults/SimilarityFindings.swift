@@ -1,107 +1,111 @@
 extension SimilarityResult {
-  /// What a set of cells says together.
-  public struct Average: Sendable, Equatable {
-    /// The mean of the defined values.
-    public var value: Double
-    /// An upper bound of the mean's standard error: the mean of the cells' standard errors, which is its standard
-    /// error where all cells err together. Nil where no errors were estimated.
-    public var error: Double?
-
-    /// The lower end of the 95 % interval: value − 1.96 error.
-    public var low: Double? { error.map { value - 1.96 * $0 } }
-    /// The upper end.
-    public var high: Double? { error.map { value + 1.96 * $0 } }
+  /// Some cells of the matrix of two models.
+  struct Cells: Sendable {
+    var a: Int
+    var b: Int
+    var places: [(row: Int, column: Int)]
   }
 
-  /// The mean over some cells of a matrix; nil where none of them is defined.
-  public func average(
-    _ matrix: Matrix, where chosen: (_ row: Int, _ column: Int) -> Bool
-  ) -> Average? {
-    var (sum, errors, count) = (0.0, 0.0, 0)
-    var known = matrix.errors != nil
-    for row in matrix.values.indices {
-      for column in matrix.values[row].indices where chosen(row, column) {
-        guard let value = matrix.values[row][column] else { continue }
-        sum += value
-        count += 1
-        if let error = matrix.errors?[row][column] { errors += error } else { known = false }
-      }
-    }
-    guard count > 0 else { return nil }
-    return Average(value: sum / Double(count), error: known ? errors / Double(count) : nil)
+  /// A number of a result, and of every result that leaves a group of images out.
+  private typealias Statistic = (SimilarityResult) -> Double?
+
+  /// The mean over some cells; nil where none of them is defined.
+  func mean(_ cells: Cells) -> Double? {
+    guard let matrix = matrix(cells.a, cells.b) else { return nil }
+    let known = cells.places.compactMap { matrix.values[$0.row][$0.column] }
+    return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
   }
 
-  /// The mean along the best-matching path of two models; nil where no cell is defined.
-  public func alongPath(_ a: Int, _ b: Int, depths: ClosedRange<Double> = 0...1) -> Average? {
-    guard let matrix = matrix(a, b), models.indices.contains(a), models.indices.contains(b) else {
-      return nil
-    }
-    let cells = path(a, b).filter { row, column in
-      guard models[a].sites.indices.contains(row), models[b].sites.indices.contains(column) else {
-        return false
-      }
-      return depths.contains((models[a].sites[row].depth + models[b].sites[column].depth) / 2)
-    }
-    return average(matrix) { row, column in cells.contains { $0 == (row, column) } }
+  /// The mean similarity along the best-matching path of two models; nil where no cell is defined.
+  ///
+  /// - Parameters:
+  ///   - a: the rows' model.
+  ///   - b: the columns' model.
+  ///   - depths: the part of the path whose mean relative depth lies in it.
+  public func alongPath(_ a: Int, _ b: Int, depths: ClosedRange<Double> = 0...1) -> Double? {
+    mean(pathCells(a, b, depths: depths))
   }
 
-  /// Three to six sentences with their numbers and what these say of them.
-  public func findings() -> [Finding] {
-    var found = [uniformity(), greatestStep(), fading()].compactMap(\.self)
-    if models.count > 1 {
-      found =
-        [chance(), order(), closest(), partingLate()].compactMap(\.self) + found.prefix(2)
-    }
-    return Array(found.prefix(6))
+  private func pathCells(_ a: Int, _ b: Int, depths: ClosedRange<Double> = 0...1) -> Cells {
+    Cells(
+      a: a, b: b,
+      places: path(a, b).filter { row, column in
+        depths.contains((models[a].sites[row].depth + models[b].sites[column].depth) / 2)
+      })
+  }
+
+  /// The cells of a model with itself that are wanted.
+  private func own(_ index: Int, _ isWanted: (Int, Int) -> Bool) -> Cells {
+    let sites = models[index].sites.indices
+    return Cells(
+      a: index, b: index,
+      places: sites.flatMap { row in sites.filter { isWanted(row, $0) }.map { (row, $0) } })
+  }
+
+  /// Three to six sentences with their numbers, and what these say of them.
+  ///
+  /// A sentence is chosen on the whole set (the closest pair, the best path, the greatest step), then its number is computed
+  /// again with each group of images left out: its standard error is √((G−1)/G · Σ (θ₍₋g₎ − θ̄)²), its interval ±1.96 of it.
+  /// Without such parts there is no interval and nothing is decided.
+  ///
+  /// - Parameter parts: the same result without one group of images each.
+  /// > Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, equation 11.5. Which sentences are asked is
+  /// > our choice.
+  public func conclusions(leavingOut parts: [SimilarityResult]) -> [Finding] {
+    let alone = [uniformity(parts), greatestStep(parts), fading(parts)].compactMap(\.self)
+    guard models.count > 1 else { return alone }
+    let together = [chance(parts), order(), closest(parts), partingLate(parts)].compactMap(\.self)
+    return Array((together + alone.prefix(2)).prefix(6))
   }
 
   private var pairs: [(a: Int, b: Int)] {
     models.indices.flatMap { a in models.indices.filter { $0 > a }.map { (a, $0) } }
   }
 
+  /// A statistic with its jackknife interval.
+  private func estimate(
+    _ statistic: Statistic, _ parts: [SimilarityResult]
+  ) -> (value: Double, low: Double?, high: Double?)? {
+    guard let value = statistic(self) else { return nil }
+    let left = parts.compactMap(statistic)
+    guard left.count > 1, left.count == parts.count else { return (value, nil, nil) }
+    let count = Double(left.count)
+    let mean = left.reduce(0, +) / count
+    let spread = left.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    let margin = 1.96 * (spread * (count - 1) / count).squareRoot()
+    return (value, value - margin, value + margin)
+  }
+
+  /// A finding whose number is a difference: above zero beyond its interval it shows the sentence, below it does not.
   private func finding(
-    _ sentence: String, _ average: Average?, _ quantity: String, _ verdict: Finding.Verdict
-  ) -> Finding {
-    Finding(
-      sentence: sentence, value: average?.value, low: average?.low, high: average?.high,
-      quantity: quantity
-        + (average?.error == nil
-          ? "" : "; 95 % interval from an upper bound of the standard error"),
+    _ sentence: String, _ quantity: String, _ parts: [SimilarityResult], _ statistic: Statistic
+  ) -> Finding? {
+    guard let (value, low, high) = estimate(statistic, parts) else { return nil }
+    var verdict = Finding.Verdict.cannotTell
+    if let low, let high { verdict = low > 0 ? .shows : high < 0 ? .doesNotShow : .cannotTell }
+    return Finding(
+      sentence: sentence, value: value, low: low, high: high,
+      quantity: quantity + (low == nil ? "" : "; 95 % jackknife interval over groups of images"),
       verdict: verdict, analysis: "similarity")
   }
 
-  /// Positive beyond its uncertainty, negative beyond it, or neither.
-  private func verdict(_ difference: Average) -> Finding.Verdict {
-    guard let low = difference.low, let high = difference.high else { return .cannotTell }
-    return low > 0 ? .shows : high < 0 ? .doesNotShow : .cannotTell
-  }
-
-  private func difference(_ a: Average, _ b: Average) -> Average {
-    var error: Double?
-    if let first = a.error, let second = b.error { error = first + second }
-    return Average(value: a.value - b.value, error: error)
-  }
-
   /// Do all pairs agree beyond what shuffled pairs of images give?
-  private func chance() -> Finding? {
-    var weakest: (pair: (a: Int, b: Int), average: Average)?
-    for pair in pairs {
-      guard let average = alongPath(pair.a, pair.b),
-        let level = matrix(pair.a, pair.b)?.shuffled?.quantile95
-      else { continue }
-      let above = Average(value: average.value - level, error: average.error)
-      if weakest.map({ above.value < $0.average.value }) ?? true { weakest = (pair, above) }
+  private func chance(_ parts: [SimilarityResult]) -> Finding? {
+    let above = pairs.compactMap { pair -> (cells: Cells, level: Double, value: Double)? in
+      let cells = pathCells(pair.a, pair.b)
+      guard let value = mean(cells), let level = matrix(pair.a, pair.b)?.shuffled?.quantile95
+      else { return nil }
+      return (cells, level, value - level)
     }
-    guard let weakest else { return nil }
-    let names = "\(models[weakest.pair.a].name) and \(models[weakest.pair.b].name)"
-    let rest =
-      pairs.count > 1
-      ? "Every two models share more than shuffled pairs of images do; least of all \(names)"
-      : "\(names) share more than shuffled pairs of images do"
+    guard let weakest = above.min(by: { $0.value < $1.value }) else { return nil }
+    let names = "\(models[weakest.cells.a].name) and \(models[weakest.cells.b].name)"
     return finding(
-      rest, weakest.average,
+      pairs.count > 1
+        ? "Every two models share more than shuffled pairs of images do; least of all \(names)"
+        : "\(names) share more than shuffled pairs of images do",
       "\(measure) along the best path, minus the level that 95 % of shuffled cells stay below",
-      verdict(weakest.average))
+      parts
+    ) { result in result.mean(weakest.cells).map { $0 - weakest.level } }
   }
 
   /// Do corresponding layers stand at corresponding depths?
@@ -116,110 +120,107 @@ extension SimilarityResult {
       }
     }
     guard let low = correlations.min(), let high = correlations.max() else { return nil }
-    let mean = correlations.reduce(0, +) / Double(correlations.count)
     return Finding(
       sentence: "A layer's strongest partner in another model stands at a similar relative depth",
-      value: mean, low: low, high: high,
+      value: correlations.reduce(0, +) / Double(correlations.count), low: low, high: high,
       quantity:
-        "correlation of the two depths, mean over ordered pairs of models; lowest and highest pair",
+        "correlation of the two depths, mean over ordered pairs of models, with the lowest and the highest; shown where all exceed 0.5",
       verdict: low > 0.5 ? .shows : high < 0.5 ? .doesNotShow : .cannotTell,
       analysis: "similarity")
   }
 
   /// Which two models are most alike?
-  private func closest() -> Finding? {
-    let ranked = pairs.compactMap { pair in
-      alongPath(pair.a, pair.b).map { (pair: pair, average: $0) }
-    }.sorted { $0.average.value > $1.average.value }
+  private func closest(_ parts: [SimilarityResult]) -> Finding? {
+    let ranked = pairs.compactMap { pair -> (cells: Cells, value: Double)? in
+      let cells = pathCells(pair.a, pair.b)
+      return mean(cells).map { (cells, $0) }
+    }.sorted { $0.value > $1.value }
     guard ranked.count > 1 else { return nil }
-    let gap = difference(ranked[0].average, ranked[1].average)
-    let (first, second) = (ranked[0].pair, ranked[1].pair)
+    let (first, second) = (ranked[0].cells, ranked[1].cells)
     return finding(
       "\(models[first.a].name) and \(models[first.b].name) are the most alike, before "
-        + "\(models[second.a].name) and \(models[second.b].name)", gap,
-      "difference of \(measure) along the best paths", verdict(gap))
+        + "\(models[second.a].name) and \(models[second.b].name)",
+      "difference of \(measure) along the best paths", parts
+    ) { result in Self.difference(result.mean(first), result.mean(second)) }
   }
 
   /// Do models agree less at the end than at the beginning?
-  private func partingLate() -> Finding? {
-    let differences = pairs.compactMap { pair -> Average? in
-      guard let early = alongPath(pair.a, pair.b, depths: 0...(1.0 / 3)),
-        let late = alongPath(pair.a, pair.b, depths: (2.0 / 3)...1)
-      else { return nil }
-      return difference(early, late)
+  private func partingLate(_ parts: [SimilarityResult]) -> Finding? {
+    let thirds = pairs.map { pair in
+      (
+        early: pathCells(pair.a, pair.b, depths: 0...(1.0 / 3)),
+        late: pathCells(pair.a, pair.b, depths: (2.0 / 3)...1)
+      )
     }
-    guard let mean = Self.mean(differences) else { return nil }
     return finding(
-      "Models agree less in the last third of their depth than in the first", mean,
-      "\(measure) along the best path, first third minus last, mean over pairs", verdict(mean))
+      "Models agree less in the last third of their depth than in the first",
+      "\(measure) along the best path, first third minus last, mean over pairs", parts
+    ) { result in
+      Self.mean(
+        thirds.compactMap { Self.difference(result.mean($0.early), result.mean($0.late)) })
+    }
   }
 
   /// Are transformers more uniform than convolutional networks?
-  private func uniformity() -> Finding? {
-    let averages = models.indices.map { index in
-      matrix(index, index).flatMap { average($0) { row, column in row != column } }
-    }
-    let transformers = models.indices.filter { models[$0].family == "ViT" }
-    let others = models.indices.filter { models[$0].family != "ViT" }
-    guard let first = Self.mean(transformers.compactMap { averages[$0] }),
-      let second = Self.mean(others.compactMap { averages[$0] })
-    else { return nil }
-    let gap = difference(first, second)
+  private func uniformity(_ parts: [SimilarityResult]) -> Finding? {
+    let cells = models.indices.map { own($0) { $0 != $1 } }
+    let transformers = cells.filter { models[$0.a].family == "ViT" }
+    let others = cells.filter { models[$0.a].family != "ViT" }
     return finding(
       "The layers of transformers are more alike among themselves than those of convolutional networks",
-      gap, "difference of the mean off-diagonal \(measure)", verdict(gap))
+      "difference of the mean off-diagonal \(measure)", parts
+    ) { result in
+      Self.difference(
+        Self.mean(transformers.compactMap { result.mean($0) }),
+        Self.mean(others.compactMap { result.mean($0) }))
+    }
   }
 
   /// Where does one model change most between neighbours?
-  private func greatestStep() -> Finding? {
-    var steps: [(model: Int, row: Int, average: Average)] = []
-    for index in models.indices {
-      guard let matrix = matrix(index, index) else { continue }
-      for row in matrix.values.indices.dropLast() {
-        guard let value = matrix.values[row][row + 1] else { continue }
-        steps.append((index, row, Average(value: value, error: matrix.errors?[row][row + 1])))
+  private func greatestStep(_ parts: [SimilarityResult]) -> Finding? {
+    let steps = models.indices.flatMap { index in
+      models[index].sites.indices.dropLast().compactMap { row -> (cells: Cells, value: Double)? in
+        let cells = Cells(a: index, b: index, places: [(row, row + 1)])
+        return mean(cells).map { (cells, $0) }
       }
-    }
-    steps.sort { $0.average.value < $1.average.value }
-    guard steps.count > 1, let step = steps.first else { return nil }
-    let gap = difference(steps[1].average, step.average)
-    let sites = models[step.model].sites
-    let text =
-      "The greatest change between neighbouring layers is from \(sites[step.row].name) to "
-      + "\(sites[step.row + 1].name) of \(models[step.model].name)"
+    }.sorted { $0.value < $1.value }
+    guard steps.count > 1 else { return nil }
+    let (step, next) = (steps[0].cells, steps[1].cells)
+    let (sites, row) = (models[step.a].sites, step.places[0].row)
     return finding(
-      text, step.average,
-      "\(measure) of the two layers; certain where the next greatest lies apart",
-      verdict(gap) == .shows ? .shows : .cannotTell)
+      "The greatest change between neighbouring layers is from \(sites[row].name) to "
+        + "\(sites[row + 1].name) of \(models[step.a].name)",
+      "\(measure) of the next greatest change's layers minus that of these (\(measure) = \(Self.rounded(steps[0].value)))",
+      parts
+    ) { result in Self.difference(result.mean(next), result.mean(step)) }
   }
 
   /// Does similarity fade with the distance in depth?
-  private func fading() -> Finding? {
-    let differences = models.indices.compactMap { index -> Average? in
+  private func fading(_ parts: [SimilarityResult]) -> Finding? {
+    let cells = models.indices.map { index in
       let sites = models[index].sites
-      func apart(_ row: Int, _ column: Int) -> Double {
-        abs(sites[row].depth - sites[column].depth)
-      }
-      guard let matrix = matrix(index, index),
-        let near = average(matrix, where: { abs($0 - $1) == 1 }),
-        let far = average(matrix, where: { apart($0, $1) > 0.5 })
-      else { return nil }
-      return difference(near, far)
+      return (
+        near: own(index) { abs($0 - $1) == 1 },
+        far: own(index) { abs(sites[$0].depth - sites[$1].depth) > 0.5 }
+      )
     }
-    guard let mean = Self.mean(differences) else { return nil }
     return finding(
       "Neighbouring layers of a model are more alike than layers more than half its depth apart",
-      mean, "difference of the mean \(measure)", verdict(mean))
+      "difference of the mean \(measure)", parts
+    ) { result in
+      Self.mean(cells.compactMap { Self.difference(result.mean($0.near), result.mean($0.far)) })
+    }
   }
 
-  private static func mean(_ averages: [Average]) -> Average? {
-    guard !averages.isEmpty else { return nil }
-    let count = Double(averages.count)
-    let errors = averages.compactMap(\.error)
-    return Average(
-      value: averages.reduce(0) { $0 + $1.value } / count,
-      error: errors.count == averages.count ? errors.reduce(0, +) / count : nil)
+  private static func difference(_ first: Double?, _ second: Double?) -> Double? {
+    first.flatMap { first in second.map { first - $0 } }
   }
+
+  private static func mean(_ values: [Double]) -> Double? {
+    values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+  }
+
+  private static func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
 
   private static func correlation(_ points: [(Double, Double)]) -> Double? {
     let count = Double(points.count)

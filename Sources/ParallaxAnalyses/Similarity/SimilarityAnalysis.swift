@@ -160,6 +160,13 @@ public final class SimilarityAnalysis: Accumulator {
     case .minibatch(let sums): matrix = try sums.result()
     case .exact(let sums): matrix = try sums.result(estimator)
     }
+    var result = similarity(matrix)
+    result.findings = result.conclusions(
+      leavingOut: matrix.leftOut.indices.map { similarity(matrix.leavingOut($0)) })
+    return result
+  }
+
+  private func similarity(_ matrix: CKAMatrix) -> SimilarityResult {
     var ranges: [Range<Int>] = []
     for subject in subjects {
       let start = wanted.firstIndex { $0.model == subject.name } ?? 0

@@ -27,6 +27,8 @@ public struct Study {
   public var thumbnailSide = 72
   /// Images on the contact sheet, at most; they are spread over the classes.
   public var thumbnailLimit = 600
+  /// Called with what was read and what was not, before results are made of it: what they refuse may follow from that.
+  public var afterPass: (Pass.Outcome) -> Void = { _ in }
   /// The pass: models, images, block size, batch size, where its state is kept.
   public var pass: Pass
   private let models: [LoadedModel]
@@ -66,6 +68,7 @@ public struct Study {
     let start = Date()
     return try pass.run(analyses) { outcome in
       let passed = Date()
+      afterPass(outcome)
       var rows: [TidyRow] = []
       for analysis in analyses { rows += try analysis.write(into: run) }
       try run.write(rows)

@@ -10,7 +10,7 @@ struct CompareCommand: ParsableCommand {
     commandName: "compare",
     abstract: "Similarity heat maps of every model with itself and with every other.",
     discussion: """
-      CKA of all pairs of sites in one pass over the images, as a run folder with report.html. Debiased unless asked
+      CKA of all pairs of sites in one pass over the images, as a run folder with report.html. Debiased unless asked \
       otherwise; by minibatches or over the whole set, whichever is cheaper, and recorded.
 
       Example:  parallax compare clip-vit-base-patch16 efficientnet-lite0 --limit 96

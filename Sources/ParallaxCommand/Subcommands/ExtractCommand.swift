@@ -7,7 +7,7 @@ struct ExtractCommand: ParsableCommand {
     commandName: "extract",
     abstract: "Write representations to safetensors shards, with a table of the images.",
     discussion: """
-      Writes FOLDER/shard-*.safetensors (a tensor [images, features] each address), samples.csv (shard, row, id, path,
+      Writes FOLDER/shard-*.safetensors (a tensor [images, features] each address), samples.csv (shard, row, id, path, \
       label, class, sha256) and index.json. The same command goes on where it was stopped, to the same bytes.
 
       Example:  parallax extract efficientnet-lite0@blocks.*.*,global_pool --limit 96 --output features

@@ -15,7 +15,7 @@ struct StudyCommand: ParsableCommand {
         limit: 500
         analyses: [similarity]
 
-      with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights,
+      with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
       device. Paths are relative to the file; what the command line says goes before what the file says.
 
       Example:  parallax study --limit 96 --output runs/small

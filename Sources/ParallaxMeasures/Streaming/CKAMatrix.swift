@@ -22,6 +22,17 @@ public struct CKAMatrix: Sendable {
   public let refusals: [CKARefusal]
   /// The same for shuffled pairs; nil where it was not asked for.
   public let shuffled: ShuffledCKA?
+  /// The values with each group of blocks left out in turn, what standard errors of means and differences come from;
+  /// empty where there are no groups.
+  public let leftOut: [[Double]]
+
+  /// The matrix without one group of blocks: its values alone, without errors, refusals and baseline.
+  public func leavingOut(_ group: Int) -> CKAMatrix {
+    CKAMatrix(
+      size: size, values: leftOut[group], standardErrors: nil, estimator: estimator, route: route,
+      images: images, blocks: blocks, groups: 0, skipped: [], refusals: [], shuffled: nil,
+      leftOut: [])
+  }
 
   /// The value of a pair; nil where a side was refused.
   public subscript(a: Int, b: Int) -> Double? {

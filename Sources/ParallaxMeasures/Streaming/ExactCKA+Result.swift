@@ -37,7 +37,7 @@ extension ExactCKA {
     return CKAMatrix(
       size: count, values: values, standardErrors: nil, estimator: estimator, route: .exact,
       images: images, blocks: blocks, groups: 0, skipped: [],
-      refusals: refusals.values.sorted { $0.index < $1.index }, shuffled: nil)
+      refusals: refusals.values.sorted { $0.index < $1.index }, shuffled: nil, leftOut: [])
   }
 
   /// n(n−3)·HSIC₁, or ‖X_kᵀX_l‖²_F, of all pairs, and ‖X_kᵀX_k‖²_F of each.

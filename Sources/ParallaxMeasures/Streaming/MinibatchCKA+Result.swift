@@ -21,13 +21,15 @@ extension MinibatchCKA {
       shuffled = ShuffledCKA(
         size: count, draws: (sum / norms).unbound(0).map { masked($0) })
     }
+    let left = Self.leavingOut(parts.map(\.sums), total)
     return CKAMatrix(
       size: count, values: masked(total / norms),
-      standardErrors: Self.jackknife(parts.map(\.sums), total).map { masked($0) },
+      standardErrors: left.map { masked(Self.jackknife($0)) },
       estimator: options.estimator, route: .minibatch,
       images: parts.reduce(0) { $0 + $1.images }, blocks: parts.reduce(0) { $0 + $1.blocks },
       groups: parts.count, skipped: skipped.sorted { $0.block < $1.block },
-      refusals: refusals.values.sorted { $0.index < $1.index }, shuffled: shuffled)
+      refusals: refusals.values.sorted { $0.index < $1.index }, shuffled: shuffled,
+      leftOut: left.map { $0.unbound(0).map { masked($0) } } ?? [])
   }
 
   /// √(S_kk · S_ll).
@@ -37,18 +39,23 @@ extension MinibatchCKA {
     return (squares.unsqueezed(0) * squares.unsqueezed(1)).squareRoot()
   }
 
-  /// √((G−1)/G · Σ_g (θ₍₋g₎ − θ̄)²), the standard error of the ratio with each group left out in turn.
-  ///
-  /// > Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, equation 11.5.
-  private static func jackknife(_ parts: [Tensor], _ total: Tensor) -> Tensor? {
+  /// The ratio with each group left out in turn, `[groups, L, L]`; nil where there is one group.
+  private static func leavingOut(_ parts: [Tensor], _ total: Tensor) -> Tensor? {
     guard parts.count > 1 else { return nil }
-    let left = Tensor.stacked(
+    return Tensor.stacked(
       parts.map { part in
         let rest = total - part
         return rest / norms(rest)
       })
+  }
+
+  /// √((G−1)/G · Σ_g (θ₍₋g₎ − θ̄)²), the standard error of the ratio.
+  ///
+  /// > Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, equation 11.5.
+  private static func jackknife(_ left: Tensor) -> Tensor {
+    let groups = Double(left.shape[0])
     let spread = (left - left.mean(over: [0], keeping: true)).squared().sum(over: [0])
-    return (spread * (Double(parts.count - 1) / Double(parts.count))).squareRoot()
+    return (spread * ((groups - 1) / groups)).squareRoot()
   }
 
   /// The numbers, with NaN in rows and columns of refused representations.

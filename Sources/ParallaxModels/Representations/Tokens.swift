@@ -91,7 +91,12 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
     case .map:
       switch self {
       case .avg, .all: return value.mean(over: [2, 3])
-      case .grid(let side): return value.averagePooled(to: side, side).reshaped(batch, -1)
+      case .grid(let side):
+        guard side <= min(value.shape[2], value.shape[3]) else {
+          throw refused(
+            "the map has \(value.shape[2])×\(value.shape[3]) positions, fewer than that")
+        }
+        return value.averagePooled(to: side, side).reshaped(batch, -1)
       default:
         throw refused("the site is a feature map without tokens; expected avg, flat or grid:S")
       }
@@ -113,6 +118,9 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
         let (rows, columns) = (imageSize.height / patch, imageSize.width / patch)
         guard rows * columns == count - prefix else {
           throw refused("\(count - prefix) patch tokens do not fill \(rows)×\(columns)")
+        }
+        guard side <= min(rows, columns) else {
+          throw refused("there are \(rows)×\(columns) patch tokens, fewer than that")
         }
         let map = value.sliced(1, prefix).transposed(1, 2).reshaped(batch, -1, rows, columns)
         return map.averagePooled(to: side, side).reshaped(batch, -1)

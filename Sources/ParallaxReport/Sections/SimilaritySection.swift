@@ -61,7 +61,7 @@ enum SimilaritySection {
       title: one
         ? "How similar the layers are among themselves"
         : "How similar the models are, layer by layer",
-      body: body, findings: result.findings(), figures: [overview, partners.figure()] + pairs,
+      body: body, findings: result.findings, figures: [overview, partners.figure()] + pairs,
       data: figures.data().merging(partners.data()) { $1 })
   }
 
