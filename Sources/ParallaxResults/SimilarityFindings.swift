@@ -22,6 +22,7 @@ extension SimilarityResult {
   ///   - a: the rows' model.
   ///   - b: the columns' model.
   ///   - depths: the part of the path whose mean relative depth lies in it.
+  /// - Returns: the mean, unrounded.
   public func alongPath(_ a: Int, _ b: Int, depths: ClosedRange<Double> = 0...1) -> Double? {
     mean(pathCells(a, b, depths: depths))
   }
@@ -49,6 +50,8 @@ extension SimilarityResult {
   /// Without such parts there is no interval and nothing is decided.
   ///
   /// - Parameter parts: the same result without one group of images each.
+  /// - Returns: findings in the order of the page.
+  ///
   /// > Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, equation 11.5. Which sentences are asked is
   /// > our choice.
   public func conclusions(leavingOut parts: [SimilarityResult]) -> [Finding] {
