@@ -23,7 +23,6 @@ public enum Report {
       for figure in section.figures { entries[figure.id] = figure.entry }
       data.merge(section.data) { $1 }
     }
-    let names = material.provenance.models.map(\.name)
     return HTML.document(
       head: [
         .void("meta", ["charset": "utf-8"]),
@@ -50,22 +49,10 @@ public enum Report {
           "noscript", [:],
           "The figures need JavaScript; all numbers are in results.csv beside this page."),
         try .data("figures", entries),
-        try .data("data", Page(models: try sites(run), names: names, data: data)),
+        try .data("data", data),
         .script(javaScript),
         .script("\(PageScript.source)"),
       ])
-  }
-
-  /// What the page's script reads beside the figures.
-  private struct Page: Encodable {
-    var models: [[String]]
-    var names: [String]
-    var data: [String: Dataset]
-  }
-
-  private static func sites(_ run: RunFolder) throws -> [[String]] {
-    let result: SimilarityResult? = try run.result(analysis: "similarity")
-    return result?.models.map { model in model.sites.map { "\($0.name)#\($0.tokens)" } } ?? []
   }
 
   private static func contents(_ sections: [Section]) -> HTML {

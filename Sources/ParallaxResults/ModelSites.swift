@@ -32,6 +32,13 @@ public struct ModelSites: Codable, Sendable, Equatable {
     (self.name, self.family, self.sites) = (name, family, sites)
   }
 
+  /// A site's name, with its tokens where another site of the list bears the same name.
+  public func label(_ index: Int) -> String {
+    let site = sites[index]
+    let repeats = sites.count { $0.name == site.name } > 1
+    return repeats ? "\(site.name)#\(site.tokens)" : site.name
+  }
+
   /// `model@site#tokens` of one site.
   public func address(_ index: Int) -> String {
     "\(name)@\(sites[index].name)#\(sites[index].tokens)"

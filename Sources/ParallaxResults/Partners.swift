@@ -7,8 +7,10 @@ extension SimilarityResult {
     public var partner: Int?
     /// The largest value.
     public var value: Double?
-    /// Its standard error.
-    public var error: Double?
+    /// The lower end of its 95 % interval.
+    public var low: Double?
+    /// The upper end.
+    public var high: Double?
   }
 
   /// The strongest partner among model `b`'s sites of each site of model `a`.
@@ -21,9 +23,10 @@ extension SimilarityResult {
       for (column, value) in values.enumerated() where a != b || column != row {
         if let value, best.map({ value > $0.value }) ?? true { best = (column, value) }
       }
+      let ends = interval(
+        best?.value, error: best.flatMap { matrix.errors?[row][$0.column] })
       return Partner(
-        site: row, partner: best?.column, value: best?.value,
-        error: best.flatMap { best in matrix.errors?[row][best.column] })
+        site: row, partner: best?.column, value: best?.value, low: ends?.low, high: ends?.high)
     }
   }
 

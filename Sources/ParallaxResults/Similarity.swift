@@ -82,6 +82,8 @@ public struct SimilarityResult: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// How standard errors were estimated; nil where they were not.
   public var errorMethod: String?
+  /// The groups of blocks that standard errors come from; 0 where there are none.
+  public var errorGroups: Int
   /// The models, in the order asked for.
   public var models: [ModelSites]
   /// For a ≤ b, each model with itself and every other.
@@ -95,14 +97,26 @@ public struct SimilarityResult: Codable, Sendable, Equatable {
   public init(
     measure: String, estimator: String, route: String, routeReason: String, blockSize: Int,
     images: Int, blocks: Int, imagesLeftOut: Int, dtype: String, seed: UInt64,
-    errorMethod: String?, models: [ModelSites], matrices: [Matrix], refusals: [Refusal],
+    errorMethod: String?, errorGroups: Int = 0, models: [ModelSites], matrices: [Matrix],
+    refusals: [Refusal],
     findings: [Finding] = []
   ) {
     (self.measure, self.estimator, self.route) = (measure, estimator, route)
     (self.routeReason, self.blockSize, self.images) = (routeReason, blockSize, images)
     (self.blocks, self.imagesLeftOut, self.dtype) = (blocks, imagesLeftOut, dtype)
-    (self.seed, self.errorMethod, self.models) = (seed, errorMethod, models)
+    (self.seed, self.errorMethod, self.errorGroups) = (seed, errorMethod, errorGroups)
+    self.models = models
     (self.matrices, self.refusals, self.findings) = (matrices, refusals, findings)
+  }
+
+  /// Half of a 95 % interval's width in standard errors: Student's t with one degree of freedom fewer than groups.
+  public var intervalFactor: Double { StudentT.quantile975(degrees: errorGroups - 1) }
+
+  /// The 95 % interval of a value; nil where there is no value or no error.
+  public func interval(_ value: Double?, error: Double?) -> (low: Double, high: Double)? {
+    value.flatMap { value in
+      error.map { (value - intervalFactor * $0, value + intervalFactor * $0) }
+    }
   }
 
   /// The matrix of model `a`'s sites (rows) with model `b`'s (columns), in either order.

@@ -46,18 +46,23 @@ extension SimilarityResult {
   /// Three to six sentences with their numbers, and what these say of them.
   ///
   /// A sentence is chosen on the whole set (the closest pair, the best path, the greatest step), then its number is computed
-  /// again with each group of images left out: its standard error is √((G−1)/G · Σ (θ₍₋g₎ − θ̄)²), its interval ±1.96 of it.
-  /// Without such parts there is no interval and nothing is decided.
+  /// again with each of G groups of images left out: its standard error is √((G−1)/G · Σ (θ₍₋g₎ − θ̄)²), its interval Student's
+  /// t with G − 1 degrees of freedom times that. Without such parts there is no interval and nothing is decided.
   ///
-  /// - Parameter parts: the same result without one group of images each.
+  /// - Parameters:
+  ///   - parts: the same result without one group of images each.
+  ///   - draws: the same for shuffled pairs of images, a permutation each.
   /// - Returns: findings in the order of the page.
   ///
   /// > Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, equation 11.5. Which sentences are asked is
   /// > our choice.
-  public func conclusions(leavingOut parts: [SimilarityResult]) -> [Finding] {
+  public func conclusions(
+    leavingOut parts: [SimilarityResult], shuffled draws: [SimilarityResult] = []
+  ) -> [Finding] {
     let alone = [uniformity(parts), greatestStep(parts), fading(parts)].compactMap(\.self)
     guard models.count > 1 else { return alone }
-    let together = [chance(parts), order(), closest(parts), partingLate(parts)].compactMap(\.self)
+    let together = [chance(parts, draws), order(parts), closest(parts), partingLate(parts)]
+      .compactMap(\.self)
     return Array((together + alone.prefix(2)).prefix(6))
   }
 
@@ -75,7 +80,8 @@ extension SimilarityResult {
     let count = Double(left.count)
     let mean = left.reduce(0, +) / count
     let spread = left.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let margin = 1.96 * (spread * (count - 1) / count).squareRoot()
+    let margin =
+      StudentT.quantile975(degrees: left.count - 1) * (spread * (count - 1) / count).squareRoot()
     return (value, value - margin, value + margin)
   }
 
@@ -92,44 +98,50 @@ extension SimilarityResult {
       verdict: verdict, analysis: "similarity")
   }
 
-  /// Do all pairs agree beyond what shuffled pairs of images give?
-  private func chance(_ parts: [SimilarityResult]) -> Finding? {
-    let above = pairs.compactMap { pair -> (cells: Cells, level: Double, value: Double)? in
+  /// Do all pairs agree beyond what shuffled pairs of images give? Each draw takes its own best path.
+  private func chance(_ parts: [SimilarityResult], _ draws: [SimilarityResult]) -> Finding? {
+    guard !draws.isEmpty else { return nil }
+    let found = pairs.compactMap { pair -> (a: Int, b: Int, finding: Finding)? in
       let cells = pathCells(pair.a, pair.b)
-      guard let value = mean(cells), let level = matrix(pair.a, pair.b)?.shuffled?.quantile95
-      else { return nil }
-      return (cells, level, value - level)
+      guard let level = draws.compactMap({ $0.alongPath(pair.a, pair.b) }).max() else { return nil }
+      let names = "\(models[pair.a].name) and \(models[pair.b].name)"
+      return finding(
+        pairs.count > 1
+          ? "Every two models share more than shuffled pairs of images do; least certainly \(names)"
+          : "\(names) share more than shuffled pairs of images do",
+        "\(measure) along the best path, minus the highest of \(draws.count) shuffles along theirs",
+        parts
+      ) { result in result.mean(cells).map { $0 - level } }.map { (pair.a, pair.b, $0) }
     }
-    guard let weakest = above.min(by: { $0.value < $1.value }) else { return nil }
-    let names = "\(models[weakest.cells.a].name) and \(models[weakest.cells.b].name)"
-    return finding(
-      pairs.count > 1
-        ? "Every two models share more than shuffled pairs of images do; least of all \(names)"
-        : "\(names) share more than shuffled pairs of images do",
-      "\(measure) along the best path, minus the level that 95 % of shuffled cells stay below",
-      parts
-    ) { result in result.mean(weakest.cells).map { $0 - weakest.level } }
+    guard
+      var weakest = found.map(\.finding).min(by: {
+        ($0.low ?? $0.value ?? 0) < ($1.low ?? $1.value ?? 0)
+      })
+    else { return nil }
+    if found.count < pairs.count, weakest.verdict == .shows { weakest.verdict = .cannotTell }
+    return weakest
   }
 
   /// Do corresponding layers stand at corresponding depths?
-  private func order() -> Finding? {
-    var correlations: [Double] = []
-    for a in models.indices {
-      for b in models.indices where a != b {
-        let matches = partners(a, b).compactMap { match in
-          match.partner.map { (models[a].sites[match.site].depth, models[b].sites[$0].depth) }
+  private func order(_ parts: [SimilarityResult]) -> Finding? {
+    finding(
+      "A layer's strongest partner in another model stands nearer in relative depth than a layer drawn at random",
+      "mean distance in relative depth of a random partner, minus that of the strongest", parts
+    ) { result in
+      var gains: [Double] = []
+      for a in result.models.indices {
+        for b in result.models.indices where a != b {
+          let depths = result.models[b].sites.map(\.depth)
+          for match in result.partners(a, b) {
+            guard let partner = match.partner else { continue }
+            let depth = result.models[a].sites[match.site].depth
+            let random = depths.reduce(0) { $0 + abs(depth - $1) } / Double(depths.count)
+            gains.append(random - abs(depth - depths[partner]))
+          }
         }
-        if let value = Self.correlation(matches) { correlations.append(value) }
       }
+      return Self.mean(gains)
     }
-    guard let low = correlations.min(), let high = correlations.max() else { return nil }
-    return Finding(
-      sentence: "A layer's strongest partner in another model stands at a similar relative depth",
-      value: correlations.reduce(0, +) / Double(correlations.count), low: low, high: high,
-      quantity:
-        "correlation of the two depths, mean over ordered pairs of models, with the lowest and the highest; shown where all exceed 0.5",
-      verdict: low > 0.5 ? .shows : high < 0.5 ? .doesNotShow : .cannotTell,
-      analysis: "similarity")
   }
 
   /// Which two models are most alike?
@@ -169,8 +181,14 @@ extension SimilarityResult {
     let cells = models.indices.map { own($0) { $0 != $1 } }
     let transformers = cells.filter { models[$0.a].family == "ViT" }
     let others = cells.filter { models[$0.a].family != "ViT" }
+    guard !transformers.isEmpty, !others.isEmpty else { return nil }
+    func names(_ cells: [Cells]) -> String {
+      let names = cells.map { models[$0.a].name }
+      return names.count < 2
+        ? names.joined() : names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
+    }
     return finding(
-      "The layers of transformers are more alike among themselves than those of convolutional networks",
+      "The layers of \(names(transformers)) (ViT) are more alike among themselves than those of \(names(others)) (convolutional)",
       "difference of the mean off-diagonal \(measure)", parts
     ) { result in
       Self.difference(
@@ -189,10 +207,10 @@ extension SimilarityResult {
     }.sorted { $0.value < $1.value }
     guard steps.count > 1 else { return nil }
     let (step, next) = (steps[0].cells, steps[1].cells)
-    let (sites, row) = (models[step.a].sites, step.places[0].row)
+    let (model, row) = (models[step.a], step.places[0].row)
     return finding(
-      "The greatest change between neighbouring layers is from \(sites[row].name) to "
-        + "\(sites[row + 1].name) of \(models[step.a].name)",
+      "The greatest change between neighbouring layers is from \(model.label(row)) to "
+        + "\(model.label(row + 1)) of \(model.name)",
       "\(measure) of the next greatest change's layers minus that of these (\(measure) = \(Self.rounded(steps[0].value)))",
       parts
     ) { result in Self.difference(result.mean(next), result.mean(step)) }
@@ -224,15 +242,4 @@ extension SimilarityResult {
   }
 
   private static func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
-
-  private static func correlation(_ points: [(Double, Double)]) -> Double? {
-    let count = Double(points.count)
-    guard points.count > 2 else { return nil }
-    let x = points.reduce(0) { $0 + $1.0 } / count
-    let y = points.reduce(0) { $0 + $1.1 } / count
-    let xx = points.reduce(0) { $0 + ($1.0 - x) * ($1.0 - x) }
-    let yy = points.reduce(0) { $0 + ($1.1 - y) * ($1.1 - y) }
-    guard xx > 0, yy > 0 else { return nil }
-    return points.reduce(0) { $0 + ($1.0 - x) * ($1.1 - y) } / (xx * yy).squareRoot()
-  }
 }

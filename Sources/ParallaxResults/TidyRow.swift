@@ -59,19 +59,18 @@ public struct TidyRow: Sendable, Equatable {
 }
 
 extension SimilarityResult {
-  /// The similarities as rows of `results.csv`; intervals are ± 1.96 standard errors.
+  /// The similarities as rows of `results.csv`; intervals are those of ``SimilarityResult/interval(_:error:)``.
   public func tidyRows() -> [TidyRow] {
     matrices.flatMap { matrix in
       matrix.values.indices.flatMap { row in
         matrix.values[row].indices.compactMap { column -> TidyRow? in
           guard matrix.a != matrix.b || column >= row else { return nil }
           let value = matrix.values[row][column]
-          let margin = matrix.errors?[row][column].map { 1.96 * $0 }
+          let ends = interval(value, error: matrix.errors?[row][column])
           return TidyRow(
             analysis: "similarity", measure: measure, a: models[matrix.a].address(row),
             b: models[matrix.b].address(column), value: value,
-            low: value.flatMap { value in margin.map { value - $0 } },
-            high: value.flatMap { value in margin.map { value + $0 } }, n: images,
+            low: ends?.low, high: ends?.high, n: images,
             estimator: "\(estimator), \(route)")
         }
       }

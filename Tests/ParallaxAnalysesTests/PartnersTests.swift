@@ -14,11 +14,17 @@ struct PartnersTests {
     return SimilarityResult(
       measure: "CKA", estimator: "debiased", route: "exact", routeReason: "", blockSize: 8,
       images: 50, blocks: 7, imagesLeftOut: 0, dtype: "float32", seed: 0, errorMethod: nil,
+      errorGroups: 41,
       models: [model("a", 3), model("b", 4)], matrices: matrices, refusals: [])
   }
 
   private func between(_ values: [[Double?]], errors: [[Double?]]? = nil) -> SimilarityResult {
     result([SimilarityResult.Matrix(a: 0, b: 1, values: values, errors: errors)])
+  }
+
+  /// Half of an interval's width in standard errors of ± 1.96, rounded.
+  private func half(_ partner: SimilarityResult.Partner) -> Double {
+    (((partner.high ?? 0) - (partner.low ?? 0)) / 2 / StudentT.quantile975(degrees: 40)).rounded()
   }
 
   @Test("a site's partner is the column of its row's largest value, with that cell's error")
@@ -28,10 +34,10 @@ struct PartnersTests {
       errors: [[1, 2, 3, 4], [5, 6, 7, nil], [nil, nil, 8, 9]])
     let found = result.partners(0, 1)
     #expect(found.map(\.site) == [0, 1, 2] && found.map(\.partner) == [1, 0, 2])
-    #expect(found.map(\.value) == [0.9, 0.5, -0.2] && found.map(\.error) == [2, 5, 8])
+    #expect(found.map(\.value) == [0.9, 0.5, -0.2] && found.map { half($0) } == [2, 5, 8])
     let back = result.partners(1, 0)
     #expect(back.map(\.partner) == [1, 0, 1, 0] && back.map(\.value) == [0.5, 0.9, 0.4, 0.3])
-    #expect(back.map(\.error) == [5, 2, 7, 4])
+    #expect(back.map { half($0) } == [5, 2, 7, 4])
     #expect(result.partners(0, 0).isEmpty && result.matrix(0, 0) == nil)
   }
 

@@ -18,7 +18,7 @@ struct RunFolderTests {
     SimilarityResult(
       measure: "CKA", estimator: "debiased", route: "minibatch", routeReason: "asked for",
       blockSize: 8, images: 50, blocks: 6, imagesLeftOut: 2, dtype: "float32", seed: .max,
-      errorMethod: "jackknife",
+      errorMethod: "jackknife", errorGroups: 41,
       models: [
         ModelSites(
           name: "a, \"b\"", family: "ViT",
@@ -109,19 +109,19 @@ struct RunFolderTests {
   @Test("a run of another format is refused with a sentence, a newer one as such")
   func formats() throws {
     var other = provenance
-    for format in [2, 99, 0, -1] {
+    for format in [3, 99, 1, -1] {
       other.format = format
       try run.write(other)
       let error = #expect(throws: ResultsError.self) { try run.provenance() }
       let sentence = error?.description ?? ""
-      #expect(sentence.contains("format \(format)") && sentence.contains("reads format 1"))
-      #expect(sentence.contains("newer") == (format > 1))
+      #expect(sentence.contains("format \(format)") && sentence.contains("reads format 2"))
+      #expect(sentence.contains("newer") == (format > 2))
     }
     // A newer one need not have the keys of this one.
-    try scratch.write(Array("{\"format\": 2}".utf8), "run/run.json")
+    try scratch.write(Array("{\"format\": 3}".utf8), "run/run.json")
     let error = #expect(throws: ResultsError.self) { try run.provenance() }
     #expect(error?.description.contains("newer version") == true)
-    try scratch.write(Array("{\"format\": 1}".utf8), "run/run.json")
+    try scratch.write(Array("{\"format\": 2}".utf8), "run/run.json")
     let damaged = #expect(throws: ResultsError.self) { try run.provenance() }
     #expect(damaged?.description.contains("is missing") == true)
     try run.write(provenance)

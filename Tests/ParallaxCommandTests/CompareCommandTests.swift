@@ -93,7 +93,7 @@ struct CompareCommandTests {
     let provenance = try run(in: parallax).provenance()
     #expect(provenance.skipped.map(\.path) == ["ants/100.png", "bees/102.png"])
     #expect(provenance.classes == ["ants": 5, "bees": 5])
-    try parallax.run(Self.base + ["--strict"]).expectFailure(65, "ants/100.png")
+    try parallax.run(Self.base + ["--strict"]).expectFailure(65, ".png: is neither")
   }
 
   @Test("too few images, or none that can be read, are bad data and say how many there are")

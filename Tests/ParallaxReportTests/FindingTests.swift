@@ -4,16 +4,24 @@ import Testing
 
 @Suite("Findings")
 struct FindingTests {
-  /// The findings, with two groups whose results lie `spread` above and below in every cell.
-  private func findings(_ result: SimilarityResult, spread: Double = 0.01) -> [Finding] {
-    result.conclusions(
-      leavingOut: [MadeUpRun.shifted(result, spread), MadeUpRun.shifted(result, -spread)])
+  /// The findings, with eight groups whose results lie `spread` above and below in every cell, and one draw of
+  /// shuffled pairs that is `level` everywhere.
+  private func findings(
+    _ result: SimilarityResult, spread: Double = 0.01, level: Double? = 0.04
+  ) -> [Finding] {
+    var draw = result
+    for index in draw.matrices.indices {
+      draw.matrices[index].values = draw.matrices[index].values.map { $0.map { _ in level } }
+    }
+    return result.conclusions(
+      leavingOut: (0..<8).map { MadeUpRun.shifted(result, $0 % 2 == 0 ? spread : -spread) },
+      shuffled: level == nil ? [] : [draw])
   }
 
   private func finding(
-    _ result: SimilarityResult, _ words: String, spread: Double = 0.01
+    _ result: SimilarityResult, _ words: String, spread: Double = 0.01, level: Double? = 0.04
   ) -> Finding? {
-    findings(result, spread: spread).first { $0.sentence.contains(words) }
+    findings(result, spread: spread, level: level).first { $0.sentence.contains(words) }
   }
 
   @Test("the mean along a path is that of its defined cells")
@@ -26,56 +34,99 @@ struct FindingTests {
     #expect(result.alongPath(0, 1) == nil)
   }
 
-  @Test("the interval is ± 1.96 jackknife errors: two groups at ± 0.02 have the error 0.02")
+  @Test("the interval is Student's t times the jackknife's error, here of eight groups at ± 0.02")
   func interval() throws {
     let result = MadeUpRun.similarity([4, 4])
     let found = try #require(finding(result, "shuffled pairs", spread: 0.02))
     let value = try #require(result.alongPath(0, 1)) - 0.04
+    let margin = 2.365 * (7.0 / 8 * 8 * 0.02 * 0.02).squareRoot()
     #expect(abs((found.value ?? 0) - value) < 1e-12)
-    #expect(abs((found.low ?? 0) - (value - 1.96 * 0.02)) < 1e-12)
-    #expect(abs((found.high ?? 0) - (value + 1.96 * 0.02)) < 1e-12)
+    #expect(abs((found.low ?? 0) - (value - margin)) < 1e-12)
+    #expect(abs((found.high ?? 0) - (value + margin)) < 1e-12)
+  }
+
+  @Test("Student's quantiles", arguments: [(1, 12.706), (8, 2.306), (30, 2.042), (31, 1.96)])
+  func student(degrees: Int, quantile: Double) {
+    #expect(StudentT.quantile975(degrees: degrees) == quantile)
   }
 
   @Test("errors that two sides share fall out of their difference")
   func shared() throws {
-    let result = MadeUpRun.similarity([4, 4, 4])
     let found = try #require(
-      finding(result, "Neighbouring layers", spread: 0.3)
-        ?? finding(result, "most alike", spread: 0.3))
+      finding(MadeUpRun.similarity([4, 4, 4]), "most alike", spread: 0.3))
     #expect(abs((found.high ?? 1) - (found.low ?? 0)) < 1e-12)
   }
 
   @Test(
     "what exceeds chance beyond its interval is shown, what lies below is not, the rest is open")
   func chance() throws {
-    var result = MadeUpRun.similarity([4, 4])
+    let result = MadeUpRun.similarity([4, 4])
     #expect(finding(result, "shuffled pairs")?.verdict == .shows)
-    result.matrices[1].shuffled?.quantile95 = 0.99
-    #expect(finding(result, "shuffled pairs")?.verdict == .doesNotShow)
+    #expect(finding(result, "shuffled pairs", level: 0.99)?.verdict == .doesNotShow)
     let level = try #require(result.alongPath(0, 1))
-    result.matrices[1].shuffled?.quantile95 = level - 0.001
+    #expect(finding(result, "shuffled pairs", level: level - 0.001)?.verdict == .cannotTell)
+    #expect(finding(result, "shuffled pairs", level: nil) == nil)
+  }
+
+  @Test("a pair without a value leaves open what was asked of every pair")
+  func missingPair() {
+    var result = MadeUpRun.similarity([3, 3, 3])
+    #expect(finding(result, "shuffled pairs")?.verdict == .shows)
+    let index = result.matrices.firstIndex { $0.a == 0 && $0.b == 2 } ?? 0
+    result.matrices[index].values = result.matrices[index].values.map { $0.map { _ in nil } }
     #expect(finding(result, "shuffled pairs")?.verdict == .cannotTell)
-    result.matrices[1].shuffled = nil
-    #expect(finding(result, "shuffled pairs") == nil)
   }
 
   @Test("without groups nothing is decided, but the numbers stand", arguments: [0, 1])
   func noGroups(count: Int) {
     let result = MadeUpRun.similarity([4, 4])
-    for finding in result.conclusions(leavingOut: Array(repeating: result, count: count))
-    where !finding.sentence.contains("strongest partner") {
+    let found = result.conclusions(leavingOut: Array(repeating: result, count: count))
+    #expect(found.count > 3)
+    for finding in found {
       #expect(finding.verdict == .cannotTell)
       #expect(finding.value != nil)
       #expect(finding.low == nil && finding.high == nil)
     }
   }
 
-  @Test("equal depths match: the correlation of partners' depths is high, and its range is stated")
+  @Test("equal depths match: the strongest partner lies nearer than one at random")
   func order() throws {
-    let found = try #require(finding(MadeUpRun.similarity([9, 9]), "similar relative depth"))
-    #expect(found.verdict == .shows)
-    #expect((found.value ?? 0) > 0.9)
-    #expect((found.low ?? 1) <= (found.high ?? 0))
+    // Two sites at depths 0 and 1, each the other model's likeness: random partners lie 1/2 away, these 0.
+    let near = try #require(finding(MadeUpRun.similarity([2, 2]), "strongest partner"))
+    #expect(abs((near.value ?? 0) - 0.5) < 1e-12)
+    #expect(near.verdict == .shows)
+    // Everything the wrong way round.
+    var crossed = MadeUpRun.similarity([2, 2])
+    crossed.matrices[1].values = [[0.1, 0.9], [0.9, 0.1]]
+    let far = try #require(finding(crossed, "strongest partner"))
+    #expect(abs((far.value ?? 0) + 0.5) < 1e-12)
+    #expect(far.verdict == .doesNotShow)
+  }
+
+  @Test("differences of means, by hand")
+  func byHand() throws {
+    var result = MadeUpRun.similarity([2, 2, 2])
+    func set(_ a: Int, _ b: Int, _ values: [[Double?]]) {
+      for index in result.matrices.indices
+      where result.matrices[index].a == a && result.matrices[index].b == b {
+        result.matrices[index].values = values
+      }
+    }
+    set(0, 1, [[0.9, 0], [0, 0.7]])
+    set(0, 2, [[0.5, 0], [0, 0.6]])
+    set(1, 2, [[0.4, 0], [0, 0.1]])
+    set(0, 0, [[1, 0.9], [0.9, 1]])
+    set(2, 2, [[1, 0.7], [0.7, 1]])
+    set(1, 1, [[1, 0.2], [0.2, 1]])
+    let close = try #require(finding(result, "most alike"))
+    #expect(close.sentence.hasPrefix("model-0 and model-1"))
+    #expect(abs((close.value ?? 0) - (0.8 - 0.55)) < 1e-12)
+    let parting = try #require(finding(result, "last third"))
+    #expect(abs((parting.value ?? 0) - (0.2 - 0.1 + 0.3) / 3) < 1e-12)
+    // Even models are transformers.
+    let uniform = try #require(finding(result, "(ViT)"))
+    #expect(uniform.sentence.contains("model-0 and model-2 (ViT)"))
+    #expect(abs((uniform.value ?? 0) - (0.8 - 0.2)) < 1e-12)
   }
 
   @Test("near layers are more alike than far ones, in numbers that can be checked by hand")
@@ -89,16 +140,18 @@ struct FindingTests {
   @Test("the greatest change is named, and certain only where the next lies apart")
   func step() throws {
     var result = MadeUpRun.similarity([4])
-    var parts = [result, result]
-    // The smallest and the next, by so much apart with each group left out.
-    for (part, gap) in [0.1, -0.1].enumerated() {
-      parts[part].matrices[0].values[1][2] = parts[part].matrices[0].values[1][2].map { $0 + gap }
+    // The smallest and the next, moved against each other where a group is left out.
+    let parts = (0..<8).map { group in
+      var part = result
+      let gap = group % 2 == 0 ? 0.05 : -0.05
+      part.matrices[0].values[1][2] = part.matrices[0].values[1][2].map { $0 + gap }
+      return part
     }
     func found(_ result: SimilarityResult) -> Finding? {
       result.conclusions(leavingOut: parts).first { $0.sentence.contains("greatest change") }
     }
     #expect(found(result)?.verdict == .cannotTell)
-    result.matrices[0].values[1][2] = 0.1
+    result.matrices[0].values[1][2] = -0.5
     let step = try #require(found(result))
     #expect(step.sentence.contains("blocks.1 to blocks.2"))
     #expect(step.verdict == .shows)

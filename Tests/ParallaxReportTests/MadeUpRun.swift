@@ -23,7 +23,8 @@ struct MadeUpRun {
       ]))
     var result = Self.similarity(sites, name: name)
     result.findings = result.conclusions(
-      leavingOut: [Self.shifted(result, 0.01), Self.shifted(result, -0.01)])
+      leavingOut: (0..<8).map { Self.shifted(result, $0 % 2 == 0 ? 0.01 : -0.01) },
+      shuffled: [Self.shifted(result, -2)])
     try run.write(result, analysis: "similarity")
   }
 
@@ -62,7 +63,7 @@ struct MadeUpRun {
       measure: "CKA", estimator: "debiased", route: "minibatch", routeReason: "made up",
       blockSize: 64, images: 500, blocks: 8, imagesLeftOut: 0, dtype: "float32", seed: 7,
       errorMethod: error == nil ? nil : "delete-group jackknife over 8 groups of blocks",
-      models: models, matrices: matrices,
+      errorGroups: error == nil ? 0 : 8, models: models, matrices: matrices,
       refusals: [
         SimilarityResult.Refusal(address: "\(hostile)@x#avg", reason: "it is constant")
       ])

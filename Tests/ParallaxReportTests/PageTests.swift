@@ -32,7 +32,7 @@ struct PageTests {
     for text in [
       "2 models looked at 2 images of 2 classes, 2 January 2026", "model-0", "model-1",
       "debiased linear CKA",
-      "500 images, float32, minibatch route in blocks of 64 (made up), seed 7",
+      "500 images, float32, minibatch route in blocks of 64 mixed images, each of the same weight (made up), seed 7",
       "delete-group jackknife over 8 groups", "1 file left out", "it is empty",
       "Grey cells are undefined",
       "Layers without a value: 1", "1 min 1 s", "data:image/jpeg;base64,",

@@ -58,6 +58,17 @@ public struct Pass {
     public var seconds: [String: Double]
   }
 
+  /// How images are arranged before they are cut into blocks.
+  public enum Order: String, Sendable, CaseIterable {
+    /// As the set lists them: class after class in a folder of classes.
+    case listed
+    /// Mixed, by the hash of each image's id, so that each block is a random part of the set: what estimates from
+    /// blocks take for granted. The same images are always mixed the same way.
+    case shuffled
+  }
+  /// The order of the images; a `Study` mixes them.
+  public var order = Order.listed
+
   /// A pass of models over images.
   public init(subjects: [Subject], images: ImageSet) {
     self.subjects = subjects
@@ -82,24 +93,26 @@ public struct Pass {
     var outcome = Outcome(samples: [], skipped: [], resumedBlocks: 0, seconds: [:])
     if resumes, let saved = try keeper?.load(accumulators) { outcome = saved }
     let count = images.samples.count
+    let arranged = arrangement()
     let blocks = ImageLoader(alpha: alpha, workers: workers, strict: strict).blocks(
-      of: blockSize, from: images.samples, for: subjects.map(\.preprocessing),
+      of: blockSize, from: arranged.map { images.samples[$0] }, for: subjects.map(\.preprocessing),
       indices: Array(
         outcome.resumedBlocks..<max(outcome.resumedBlocks, (count + blockSize - 1) / blockSize)))
     defer { blocks.cancel() }
     let resumed = min(outcome.resumedBlocks * blockSize, count)
     var lastSaved = Date()
     while let block = try blocks.next() {
+      let positions = block.positions.map { arranged[$0] }
       if !block.samples.isEmpty {
         do {
-          try runBlock(block, plan, accumulators, resumed, &outcome)
+          try runBlock(block, positions, plan, accumulators, resumed, &outcome)
         } catch AnalysisError.interrupted {
           // What the open block has added so far is not part of the state.
           try keeper?.save(accumulators, outcome, blocks: block.index)
           throw AnalysisError.interrupted
         }
       }
-      outcome.samples += block.positions
+      outcome.samples += positions
       outcome.skipped += block.skipped
       let unsaved = Date().timeIntervalSince(lastSaved)
       let stopping = isInterrupted()
@@ -109,6 +122,8 @@ public struct Pass {
       }
       if stopping, (block.index + 1) * blockSize < count { throw AnalysisError.interrupted }
     }
+    outcome.samples.sort()
+    outcome.skipped.sort { $0.path < $1.path }
     do { try write(outcome) } catch {
       try? keeper?.save(accumulators, outcome, blocks: (count + blockSize - 1) / blockSize)
       throw error
@@ -118,10 +133,11 @@ public struct Pass {
   }
 
   private func runBlock(
-    _ block: ImageBlock, _ plan: Plan, _ accumulators: [any Accumulator], _ resumed: Int,
+    _ block: ImageBlock, _ positions: [Int], _ plan: Plan,
+    _ accumulators: [any Accumulator], _ resumed: Int,
     _ outcome: inout Outcome
   ) throws {
-    let heading = BlockHeading(index: block.index, samples: block.positions)
+    let heading = BlockHeading(index: block.index, samples: positions)
     for accumulator in accumulators { try accumulator.begin(heading) }
     for (place, subject) in subjects.enumerated() {
       let start = Date()
@@ -142,9 +158,18 @@ public struct Pass {
         resumed: resumed, model: ""))
   }
 
+  /// The places of the images in the order in which they are cut into blocks.
+  private func arrangement() -> [Int] {
+    let places = Array(images.samples.indices)
+    guard order == .shuffled else { return places }
+    let keys = images.samples.map { ContentHash.sha256("order\n\($0.id)") }
+    return places.sorted { (keys[$0], $0) < (keys[$1], $1) }
+  }
+
   /// What the numbers of this run depend on, as one hash.
   func key(_ accumulators: [any Accumulator]) -> String {
     var text = "parallax pass 1\nblock \(blockSize)\n"
+    if order == .shuffled { text += "order shuffled\n" }
     for subject in subjects {
       text += "model \(subject.name) \(subject.fingerprint) \(subject.preprocessing.fingerprint)\n"
     }

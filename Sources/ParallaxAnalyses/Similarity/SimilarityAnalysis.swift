@@ -81,7 +81,7 @@ public final class SimilarityAnalysis: Accumulator {
       images: images, blockSize: blockSize, widths: widths, memoryLimit: memoryLimit)
     let taken: CKARoute
     switch route {
-    case .automatic: (taken, reason) = (choice.route, "chosen as the cheaper: \(choice.reason)")
+    case .automatic: (taken, reason) = (choice.route, "chosen by itself: \(choice.reason)")
     case .exact: (taken, reason) = (.exact, "asked for")
     case .minibatch: (taken, reason) = (.minibatch, "asked for")
     }
@@ -90,9 +90,15 @@ public final class SimilarityAnalysis: Accumulator {
       var options = MinibatchCKA.Options()
       options.estimator = estimator
       options.seed = seed
+      options.permutations = Self.permutations(wanted.count)
       sums = .minibatch(MinibatchCKA(count: wanted.count, options: options))
     case .exact: sums = .exact(try ExactCKA(widths: widths, memoryLimit: memoryLimit))
     }
+  }
+
+  /// Shuffles a block: 20, fewer where their sums would take more than some 32 MB.
+  private static func permutations(_ count: Int) -> Int {
+    max(1, min(20, 200_000 / max(1, count * count)))
   }
 
   /// The route and the estimator; by minibatches also the shuffles' seed and the block size.
@@ -162,7 +168,8 @@ public final class SimilarityAnalysis: Accumulator {
     }
     var result = similarity(matrix)
     result.findings = result.conclusions(
-      leavingOut: matrix.leftOut.indices.map { similarity(matrix.leavingOut($0)) })
+      leavingOut: matrix.leftOut.map { similarity(matrix.replacing($0)) },
+      shuffled: (matrix.shuffled?.draws ?? []).map { similarity(matrix.replacing($0)) })
     return result
   }
 
@@ -184,6 +191,7 @@ public final class SimilarityAnalysis: Accumulator {
       imagesLeftOut: matrix.skipped.reduce(0) { $0 + $1.images }, dtype: "float32", seed: seed,
       errorMethod: matrix.standardErrors == nil
         ? nil : "delete-group jackknife over \(matrix.groups) groups of blocks",
+      errorGroups: matrix.standardErrors == nil ? 0 : matrix.groups,
       models: zip(subjects, ranges).map(sites), matrices: matrices,
       refusals: matrix.refusals.map {
         SimilarityResult.Refusal(address: wanted[$0.index].address, reason: $0.description)

@@ -45,6 +45,7 @@ public struct Study {
     self.title = title
     self.models = models
     pass = Pass(subjects: try models.map { try Subject($0) }, images: images)
+    pass.order = .shuffled
   }
 
   /// All blocks of all models, with the tokens that suit each site.

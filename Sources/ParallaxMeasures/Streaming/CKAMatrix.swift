@@ -26,10 +26,10 @@ public struct CKAMatrix: Sendable {
   /// empty where there are no groups.
   public let leftOut: [[Double]]
 
-  /// The matrix without one group of blocks: its values alone, without errors, refusals and baseline.
-  public func leavingOut(_ group: Int) -> CKAMatrix {
+  /// The same pairs with other values, such as ``leftOut`` or a shuffled draw; without errors, refusals and baseline.
+  public func replacing(_ values: [Double]) -> CKAMatrix {
     CKAMatrix(
-      size: size, values: leftOut[group], standardErrors: nil, estimator: estimator, route: route,
+      size: size, values: values, standardErrors: nil, estimator: estimator, route: route,
       images: images, blocks: blocks, groups: 0, skipped: [], refusals: [], shuffled: nil,
       leftOut: [])
   }

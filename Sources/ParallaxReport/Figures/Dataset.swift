@@ -4,8 +4,15 @@ import ParallaxResults
 enum Dataset: Encodable {
   /// A table: names of columns, and rows.
   case table(columns: [String], rows: [[Cell]])
-  /// A matrix of similarities of sites of model `a` (rows) with those of `b` (columns).
-  case matrix(SimilarityResult.Matrix)
+  /// A matrix of similarities of sites of one model (rows) with those of another (columns); an interval is ± `factor`
+  /// errors.
+  case matrix(SimilarityResult.Matrix, rows: Side, columns: Side, factor: Double)
+
+  /// What stands along a side of a matrix.
+  struct Side: Encodable {
+    var model: String
+    var sites: [String]
+  }
 
   /// One entry of a table.
   enum Cell: Encodable {
@@ -26,7 +33,7 @@ enum Dataset: Encodable {
     }
   }
 
-  private enum CodingKeys: CodingKey { case columns, rows, a, b, values, errors }
+  private enum CodingKeys: CodingKey { case columns, rows, row, column, values, errors, factor }
 
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
@@ -34,10 +41,11 @@ enum Dataset: Encodable {
     case .table(let columns, let rows):
       try container.encode(columns, forKey: .columns)
       try container.encode(rows, forKey: .rows)
-    case .matrix(let matrix):
+    case .matrix(let matrix, let rows, let columns, let factor):
       func short(_ rows: [[Double?]]) -> [[Cell]] { rows.map { $0.map(Cell.number) } }
-      try container.encode(matrix.a, forKey: .a)
-      try container.encode(matrix.b, forKey: .b)
+      try container.encode(rows, forKey: .row)
+      try container.encode(columns, forKey: .column)
+      try container.encode(factor, forKey: .factor)
       try container.encode(short(matrix.values), forKey: .values)
       try container.encodeIfPresent(matrix.errors.map(short), forKey: .errors)
     }

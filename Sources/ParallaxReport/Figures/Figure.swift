@@ -9,6 +9,8 @@ struct Figure {
   var chart: Chart
   /// The names of the data sets that the chart draws.
   var data: [String]
+  /// Those of them that are saved as a table.
+  var exported: [String]
   /// Canvas for what has many marks, SVG for what has few.
   var marks: Int
   /// Drawn when somebody unfolds it.
@@ -18,12 +20,15 @@ struct Figure {
   struct Entry: Encodable {
     var chart: Chart
     var data: [String]
+    var exported: [String]
     var renderer: String
     var name: String
   }
 
   var entry: Entry {
-    Entry(chart: chart, data: data, renderer: marks > 3000 ? "canvas" : "svg", name: id)
+    Entry(
+      chart: chart, data: data, exported: exported, renderer: marks > 3000 ? "canvas" : "svg",
+      name: id)
   }
 
   /// The figure's element, with its caption and what lies under it.

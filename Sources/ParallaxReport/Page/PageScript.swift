@@ -4,7 +4,7 @@ enum PageScript {
     "use strict";
     (() => {
       const read = id => JSON.parse(document.getElementById(id).textContent);
-      const figures = read("figures"), page = read("data");
+      const figures = read("figures"), data = read("data");
       const expanded = {}, views = {};
       const number = value => value === null ? "–" : value.toFixed(3).replace("-", "−");
       const rounded = value => Math.round(value * 1e4) / 1e4;
@@ -12,7 +12,7 @@ enum PageScript {
       // Tables and matrices are stored compactly; figures want one object a row.
       function rows(name) {
         if (expanded[name]) return expanded[name];
-        const set = page.data[name], all = [];
+        const set = data[name], all = [];
         if (set.columns) {
           for (const cells of set.rows)
             all.push(Object.fromEntries(set.columns.map((column, i) => [column, cells[i]])));
@@ -20,14 +20,13 @@ enum PageScript {
           set.values.forEach((line, y) => line.forEach((value, x) => {
             const error = set.errors ? set.errors[y][x] : null;
             const known = value !== null && error !== null;
+            const [low, high] = known ? [value - set.factor * error, value + set.factor * error] : [null, null];
             all.push({
               x0: x, x1: x + 1, y0: y, y1: y + 1,
-              column: page.models[set.b][x], row: page.models[set.a][y], value,
-              low: known ? rounded(value - 1.96 * error) : null,
-              high: known ? rounded(value + 1.96 * error) : null,
+              column: set.column.sites[x], row: set.row.sites[y], value,
+              low: known ? rounded(low) : null, high: known ? rounded(high) : null,
               shown: value === null ? "undefined" : number(value),
-              interval: known
-                ? `${number(value - 1.96 * error)} to ${number(value + 1.96 * error)}` : "not estimated",
+              interval: known ? `${number(low)} to ${number(high)}` : "not estimated",
             });
           }));
         }
@@ -74,7 +73,8 @@ enum PageScript {
 
       async function drawAll(again) {
         if (document.body.dataset.state !== "failed") document.body.dataset.state = "drawing";
-        for (const place of visible()) if (again || !place.dataset.drawn) await draw(place);
+        if (again) document.querySelectorAll("[data-figure]").forEach(place => delete place.dataset.drawn);
+        for (const place of visible()) if (!place.dataset.drawn) await draw(place);
         if (document.body.dataset.state !== "failed") document.body.dataset.state = "drawn";
       }
       document.querySelectorAll("details").forEach(fold =>
@@ -98,16 +98,14 @@ enum PageScript {
         : /[",\n\r]/.test(String(value)) ? '"' + String(value).replaceAll('"', '""') + '"' : String(value);
       function csv(figure) {
         const hidden = ["x0", "x1", "y0", "y1", "shown", "interval", "modelIndex"];
-        const parts = figure.data.filter(set => set.startsWith("map-") || figures[figure.name].data.length < 3);
         const lines = [];
         let header = "";
-        for (const set of parts) {
-          const source = page.data[set];
-          const names = source.columns ? {} : {columns: page.names[source.b], rows: page.names[source.a]};
+        for (const set of new Set(figure.exported)) {
+          const source = data[set];
           for (const row of rows(set)) {
             const entries = Object.entries(row).filter(([key]) => !hidden.includes(key))
-              .map(([key, value]) => [key, names.columns && (key === "column" || key === "row")
-                ? `${key === "column" ? names.columns : names.rows}@${value}` : value]);
+              .map(([key, value]) => [key, source.factor && (key === "column" || key === "row")
+                ? `${source[key].model}@${value}` : value]);
             const head = entries.map(([key]) => key).join(",");
             if (head !== header) lines.push(header = head);
             lines.push(entries.map(([, value]) => cell(value)).join(","));
@@ -149,9 +147,6 @@ enum PageScript {
         }
       }, {rootMargin: "-10% 0px -75% 0px"});
       links.forEach((_, id) => { const place = document.getElementById(id); if (place) watcher.observe(place); });
-      addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(fold => {
-        if (!fold.querySelector("[data-figure]")) fold.dataset.shut = String(!fold.open);
-      }));
       drawAll(false);
     })();
     """#

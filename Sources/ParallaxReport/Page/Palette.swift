@@ -1,6 +1,6 @@
 /// Colours and markers. A model has one of each in every figure.
 enum Palette {
-  /// Okabe and Ito's eight, black last; the yellow stands late, because it is weak on white.
+  /// Okabe and Ito's colours, as far as they stand out on white and on black: their yellow is darkened, and black is grey.
   static let colours = [
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B8AD00", "#7F7F7F",
   ]

@@ -89,7 +89,10 @@ enum Style {
     #vg-tooltip-element td.key { color: var(--quiet); padding: 0 .75rem 0 0; border: 0; }
     #vg-tooltip-element td.value { padding: 0; border: 0; }
     #vg-tooltip-element table { min-width: 0; width: auto; font-size: inherit; }
-    @media print { nav, .actions, .skip, button { display: none !important; }
+    @media print { :root, :root[data-theme=dark] { color-scheme: light; --paper: #ffffff; --ink: #1b1d22;
+      --quiet: #5c626d; --line: #e2e4e9; --tint: #f5f6f8; --link: #0b5cad; --yes: #0a6b4f; --no: #a33b00;
+      --open: #5c626d; }
+      nav, .actions, .skip, button { display: none !important; }
       main { max-width: none; padding: 0; } h2 { break-after: avoid; } figure, li { break-inside: avoid; }
       .drawing { overflow: visible; } .drawing svg, .drawing canvas { max-width: 100%; height: auto !important; } }
     """

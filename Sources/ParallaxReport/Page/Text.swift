@@ -15,7 +15,7 @@ enum Text {
     return "\(number(low, digits: digits)) to \(number(high, digits: digits))"
   }
 
-  /// `86.2 million`, `4 652 008` below a million as `652 008`.
+  /// `86.2 million`; below a million with thin spaces: `652 008`.
   static func count(_ value: Int) -> String {
     if value >= 1_000_000_000 { return String(format: "%.2f billion", Double(value) / 1e9) }
     if value >= 1_000_000 { return String(format: "%.1f million", Double(value) / 1e6) }

@@ -32,7 +32,7 @@ struct PartnerFigure {
       chart: Chart(
         concat: panels, columns: inRow, spacing: 22, align: "each", bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared", "shape": "shared"])),
-      data: ["partners", "diagonal"],
+      data: ["partners", "diagonal"], exported: ["partners"],
       marks: result.models.indices.reduce(0) { count, model in
         count + 4 * others(model).count * result.models[model].sites.count
       })
@@ -48,7 +48,7 @@ struct PartnerFigure {
     var chart = part(
       model, "value", domain, title: first ? "\(result.measure) with partner" : nil, above: true)
     chart.title = Chart.Title(
-      text: result.models[model].name, color: Palette.colour(model), limit: 215)
+      text: result.models[model].name, limit: 215)
     return chart
   }
 
@@ -120,16 +120,15 @@ struct PartnerFigure {
     for (a, model) in result.models.enumerated() {
       for b in others(a) {
         for match in result.partners(a, b) {
-          let site = model.sites[match.site]
-          let partner = match.partner.map { result.models[b].sites[$0] }
-          let margin = match.error.map { 1.96 * $0 }
-          let low = match.value.flatMap { value in margin.map { value - $0 } }
-          let high = match.value.flatMap { value in margin.map { value + $0 } }
+          let partner = match.partner.map { result.models[b].label($0) }
+          let partnerDepth = match.partner.map { result.models[b].sites[$0].depth }
           rows.append([
-            .number(Double(a)), .text(model.name), .text(site.name), .number(site.depth),
-            .text(result.models[b].name), .text(partner?.name ?? "none"),
-            .number(partner?.depth), .number(match.value), .number(low), .number(high),
-            .text(Text.number(match.value)), .text(Text.interval(low, high) ?? "not estimated"),
+            .number(Double(a)), .text(model.name), .text(model.label(match.site)),
+            .number(model.sites[match.site].depth),
+            .text(result.models[b].name), .text(partner ?? "none"),
+            .number(partnerDepth), .number(match.value), .number(match.low), .number(match.high),
+            .text(Text.number(match.value)),
+            .text(Text.interval(match.low, match.high) ?? "not estimated"),
           ])
         }
       }
@@ -147,20 +146,17 @@ struct PartnerFigure {
     for (a, model) in result.models.enumerated() {
       for b in others(a) {
         for match in result.partners(a, b) {
-          let margin = match.error.map { 1.96 * $0 }
-          let low = match.value.flatMap { value in margin.map { value - $0 } }
-          let high = match.value.flatMap { value in margin.map { value + $0 } }
-          let partner = match.partner.map { result.models[b].sites[$0].name }
+          let partner = match.partner.map { result.models[b].label($0) }
           rows.append(
             .element(
               "tr", [:],
               [
                 .element("td", [:], model.name),
-                .element("td", [:], [.element("code", [:], model.sites[match.site].name)]),
+                .element("td", [:], [.element("code", [:], model.label(match.site))]),
                 .element("td", [:], result.models[b].name),
                 .element("td", [:], [.element("code", [:], partner ?? "–")]),
                 .element("td", ["class": "number"], Text.number(match.value)),
-                .element("td", ["class": "number"], Text.interval(low, high) ?? "–"),
+                .element("td", ["class": "number"], Text.interval(match.low, match.high) ?? "–"),
               ]))
         }
       }

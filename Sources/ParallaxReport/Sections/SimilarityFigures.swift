@@ -54,6 +54,7 @@ struct SimilarityFigures {
         "Heat maps of \(result.measure) between all layers of \(Text.list(result.models.map(\.name)))",
       chart: chart,
       data: models.flatMap { b in models.filter { $0 <= b }.flatMap { names($0, b) } },
+      exported: models.flatMap { b in models.filter { $0 <= b }.map { "map-\($0)-\(b)" } },
       marks: result.matrices.reduce(0) { $0 + $1.values.count * ($1.values.first?.count ?? 0) })
   }
 
@@ -69,7 +70,7 @@ struct SimilarityFigures {
         "Heat map of \(result.measure) between the layers of \(result.models[a].name) and \(result.models[b].name)",
       chart: map(
         rows: b, columns: a, size, namesRows: true, namesColumns: true),
-      data: names(a, b),
+      data: names(a, b), exported: ["map-\(a)-\(b)"],
       marks: result.models[a].sites.count * result.models[b].sites.count, isFolded: true)
   }
 
@@ -81,12 +82,21 @@ struct SimilarityFigures {
     ["map-\(a)-\(b)", "path-\(a)-\(b)", "stages-\(a)", "stages-\(b)"]
   }
 
+  /// The model's name, and `site#tokens` of its sites.
+  private func names(of model: Int) -> Dataset.Side {
+    Dataset.Side(
+      model: result.models[model].name,
+      sites: result.models[model].sites.map { "\($0.name)#\($0.tokens)" })
+  }
+
   /// What the heat maps draw.
   func data() -> [String: Dataset] {
     var all: [String: Dataset] = [:]
     for matrix in result.matrices {
       // The page's rows are the later model, as the lower triangle has it.
-      all["map-\(matrix.a)-\(matrix.b)"] = .matrix(matrix.transposed)
+      all["map-\(matrix.a)-\(matrix.b)"] = .matrix(
+        matrix.transposed, rows: names(of: matrix.b), columns: names(of: matrix.a),
+        factor: result.intervalFactor)
       all["path-\(matrix.a)-\(matrix.b)"] = .table(
         columns: ["step", "x", "y"],
         rows: matrix.a == matrix.b
@@ -192,7 +202,7 @@ struct SimilarityFigures {
     let pairs = places.map { "\"\($0.place)\":\(Self.quoted($0.name))" }
     return .value(
       Chart.Axis(
-        title: .value(model.name), titleColor: Palette.colour(index), titleFontWeight: "bold",
+        title: .value(model.name), titleFontWeight: "bold",
         titlePadding: 8, titleLimit: max(150, side(index, size) + 10),
         values: places.map { Double($0.place) + 0.5 },
         labelExpr: "{\(pairs.joined(separator: ","))}[floor(datum.value)]",

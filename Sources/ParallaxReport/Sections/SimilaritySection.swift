@@ -17,6 +17,7 @@ enum SimilaritySection {
     let figures = SimilarityFigures(result: result)
     let overview = figures.overview()
     let partners = PartnerFigure(result: result)
+    let partnerFigure = partners.figure()
     let one = result.models.count == 1
     let pairs: [Figure] =
       one
@@ -39,12 +40,15 @@ enum SimilaritySection {
         Fold.make(
           "Every pair alone, larger",
           pairs.map { figure in
-            .group([.element("h4", [:], figure.title), figure.html(caption: [])])
+            .group([
+              .element("h4", [:], figure.title),
+              figure.html(caption: [.text(basis(result))], after: [again(material)]),
+            ])
           }))
     }
     body += [
       .element("h3", [:], "The strongest partner of each layer"),
-      partners.figure().html(
+      partnerFigure.html(
         caption: [
           .text(
             one
@@ -52,8 +56,10 @@ enum SimilaritySection {
                 + "Below: where that one stands; on the dashed line, at the same depth."
               : "Above: the similarity of each layer with the layer of each other model that it is most similar to. "
                 + "Below: where that partner stands; on the dashed line, at the same relative depth."
-          )
-        ], after: [partners.table()]),
+          ),
+          .text(
+            " The strongest of several is biased upwards by the choice. \(basis(result))"),
+        ], after: [again(material), partners.table()]),
     ]
     if !result.refusals.isEmpty { body.append(refusals(result)) }
     return Section(
@@ -61,7 +67,7 @@ enum SimilaritySection {
       title: one
         ? "How similar the layers are among themselves"
         : "How similar the models are, layer by layer",
-      body: body, findings: result.findings, figures: [overview, partners.figure()] + pairs,
+      body: body, findings: result.findings, figures: [overview, partnerFigure] + pairs,
       data: figures.data().merging(partners.data()) { $1 })
   }
 
@@ -115,19 +121,29 @@ enum SimilaritySection {
       result.imagesLeftOut > 0
       ? " (\(Text.plural(result.imagesLeftOut, "image")) of incomplete blocks left out)" : ""
     let errors =
-      result.errorMethod.map { "95 % intervals are ± 1.96 standard errors by \($0). " }
-      ?? "No intervals: one block of images has no spread. "
+      if let method = result.errorMethod {
+        "95 % intervals are ± \(Text.number(result.intervalFactor, digits: 2)) standard errors (Student's t) by \(method). "
+      } else if result.route == "exact" {
+        "The exact route has neither intervals nor a baseline of shuffled pairs; --route minibatch has. "
+      } else { "No intervals: one block of images has no spread. " }
     text +=
       "\(Text.plural(result.images, "image"))\(left), \(result.dtype), \(result.route) route in blocks of "
-      + "\(result.blockSize) (\(result.routeReason)), seed \(result.seed). \(errors)"
+      + "\(result.blockSize) mixed images, each of the same weight (\(result.routeReason)), seed \(result.seed). \(errors)"
     if let pass = material.provenance.seconds["pass"] {
       text += "The pass over the images, all models included, took \(Text.duration(pass))."
     }
     return [.text(text)]
   }
 
+  /// Estimator, number of images, type and seed in a line.
+  private static func basis(_ result: SimilarityResult) -> String {
+    "\(result.estimator) linear \(result.measure), \(Text.plural(result.images, "image")), \(result.dtype), "
+      + "\(result.route) route, seed \(result.seed)."
+  }
+
   private static func again(_ material: Material) -> HTML {
-    .element(
+    guard !material.provenance.command.isEmpty else { return .none }
+    return .element(
       "div", ["class": "again"],
       [
         .element("span", [:], "Made by"), Fold.command(material.provenance.command),
