@@ -10,6 +10,7 @@ let similarity = try SimilarityAnalysis(
 try study.pass.run([similarity])
 let result = try similarity.result()
 for partner in result.partners(0, 1) {
-  let (site, found) = (result.models[0].sites[partner.site].name, partner.partner ?? 0)
-  print(site, "→", result.models[1].sites[found].name, partner.value ?? .nan)
+  guard let place = partner.partner, let value = partner.value else { continue }
+  let (site, found) = (result.models[0].label(partner.site), result.models[1].label(place))
+  print(site, "→", found, (value * 1000).rounded() / 1000)
 }
