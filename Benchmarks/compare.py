@@ -12,9 +12,9 @@ whole price of a contestant is told as a multiple of the fastest of the four. Wh
 the contestant's own forward passes, nothing seen: for the packages PyTorch's on all images at once, which is how they run (their
 value depends on the batch); for Parallax its own without taps, 32 at a time (no value depends on it).
 
-The packages compare every number of an activation; so does the row `flat`, and the values are held against float64. A value that
-is NaN is counted and left out. Parallax' own way is a block's class token or its mean over positions, and it gives the
-similarities within each model too.
+The packages compare every number of an activation; so does the row `flat`, and the values are held against float64. A value
+that is NaN is counted and left out; pytorch-cka cuts its values off below 0 and above 1, and so is float64 for it. Parallax'
+own way is a block's class token or its mean over positions, and it gives the similarities within each model too.
 """
 
 import argparse
@@ -137,7 +137,8 @@ def main():
     between = reference[: len(layers[0]), len(layers[0]) :]
     for name in ("pytorch-cka", "torch-cka"):
         known = ~values[name].isnan()
-        gaps = (values[name].double() - between)[known].abs()
+        right = between.clamp(0, 1) if name == "pytorch-cka" else between
+        gaps = (values[name].double() - right)[known].abs()
         line = f"at most {gaps.max():.1e}" if len(gaps) else "what cannot be said"
         print(f"  {name} differs from float64 by {line}; {known.numel() - len(gaps)} of {known.numel()} values are NaN, left out")
     print(f"  Parallax, flat differs from float64 by at most {(found['flat'].double() - reference).abs().max():.1e}")

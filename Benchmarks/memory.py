@@ -6,7 +6,8 @@
 Needs Pillow, and what `make setup` fetches for the figures. Makes PNGs of 64×64 random pixels in a temporary folder and runs
 `parallax compare MODEL --random-weights 1 --no-resume` on so many of them, each time as a process of its own, whose peak is what
 the system says when it ends (`os.wait4`; a shell or a cache of files has no part in it). By minibatches the peak should not grow
-with the number of images: only one block of them is ever held. `--route exact` and `auto` show what the other ways take.
+with the number of images: no more than one block of them and what is decoded ahead is ever held. `--route exact` and `auto` show
+what the other ways take.
 """
 
 import argparse
