@@ -4,19 +4,24 @@
     python3 Benchmarks/compare.py [--batch 256] [--threads 2] [--rounds 3]
 
 Needs the packages of Oracles/requirements.txt, and pytorch-cka==1.1.3 and torch-cka==0.21. All see the same seeded weights and
-the same images in memory, as one batch. In each round every contestant runs once, in turn. Two prices are told: the whole, as a
-multiple of PyTorch's bare forward passes (no hooks), and what the similarity costs beyond the contestant's own forward passes.
-The packages compare every number of an activation; so does the row `flat`, and the values are held against theirs.
-Parallax' own way is a block's class token or its mean over positions, and it gives the similarities within each model too.
+the same images, which lie in memory: files are not decoded, and what is measured of Parallax is its models and its accumulator
+(`MinibatchCKA`), not `parallax compare`. In each round every contestant runs once, and the next round begins with the next one.
+
+Bare PyTorch (no hooks) runs in four ways: all images at once or 32 at a time, and the ResNet as it is or in channels_last. The
+whole price of a contestant is told as a multiple of the fastest of the four. What similarity itself costs is the whole without
+the contestant's own forward passes, nothing seen: for the packages PyTorch's on all images at once, which is how they run (their
+value depends on the batch); for Parallax its own without taps, 32 at a time (no value depends on it).
+
+The packages compare every number of an activation; so does the row `flat`, and the values are held against float64. A value
+that is NaN is counted and left out; pytorch-cka cuts its values off below 0 and above 1, and so is float64 for it. Parallax'
+own way is a block's class token or its mean over positions, and it gives the similarities within each model too.
 """
 
 import argparse
 import contextlib
 import io
 import statistics
-import subprocess
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -28,6 +33,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch_cka import CKA as TorchCKA
 
 MODELS = ("vit_small_patch16_224", "resnet50")
+PART = 32  # Images a forward pass of Parallax.
 
 
 def unbiased(k, l):
@@ -55,25 +61,6 @@ def exact(networks, layers, images):
     )
 
 
-class Ours:
-    """Our program, which times what each line that it reads asks for."""
-
-    def __init__(self, arguments):
-        self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __call__(self, kind):
-        self.process.stdin.write(kind + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit("ParallaxBenchmark ended early")
-        return float(line)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, default=256)
@@ -90,9 +77,13 @@ def main():
     loader = DataLoader(TensorDataset(images), batch_size=options.batch)
     values = {}
 
-    def bare():
-        for network in networks:
-            network(images)
+    other = forward.made(MODELS[1], 1).to(memory_format=torch.channels_last)
+    other_images = images.contiguous(memory_format=torch.channels_last)
+
+    def bare(part, last):
+        for network, pixels in zip((networks[0], other if last else networks[1]), (images, other_images if last else images)):
+            for some in pixels.split(part):
+                network(some)
 
     def pytorch_cka():
         with CKA(*networks, layers=layers[0], model2_layers=layers[1], device="cpu") as measure:
@@ -113,9 +104,12 @@ def main():
             save_file({k: v.contiguous() for k, v in network.state_dict().items()}, folder / f"{name}.safetensors")
         save_file({"images": images}, folder / "images.safetensors")
         files = [str(folder / f"{name}.safetensors") for name in (*MODELS, "images", "output")]
-        ours = Ours([options.binary, "compare", *files, str(options.threads)])
+        ours = forward.Ours([options.binary, "compare", *files, str(options.threads)])
         contestants = {
-            "PyTorch, bare": forward.timed(bare),
+            "PyTorch, bare": forward.timed(lambda: bare(options.batch, False)),
+            "PyTorch, bare, last": forward.timed(lambda: bare(options.batch, True)),
+            "PyTorch, bare, 32": forward.timed(lambda: bare(PART, False)),
+            "PyTorch, bare, 32, last": forward.timed(lambda: bare(PART, True)),
             "pytorch-cka": forward.timed(pytorch_cka),
             "torch-cka": forward.timed(torch_cka),
             "Parallax, bare": lambda: ours("forward"),
@@ -124,8 +118,9 @@ def main():
         }
         times = {k: [] for k in contestants}
         for turn in range(options.rounds + 1):
-            for k, run in contestants.items():
-                seconds = run()
+            first = turn % len(contestants)
+            for k in [*contestants][first:] + [*contestants][:first]:
+                seconds = contestants[k]()
                 if turn > 0:  # The first is for warming up.
                     times[k].append(seconds)
         ours.close()
@@ -134,16 +129,18 @@ def main():
 
     median = {k: statistics.median(v) for k, v in times.items()}
     print(f"{' and '.join(MODELS)}, {sum(map(len, layers))} blocks, batch {options.batch}, {options.threads} threads, {options.rounds} rounds")
+    fastest = min(v for k, v in median.items() if k.startswith("PyTorch"))
     for k, v in times.items():
         own = median["Parallax, bare" if k.startswith("Parallax") else "PyTorch, bare"]
         beyond = "" if "bare" in k else f"  similarity itself {median[k] - own:7.3f} s"
-        print(f"  {k:16} min {min(v):7.3f} s  median {median[k]:7.3f} s  {median[k] / median['PyTorch, bare']:5.2f}× bare{beyond}")
-    rows = len(layers[0])
+        print(f"  {k:23} min {min(v):7.3f} s  median {median[k]:7.3f} s  {median[k] / fastest:5.2f}× fastest bare{beyond}")
+    between = reference[: len(layers[0]), len(layers[0]) :]
     for name in ("pytorch-cka", "torch-cka"):
-        if count := int(values[name].isnan().sum()):
-            print(f"  {name}: {count} of {values[name].numel()} values are NaN")
-        values[name] = values[name].nan_to_num()
-        print(f"  {name} differs from float64 by at most {(values[name].double() - reference[:rows, rows:]).abs().max():.1e}")
+        known = ~values[name].isnan()
+        right = between.clamp(0, 1) if name == "pytorch-cka" else between
+        gaps = (values[name].double() - right)[known].abs()
+        line = f"at most {gaps.max():.1e}" if len(gaps) else "what cannot be said"
+        print(f"  {name} differs from float64 by {line}; {known.numel() - len(gaps)} of {known.numel()} values are NaN, left out")
     print(f"  Parallax, flat differs from float64 by at most {(found['flat'].double() - reference).abs().max():.1e}")
 
 

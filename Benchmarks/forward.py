@@ -59,13 +59,13 @@ def blocks(model):
 
 
 class Ours:
-    """Our program, which runs a pass for each line that it reads."""
+    """Our program, which runs a pass for each line that it reads; what the line says only `compare.py` needs."""
 
     def __init__(self, arguments):
         self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def __call__(self):
-        self.process.stdin.write("\n")
+    def __call__(self, kind=""):
+        self.process.stdin.write(kind + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -97,7 +97,7 @@ def compare(name, options, folder):
     ours = Ours([options.binary, name, weights, pixels, output, str(options.threads), options.taps])
 
     means = {}
-    with torch.no_grad():
+    with torch.inference_mode():
         handles = [b.register_forward_hook(lambda _, __, y, k=k: means.__setitem__(k, y.mean().item())) for k, b in blocks(model).items()]
         reference = model(images)
         for handle in handles:

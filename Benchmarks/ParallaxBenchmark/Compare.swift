@@ -10,8 +10,8 @@ private struct Contestant {
 }
 
 /// Similarity of all blocks of a ViT-S/16 and a ResNet-50 on one block of images. Each line on standard input says what to
-/// time: `forward` (taps on all blocks that keep nothing), `compare` (class tokens and means, as `parallax compare`
-/// takes them) or `flat` (every number of an activation, as the Python packages do).
+/// time: `forward` (no taps, which is what similarity is charged against), `compare` (class tokens and means, as
+/// `parallax compare` takes them) or `flat` (every number of an activation, as the Python packages do).
 func compare(_ arguments: [String]) throws {
   HostMemory.keepForReuse()
   Threads.use(Int(arguments[5]) ?? 2)
@@ -38,11 +38,15 @@ func compare(_ arguments: [String]) throws {
       var parts = [[Tensor]](repeating: [], count: contestant.blocks.count)
       for start in stride(from: 0, to: images.shape[0], by: 32) {
         let batch = images.sliced(0, start, min(start + 32, images.shape[0]))
+        if kind == "forward" {
+          _ = contestant.model(batch, .off)
+          continue
+        }
         var failure: (any Error)?
         _ = contestant.model(
           batch,
           Tap(Set(places.keys)) { visit in
-            guard let place = places[visit.site], kind != "forward" else { return nil }
+            guard let place = places[visit.site] else { return nil }
             let site = contestant.blocks[place]
             let tokens = kind == "flat" ? Tokens.flat : Tokens.byDefault(at: site, layout)
             do {

@@ -21,10 +21,13 @@ struct Failure {
     case let error as TensorError: self.init(error)
     case let error as AnalysisError: self.init(error)
     case let error as MeasureError:
-      if case .memory = error {
+      switch error {
+      case .memory:
         self.init(
           "\(error)", code: 64, advice: "take --route minibatch, or fewer sites with --sites")
-      } else {
+      // No image and no model brings these about.
+      case .blockOrder, .shape, .merge: self.init("\(error)", code: 70)
+      case .tooFew, .unequalCounts, .notFinite, .constant, .summaries:
         self.init("\(error)", code: 65)
       }
     case let error as ResultsError:

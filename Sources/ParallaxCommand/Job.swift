@@ -3,7 +3,8 @@ import Parallax
 
 /// One pass of some models over some images into a run folder, and its report.
 struct Job {
-  var title: String
+  /// The report's title, which may depend on how many models there are.
+  var title: (_ models: Int) -> String
   var output: String
 
   /// What analyses are made of.
@@ -48,7 +49,7 @@ struct Job {
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
     let chosen = try models.load(addresses, progress)
-    var study = try Study(title, chosen.map(\.model), set)
+    var study = try Study(title(chosen.count), chosen.map(\.model), set)
     study.command = Runs.commandLine()
     study.version = Version.parallax
     study.seed = options.seed

@@ -85,10 +85,8 @@ struct StudyFile {
     if let value = try number("batch_size"), !given("--batch-size", "-b") { pass.batchSize = value }
     if let value = try number("block_size"), !given("--block-size") { pass.blockSize = value }
     if let value = try number("seed"), !given("--seed") { pass.seed = UInt64(value) }
-    do {
-      try images.validate()
-      try pass.validate()
-    } catch { throw bad("\(error)") }
+    // What was typed has been looked at before.
+    if let outlier = images.outlier ?? pass.outlier { throw bad(outlier.asKey) }
   }
 
   /// The analyses by name.

@@ -57,12 +57,37 @@ struct CompareCommandTests {
     #expect(outcome.errors == "")
     let summary = try outcome.json(Job.Summary.self)
     #expect(summary.models == ["mobilenetv2_100-random", "resnet18-random"])
+    let folder = RunFolder(URL(filePath: summary.run))
+    #expect(try folder.provenance().title == "How similar are 2 models?")
     #expect(summary.run.contains("runs/compare-mobilenetv2_100"))
     let result: SimilarityResult = try #require(
-      try RunFolder(URL(filePath: summary.run)).result(analysis: "similarity"))
+      try folder.result(analysis: "similarity"))
     #expect(result.matrices.count == 3)
     #expect(result.matrix(0, 1)?.values.count == 7)
     #expect(result.matrix(0, 1)?.values.first?.count == 4)
+  }
+
+  @Test("two addresses of one model are one model, in the title too")
+  func once() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(8)
+    let outcome = try parallax.run([
+      "compare", "resnet18@layer1.0", "resnet18@layer2.0", "--random-weights", "1", "--images",
+      "photos", "--output", "run", "--json",
+    ])
+    outcome.expectSuccess()
+    #expect(try outcome.json(Job.Summary.self).models == ["resnet18-random"])
+    #expect(
+      try run(in: parallax).provenance().title == "How similar are the layers of one model?")
+  }
+
+  @Test("two checkpoints of one architecture have a run folder each")
+  func folders() throws {
+    let texts = ["resnet50=old/a.pth", "resnet50=new/b.tar.gz@fc", "mobilenetv2#avg"]
+    let names = try ModelOptions.checked(texts)
+    #expect(names == ["resnet50-a", "resnet50-b.tar", "mobilenetv2"])
+    #expect(Runs.name("compare", Array(names[...0])) == "runs/compare-resnet50-a")
+    #expect(Runs.name("compare", names) == "runs/compare-resnet50-a-resnet50-b.tar-mobilenetv2")
   }
 
   @Test(

@@ -125,7 +125,11 @@ struct FailureTests {
         ["layers", "mobilenetv2_100@clasifier", "--random-weights", "1"], 64, "mean classifier"),
       Case(["layers"] + untrained + ["--sites", "blocks..0"], 64, "an empty part between dots"),
       Case(["layers"] + untrained + ["--sites", ""], 64, "an empty site"),
-      Case(["layers"] + untrained + ["--tokens", "some"], 64, "'some'", "expected cls, avg"),
+      Case(
+        ["extract"] + untrained + ["--images", "photos", "--tokens", "some"], 64, "'some'",
+        "expected cls, avg"),
+      Case(["layers"] + untrained + ["--tokens", "cls"], 64, "'--tokens'"),
+      Case(["layers", "resnet18#avg", "--random-weights", "1"], 64, "without tokens such as #avg"),
       Case(
         ["extract", "mobilenetv2_100#cls", "--random-weights", "1", "--images", "photos"], 64,
         "'cls'", "a feature map without tokens"),
@@ -143,6 +147,21 @@ struct FailureTests {
   func advice() throws {
     let outcome = try CommandRunner().run(["layers"] + untrained + ["--sites", "blokcs"])
     outcome.expectFailure(64, "`parallax layers MODEL` lists")
+  }
+
+  @Test(
+    "what no image and no model brings about is a defect of ours, 70, and what they do is not",
+    arguments: [
+      (MeasureError.blockOrder(measure: "CKA", problem: "block 2 follows block 0"), 70),
+      (.shape(measure: "CKA", expected: "[images, width]", found: [3]), 70),
+      (.merge(measure: "CKA", problem: "they hold the same block"), 70),
+      (.notFinite(measure: "CKA"), 65), (.tooFew(measure: "CKA", images: 1, needed: 4), 65),
+      (.memory(measure: "CKA", needed: 2, limit: 1), 64),
+    ] as [(MeasureError, Int32)])
+  func measures(error: MeasureError, code: Int32) {
+    let failure = Failure(error)
+    #expect(failure.code == code)
+    #expect(failure.lines[0] == "error: \(error)")
   }
 
   @Test(

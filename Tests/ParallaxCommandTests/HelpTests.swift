@@ -49,7 +49,7 @@ struct HelpTests {
     case let command as ModelsCommand: #expect(command.name != nil)
     case let command as LayersCommand:
       _ = try Catalog.entry(named: Address(parsing: command.model).model)
-      _ = try command.models.sites.map { try SitePattern(parsing: $0) }
+      _ = try command.sites.map { try SitePattern(parsing: $0) }
     case let command as ExtractCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

@@ -25,13 +25,16 @@ struct ImageOptions: ParsableArguments {
   var strict = false
 
   func validate() throws {
-    if let limit, limit < 1 {
-      throw ValidationError("--limit \(limit): expected a whole number from 1")
+    if let outlier { throw ValidationError(outlier.asOption) }
+  }
+
+  /// The first value that is no use.
+  var outlier: Outlier? {
+    for (option, value) in [("limit", limit ?? 1), ("minimum-class-size", minimumClassSize)]
+    where value < 1 {
+      return Outlier(option: option, value: value, expected: "a whole number from 1")
     }
-    if minimumClassSize < 1 {
-      throw ValidationError(
-        "--minimum-class-size \(minimumClassSize): expected a whole number from 1")
-    }
+    return nil
   }
 
   /// The images, listed and hashed.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Parallax
 
 /// Which models, which sites of them, where they run.
@@ -17,17 +18,29 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Where to compute: cpu, cuda:0, mps.")
   var device = "cpu"
 
-  /// Reads addresses before anything is loaded or hashed for them, and gives the models' names.
+  /// Reads addresses before anything is loaded or hashed for them, and gives names for the models: a weights file's
+  /// stem is part of its model's.
   static func checked(_ texts: [String]) throws -> [String] {
     try texts.map { text in
       let model = try Address(parsing: text).model
-      _ = try ModelReference(parsing: model)
-      return String(model.prefix { $0 != "=" })
+      guard case .file(let name, let path) = try ModelReference(parsing: model) else {
+        return model
+      }
+      return "\(name)-\(URL(filePath: path).deletingPathExtension().lastPathComponent)"
     }
   }
 
   /// Loads what the addresses name; several addresses of one model share it.
   func load(_ texts: [String], _ progress: ProgressLine) throws -> [Chosen] {
+    try Self.load(
+      texts, sites: sites, tokens: tokens, randomWeights: randomWeights, device: device, progress)
+  }
+
+  /// Loads what the addresses name, for a command that has not all of the options.
+  static func load(
+    _ texts: [String], sites: String?, tokens: String? = nil, randomWeights: UInt64?,
+    device: String, _ progress: ProgressLine
+  ) throws -> [Chosen] {
     let device = try Device(device)
     let pattern = try sites.map { try SitePattern(parsing: $0) }
     let tokens = try tokens.map { try Tokens(parsing: $0) }
@@ -40,7 +53,7 @@ struct ModelOptions: ParsableArguments {
       }
       var model = try Catalog.load(
         ModelReference(parsing: address.model), device: device, randomWeights: randomWeights)
-      model.name = Self.unused(model.name, chosen.map(\.model.name))
+      model.name = unused(model.name, chosen.map(\.model.name))
       progress.note("loaded \(model.name)")
       chosen.append(Chosen(reference: address.model, model: model, wishes: [wish]))
     }

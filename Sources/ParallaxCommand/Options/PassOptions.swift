@@ -26,14 +26,21 @@ struct PassOptions: ParsableArguments {
   var quiet = false
 
   func validate() throws {
-    for (name, value, least) in [
-      ("--batch-size", batchSize, 1), ("--block-size", blockSize, 4), ("--workers", workers, 1),
-    ] where value < least || value > 65536 {
-      throw ValidationError("\(name) \(value): expected a whole number from \(least) to 65536")
-    }
+    if let outlier { throw ValidationError(outlier.asOption) }
     guard dtype == "float32" else {
       throw ValidationError("--dtype \(dtype): expected float32")
     }
+  }
+
+  /// The first number that is no use.
+  var outlier: Outlier? {
+    for (option, value, least) in [
+      ("batch-size", batchSize, 1), ("block-size", blockSize, 4), ("workers", workers, 1),
+    ] where value < least || value > 65536 {
+      return Outlier(
+        option: option, value: value, expected: "a whole number from \(least) to 65536")
+    }
+    return nil
   }
 
   /// Sets up a pass.

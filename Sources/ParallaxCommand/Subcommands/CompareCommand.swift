@@ -34,8 +34,7 @@ struct CompareCommand: ParsableCommand {
     let progress = ProgressLine(quiet: pass.quiet)
     let names = try ModelOptions.checked(addresses)
     let job = Job(
-      title:
-        "How similar are \(addresses.count == 1 ? "the layers of one model" : "\(addresses.count) models")?",
+      title: { "How similar are \($0 == 1 ? "the layers of one model" : "\($0) models")?" },
       output: output ?? Runs.name("compare", names))
     let finished = try job.run(
       addresses, models, images, pass,

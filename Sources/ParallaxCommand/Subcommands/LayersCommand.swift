@@ -13,7 +13,17 @@ struct LayersCommand: ParsableCommand {
   @Argument(help: "The model, or MODEL@SITES.")
   var model: String
 
-  @OptionGroup var models: ModelOptions
+  @Option(help: "Sites to list: blocks.*, blocks.0...5,head, blocks.-1; all without it.")
+  var sites: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Made-up weights drawn from a seed instead of trained ones.", valueName: "seed"))
+  var randomWeights: UInt64?
+
+  @Option(help: "Where to compute: cpu, cuda:0, mps.")
+  var device = "cpu"
+
   @OptionGroup var output: OutputOptions
 
   private struct Row: Codable {
@@ -25,7 +35,13 @@ struct LayersCommand: ParsableCommand {
 
   func run() throws {
     let quiet = ProgressLine(quiet: true)
-    guard let chosen = try models.load([model], quiet).first else { return }
+    if let tokens = try Address(parsing: model).tokens {
+      throw CommandError(
+        "\(model): layers lists sites whole, without tokens such as #\(tokens)", code: 64)
+    }
+    let loaded = try ModelOptions.load(
+      [model], sites: sites, randomWeights: randomWeights, device: device, quiet)
+    guard let chosen = loaded.first else { return }
     let subject = try Subject(chosen.model)
     let pattern = chosen.wishes.first?.pattern
     let sites =

@@ -45,7 +45,7 @@ struct StudyCommand: ParsableCommand {
     let fallback = file.map {
       "runs/" + URL(filePath: $0).deletingPathExtension().lastPathComponent
     }
-    let job = Job(title: study.title, output: output ?? fallback ?? "runs/study")
+    let job = Job(title: { _ in study.title }, output: output ?? fallback ?? "runs/study")
     let finished = try job.run(
       study.models, models, images, pass, try study.makers(), progress)
     print(json ? try ParallaxCommand.encoded(finished.summary) : finished.text)
