@@ -13,6 +13,8 @@ import ParallaxTensors
 /// jackknife's standard error. A block whose images are too few is skipped and reported; a
 /// representation that is not finite or constant in a block is refused, the others go on.
 ///
+/// Each block must be a random part of the set: of blocks that hold one class each, the sums measure what lies within a class.
+///
 /// Blocks are added in the order of their indices. Shards that divide the *groups* among themselves merge
 /// to the very bytes of an undivided run; shards that cut the images elsewhere agree to float64's rounding.
 ///
