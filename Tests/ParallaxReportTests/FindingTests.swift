@@ -46,8 +46,24 @@ struct FindingTests {
   }
 
   @Test("Student's quantiles", arguments: [(1, 12.706), (8, 2.306), (30, 2.042), (31, 1.96)])
-  func student(degrees: Int, quantile: Double) {
+  func quantiles(degrees: Int, quantile: Double) {
     #expect(StudentT.quantile975(degrees: degrees) == quantile)
+  }
+
+  @Test("Student's quantiles leave 2.5 % of the density's integral above them", arguments: 1...40)
+  func student(degrees: Int) {
+    // With t = √ν·tan θ the density is proportional to cos θ to the power ν − 1.
+    func integral(_ from: Double, _ to: Double) -> Double {
+      let steps = 20_000
+      let width = (to - from) / Double(steps)
+      return (0..<steps).reduce(0) {
+        $0 + pow(cos(from + (Double($1) + 0.5) * width), Double(degrees - 1)) * width
+      }
+    }
+    let angle = atan(StudentT.quantile975(degrees: degrees) / Double(degrees).squareRoot())
+    let above = integral(angle, .pi / 2) / integral(-.pi / 2, .pi / 2)
+    // The normal distribution's quantile stands in for more than 30 degrees.
+    #expect(degrees > 30 ? abs(above - 0.025) < 0.005 : abs(above - 0.025) < 5e-5)
   }
 
   @Test("errors that two sides share fall out of their difference")

@@ -12,8 +12,6 @@ struct Chart: Encodable {
   /// Lines of the tooltip; stands in the encoding.
   var tooltip: [Channel]?
   var layer: [Chart]?
-  var hconcat: [Chart]?
-  var vconcat: [Chart]?
   var concat: [Chart]?
   /// Of `concat`.
   var columns: Int?
@@ -31,7 +29,7 @@ struct Chart: Encodable {
   }
 
   private enum CodingKeys: CodingKey {
-    case title, data, transform, width, height, mark, encoding, layer, hconcat, vconcat, concat
+    case title, data, transform, width, height, mark, encoding, layer, concat
     case columns, spacing
     case align, bounds, resolve, view
   }
@@ -58,8 +56,6 @@ struct Chart: Encodable {
       try channels.encodeIfPresent(tooltip, forKey: Name("tooltip"))
     }
     try container.encodeIfPresent(layer, forKey: .layer)
-    try container.encodeIfPresent(hconcat, forKey: .hconcat)
-    try container.encodeIfPresent(vconcat, forKey: .vconcat)
     try container.encodeIfPresent(concat, forKey: .concat)
     try container.encodeIfPresent(columns, forKey: .columns)
     try container.encodeIfPresent(spacing, forKey: .spacing)
@@ -74,39 +70,24 @@ struct Chart: Encodable {
 
   struct Title: Encodable {
     var text: String
-    var subtitle: String?
-    var color: String?
     var anchor: String? = "start"
     var frame: String? = "group"
-    var fontSize: Double?
     var limit: Double?
   }
 
   struct Transform: Encodable {
     var filter: String?
-    var calculate: String?
     var `as`: String?
   }
 
   struct Mark: Encodable {
     var type: String
     var color: String?
-    var fill: String?
     var size: Double?
-    var shape: String?
     var filled: Bool?
     var opacity: Double?
     var strokeWidth: Double?
     var strokeDash: [Double]?
-    var interpolate: String?
-    var text: String?
-    var align: String?
-    var baseline: String?
-    var dx: Double?
-    var dy: Double?
-    var fontSize: Double?
-    var clip: Bool?
-    var stroke: String?
     var x2Offset: Double?
     var y2Offset: Double?
   }
@@ -114,10 +95,7 @@ struct Chart: Encodable {
   struct Channel: Encodable {
     var field: String?
     var type: String?
-    var value: String?
-    var datum: Double?
     var title: String?
-    var format: String?
     var scale: Scale?
     var axis: Setting<Axis>?
     var legend: Setting<Legend>?
@@ -140,9 +118,8 @@ struct Chart: Encodable {
     var scheme: String?
     var nice: Bool?
     var zero: Bool?
-    var reverse: Bool?
 
-    private enum CodingKeys: CodingKey { case domain, range, scheme, nice, zero, reverse }
+    private enum CodingKeys: CodingKey { case domain, range, scheme, nice, zero }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
@@ -155,7 +132,6 @@ struct Chart: Encodable {
       try container.encodeIfPresent(scheme, forKey: .scheme)
       try container.encodeIfPresent(nice, forKey: .nice)
       try container.encodeIfPresent(zero, forKey: .zero)
-      try container.encodeIfPresent(reverse, forKey: .reverse)
     }
   }
 
@@ -172,11 +148,9 @@ struct Chart: Encodable {
     var labelAlign: String?
     var labelBaseline: String?
     var labelOverlap: Bool?
-    var format: String?
     var grid: Bool?
     var ticks: Bool?
     var domain: Bool?
-    var orient: String?
     var tickCount: Int?
   }
 
@@ -192,7 +166,6 @@ struct Chart: Encodable {
 
   struct Resolve: Encodable {
     var scale: [String: String]?
-    var axis: [String: String]?
     var legend: [String: String]?
   }
 
