@@ -228,6 +228,17 @@ char *px_operator_schema(int64_t op) {
   }
 }
 
+int64_t px_operator_argument_count(int64_t op) {
+  return static_cast<int64_t>(handle(op).schema().arguments().size());
+}
+char *px_operator_argument_name(int64_t op, int64_t index) {
+  return copied(handle(op).schema().arguments()[index].name());
+}
+int32_t px_operator_argument_alias(int64_t op, int64_t index) {
+  const auto *alias = handle(op).schema().arguments()[index].alias_info();
+  return alias ? (alias->isWrite() ? 2 : 1) : 0;
+}
+
 px_stack *px_stack_new(int64_t op) {
   auto *stack = new px_stack();
   stack->op = op;

@@ -53,6 +53,7 @@ struct Failure {
       self.init(
         "\(error)", code: 65,
         advice: "`parallax models FILE` lists what a checkpoint holds and fits")
+    case .graph, .missingOperators: self.init("\(error)", code: 65)
     case .checkpoint(let file, _):
       self.init("\(error)", code: FileManager.default.fileExists(atPath: file) ? 65 : 66)
     case .unknownModel: self.init("\(error)", code: 64, advice: "`parallax models` lists them all")

@@ -8,6 +8,10 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
   case shape(name: String, expected: [Int], found: [Int], file: String)
   /// A checkpoint file is damaged or not of the kind it seems to be.
   case checkpoint(file: String, problem: String)
+  /// A node of an imported graph cannot be run.
+  case graph(file: String, node: String, kind: String, problem: String)
+  /// A graph uses operators that Parallax does not have: all of them.
+  case missingOperators(names: [String], file: String)
   /// A model name that the catalog does not have; `candidates` are the nearest.
   case unknownModel(name: String, candidates: [String])
   /// A model name that several entries fit.
@@ -39,6 +43,10 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     case .shape(let name, let expected, let found, let file):
       "\(file): parameter '\(name)' should have shape \(expected), found \(found)"
     case .checkpoint(let file, let problem): "\(file): \(problem)"
+    case .graph(let file, let node, let kind, let problem):
+      "\(file): node '\(node)' (\(kind)): \(problem)"
+    case .missingOperators(let names, let file):
+      "\(file): \(names.count) operator\(names.count == 1 ? "" : "s") of the graph \(names.count == 1 ? "is" : "are") not known here: \(names.joined(separator: ", "))"
     case .unknownModel(let name, let candidates):
       "no model is called '\(name)'\(Self.hint(candidates))"
     case .ambiguousModel(let name, let candidates):

@@ -2,6 +2,7 @@
 enum Catalogued {
   static let toDevice = Operator("aten::to.device")
   static let toDType = Operator("aten::to.dtype")
+  static let clone = Operator("aten::clone")
   static let detach = Operator("aten::detach")
   static let normal = Operator("aten::randn.generator")
   static let uniform = Operator("aten::rand.generator")

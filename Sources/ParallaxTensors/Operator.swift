@@ -40,6 +40,33 @@ public struct Operator: Sendable {
   /// Its arguments and results in libtorch's notation.
   public var schema: String { unsafe takeMessage(px_operator_schema(handle)) }
 
+  /// An argument as the schema has it.
+  public struct Argument: Sendable, Hashable {
+    /// What becomes of the memory of a tensor that is handed over.
+    public enum Use: Int32, Sendable {
+      /// It is read.
+      case read = 0
+      /// A result may be a view of it.
+      case shared = 1
+      /// It is written to.
+      case written = 2
+    }
+
+    /// Its name, by which exported graphs give it.
+    public let name: String
+    /// What becomes of its memory.
+    public let use: Use
+  }
+
+  /// Its arguments in the schema's order.
+  public var arguments: [Argument] {
+    (0..<px_operator_argument_count(handle)).map { index in
+      Argument(
+        name: unsafe takeMessage(px_operator_argument_name(handle, index)),
+        use: Argument.Use(rawValue: px_operator_argument_alias(handle, index)) ?? .read)
+    }
+  }
+
   /// Calls the operator and returns its first tensor.
   ///
   /// - Precondition: the arguments fit; otherwise this traps with libtorch's sentence.

@@ -11,6 +11,8 @@ extension Tensor {
   }
   /// The same numbers, row by row in memory.
   public func contiguous() -> Tensor { Catalogued.contiguous(self) }
+  /// The same numbers in memory of their own.
+  public func cloned() -> Tensor { Catalogued.clone(self) }
   /// The same numbers with the channels of `[batch, channels, height, width]` side by side in memory.
   public func channelsLast() -> Tensor { Catalogued.contiguous(self, 2) }
   /// The part from `start` to before `end` of a dimension.

@@ -28,6 +28,11 @@ const char *px_libtorch_version(void);
 int64_t px_operator(const char *name, const char *overload);
 /* The schema of an operator, on one line. The caller frees it. */
 char *px_operator_schema(int64_t op);
+int64_t px_operator_argument_count(int64_t op);
+/* The caller frees it. */
+char *px_operator_argument_name(int64_t op, int64_t index);
+/* 0: read; 1: a result may share its memory; 2: written to. */
+int32_t px_operator_argument_alias(int64_t op, int64_t index);
 
 px_stack *px_stack_new(int64_t op);
 void px_stack_free(px_stack *stack);

@@ -42,6 +42,7 @@ struct Plan {
   ) throws {
     guard let bySite = wishes[subject.name] else { return }
     let count = images.shape[0]
+    let batchSize = subject.model.fixedBatch ?? batchSize
     // One forward pass: features go on as they are made. Several: they are joined first.
     let single = count <= batchSize
     var parts: [String: [Int: [Tensor]]] = [:]

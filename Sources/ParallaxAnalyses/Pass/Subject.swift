@@ -23,7 +23,8 @@ public struct Subject: Sendable {
 
   /// A model made ready: its sites are found by running it once.
   ///
-  /// - Throws: `AnalysisError.imageSize` where the model cannot take the images that the preprocessing makes.
+  /// - Throws: `AnalysisError.imageSize` or `ModelError.graph` where the model cannot take the images that the
+  ///   preprocessing makes.
   public init(
     name: String, family: String, model: any Model, preprocessing: Preprocessing,
     fingerprint: String, device: Device = .cpu
@@ -45,6 +46,7 @@ public struct Subject: Sendable {
           "expected images of \(fixed.height)×\(fixed.width) pixels, found \(size.height)×\(size.width)"
       )
     }
+    try model.check(height: size.height, width: size.width, device: device)
     self.name = name
     self.family = family
     self.model = model

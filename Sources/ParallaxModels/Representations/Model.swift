@@ -9,6 +9,17 @@ public protocol Model: Sendable {
   /// Sides of images that the model takes, where it takes only one size.
   var fixedImageSize: (height: Int, width: Int)? { get }
 
+  /// The only number of images that the model takes at a time; nil where any will do.
+  var fixedBatch: Int? { get }
+
+  /// Refuses a size of images that the model cannot take and that its other properties do not tell.
+  ///
+  /// - Throws: `ModelError`.
+  func check(height: Int, width: Int, device: Device) throws
+
+  /// Every site in execution order.
+  func sites(height: Int, width: Int, device: Device) -> [Site]
+
   /// Runs images `[batch, 3, height, width]` through the model and shows every activation to the tap.
   ///
   /// - Returns: the output, or where the tap was satisfied, whatever was computed last.
@@ -22,6 +33,10 @@ extension Model {
   public var imageMultiple: Int { 1 }
   /// nil: more than one size.
   public var fixedImageSize: (height: Int, width: Int)? { nil }
+  /// nil: any number.
+  public var fixedBatch: Int? { nil }
+  /// Takes whatever its other properties allow.
+  public func check(height: Int, width: Int, device: Device) throws {}
 }
 
 /// How the tokens of a transformer stand in a row.
@@ -64,7 +79,16 @@ public struct Site: Sendable, Hashable {
 
 extension Model {
   /// Every site in execution order, found by running one image of zeros.
-  public func sites(height: Int, width: Int, device: Device = .cpu) -> [Site] {
+  public func sites(height: Int, width: Int, device: Device) -> [Site] {
+    recordedSites(height: height, width: width, device: device)
+  }
+
+  /// Every site in execution order, on the processor.
+  public func sites(height: Int, width: Int) -> [Site] {
+    sites(height: height, width: width, device: .cpu)
+  }
+
+  func recordedSites(height: Int, width: Int, device: Device) -> [Site] {
     var found: [Site] = []
     let tap = Tap(nil) { visit in
       found.append(
@@ -73,7 +97,7 @@ extension Model {
           isBlock: visit.isBlock))
       return nil
     }
-    _ = self(Tensor.zeros([1, 3, height, width]).to(device), tap)
+    _ = self(Tensor.zeros([fixedBatch ?? 1, 3, height, width]).to(device), tap)
     return found
   }
 }

@@ -1,0 +1,173 @@
+import ParallaxTensors
+
+/// A graph of operators in execution order, whatever file it was read from.
+///
+/// Values live in numbered slots. A slot is filled once, freed after the last step that reads it, and shown
+/// to the tap where a site ends.
+struct GraphProgram: Sendable {
+  /// One operator of the graph.
+  struct Step: Sendable {
+    /// The node's name, for errors and for its site.
+    let name: String
+    /// The operator's, for errors.
+    let kind: String
+    /// Slots that it reads.
+    let inputs: [Int]
+    /// Slots that it fills, in the order of its results; nil for a result that nobody reads.
+    let outputs: [Int?]
+    /// The results from the values of `inputs`, one each.
+    let run: @Sendable ([GraphValue]) throws -> [GraphValue]
+  }
+
+  /// A place where a value is shown.
+  struct Place: Sendable, Hashable {
+    var name: String
+    var slot: Int
+    /// The step after which the value is there and whoever made it has finished.
+    var step: Int
+    var isBlock = false
+    /// What is seen there; nil until the graph has run once.
+    var kind: SiteKind?
+    /// The shape for one image.
+    var shape: [Int] = []
+  }
+
+  /// What goes in.
+  struct Input: Sendable {
+    var slot: Int
+    var dtype: DType
+    /// nil where any number of images will do.
+    var batch: Int?
+    /// nil where the graph takes more than one size.
+    var height: Int?
+    var width: Int?
+    /// Whether channels come last.
+    var isChannelsLast = false
+  }
+
+  /// The file, for errors.
+  let file: String
+  let steps: [Step]
+  let slotCount: Int
+  /// Parameters, buffers, constants.
+  let constants: [(slot: Int, value: GraphValue)]
+  let input: Input
+  let output: Int
+  /// Slots that a step writes to in place, or that share memory with one: whoever looks gets a copy.
+  let volatile: Set<Int>
+  /// Sites, by the step that they follow; those inside before those around them.
+  private(set) var places: [Place]
+  private var placesByStep: [[Place]] = []
+  /// Slots by the step that reads them last.
+  private var freed: [[Int]] = []
+
+  init(
+    file: String, steps: [Step], slotCount: Int, constants: [(slot: Int, value: GraphValue)],
+    input: Input, output: Int, volatile: Set<Int> = [], places: [Place]
+  ) {
+    (self.file, self.steps, self.slotCount) = (file, steps, slotCount)
+    (self.constants, self.input, self.output) = (constants, input, output)
+    (self.volatile, self.places) = (volatile, places)
+    arrange()
+  }
+
+  /// The same graph with other sites.
+  func showing(_ places: [Place]) -> GraphProgram {
+    var copy = self
+    copy.places = places
+    copy.arrange()
+    return copy
+  }
+
+  private mutating func arrange() {
+    placesByStep = Array(repeating: [], count: steps.count)
+    var last = [Int](repeating: -1, count: slotCount)
+    for (index, step) in steps.enumerated() {
+      for slot in step.inputs { last[slot] = index }
+      // What nobody reads goes at once.
+      for case .some(let slot) in step.outputs { last[slot] = max(last[slot], index) }
+    }
+    for place in places where steps.indices.contains(place.step) {
+      placesByStep[place.step].append(place)
+      last[place.slot] = max(last[place.slot], place.step)
+    }
+    freed = Array(repeating: [], count: steps.count)
+    let kept = Set(constants.map(\.slot))
+    for (slot, step) in last.enumerated()
+    where step >= 0 && slot != output && !kept.contains(slot) {
+      freed[step].append(slot)
+    }
+  }
+
+  /// Runs the graph over images `[batch, 3, height, width]`.
+  ///
+  /// - Parameters:
+  ///   - images: of the size and number that the graph takes.
+  ///   - tap: sees the sites; the graph stops after the last that it wants.
+  ///   - watch: sees every place, whatever the tap wants.
+  /// - Returns: the output, or where the tap was satisfied, what was computed last.
+  /// - Throws: `ModelError.graph`, with the node.
+  func run(
+    _ images: Tensor, _ tap: Tap, watch: ((Place, Tensor) -> Void)? = nil
+  ) throws -> Tensor {
+    var slots = [GraphValue](repeating: .none, count: slotCount)
+    for (slot, value) in constants {
+      slots[slot] = value
+      if volatile.contains(slot), case .tensor(let tensor) = value {
+        slots[slot] = .tensor(tensor.cloned())
+      }
+    }
+    var x = tap("input", images, as: .map)
+    if input.isChannelsLast { x = x.permuted(0, 2, 3, 1).contiguous() }
+    x = x.to(input.dtype)
+    slots[input.slot] = .tensor(volatile.contains(input.slot) ? x.cloned() : x)
+    var current = x
+    for (index, step) in steps.enumerated() {
+      if tap.isSatisfied { return current }
+      let results = try results(of: step, step.inputs.map { slots[$0] })
+      for (slot, value) in zip(step.outputs, results) {
+        guard let slot else { continue }
+        slots[slot] = value
+        if case .tensor(let tensor) = value { current = tensor }
+      }
+      for place in placesByStep[index] {
+        guard case .tensor(let value) = slots[place.slot] else { continue }
+        watch?(place, value)
+        guard tap.wants(place.name) else { continue }
+        slots[place.slot] = .tensor(shown(value, at: place, to: tap))
+      }
+      for slot in freed[index] { slots[slot] = .none }
+    }
+    guard let result = slots[output].tensor else {
+      throw problem("the output is \(slots[output].kind), expected a tensor")
+    }
+    return result
+  }
+
+  private func results(of step: Step, _ values: [GraphValue]) throws -> [GraphValue] {
+    do {
+      let results = try step.run(values)
+      guard results.count >= step.outputs.count else {
+        throw problem("gave \(results.count) results, expected \(step.outputs.count)")
+      }
+      return results
+    } catch TensorError.operation(_, let message) {
+      throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
+    } catch ModelError.checkpoint(_, let message) {
+      throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
+    }
+  }
+
+  /// The value after the tap; a copy on both ways where a later step writes to it.
+  private func shown(_ value: Tensor, at place: Place, to tap: Tap) -> Tensor {
+    guard volatile.contains(place.slot) else { return seen(value, at: place, by: tap) }
+    return seen(value.cloned(), at: place, by: tap).cloned()
+  }
+
+  private func seen(_ value: Tensor, at place: Place, by tap: Tap) -> Tensor {
+    place.isBlock
+      ? tap.block(place.name, value, as: place.kind) : tap(place.name, value, as: place.kind)
+  }
+
+  func problem(_ text: String) -> ModelError { .checkpoint(file: file, problem: text) }
+}

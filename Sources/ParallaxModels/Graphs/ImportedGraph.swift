@@ -1,0 +1,103 @@
+import ParallaxTensors
+
+/// A graph from a file as a model: an interpreter over libtorch's operators.
+///
+/// Its sites are the paths of the modules that the graph was exported from, each module's output; a module
+/// that runs again gets `_1`, `_2`. On request every node is a site too, under the module that it belongs to.
+/// Whatever the graph's numbers are (float16, bfloat16), images come as float32.
+public struct ImportedGraph: Model {
+  /// The file that it was read from.
+  public var file: String { program.file }
+  /// How token sites are laid out, as far as parameters' names and shapes tell; nil where they don't.
+  public let tokenLayout: TokenLayout?
+  let program: GraphProgram
+  private let probed: (height: Int, width: Int)?
+
+  /// A graph that has not run yet; `probe` finds out what its sites are.
+  init(_ program: GraphProgram, tokenLayout: TokenLayout? = nil) {
+    (self.program, self.tokenLayout, probed) = (program, tokenLayout, nil)
+  }
+
+  private init(
+    _ program: GraphProgram, _ layout: TokenLayout?, probed: (height: Int, width: Int)
+  ) {
+    (self.program, tokenLayout, self.probed) = (program, layout, probed)
+  }
+
+  /// The only size of images that it takes; nil where it was exported for more than one.
+  public var fixedImageSize: (height: Int, width: Int)? {
+    guard let height = program.input.height, let width = program.input.width else { return nil }
+    return (height, width)
+  }
+
+  /// The only number of images that it takes at a time; nil where any will do.
+  public var fixedBatch: Int? { program.input.batch }
+
+  /// Images through the graph, each site shown to the tap.
+  ///
+  /// - Precondition: the graph takes images of this size and number: `check` tells.
+  public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+    do {
+      return try program.run(images, tap)
+    } catch {
+      fatalError("\(error)")
+    }
+  }
+
+  /// Runs images of that size through the graph where that has not been done yet.
+  ///
+  /// - Throws: `ModelError.graph` with the node that fails.
+  public func check(height: Int, width: Int, device: Device) throws {
+    if let probed, probed == (height, width) { return }
+    _ = try program.run(zeros(height, width, device), .off)
+  }
+
+  /// The sites in execution order; what was found when the graph was read, where the size is the same.
+  public func sites(height: Int, width: Int, device: Device) -> [Site] {
+    guard let probed, probed == (height, width) else {
+      return recordedSites(height: height, width: width, device: device)
+    }
+    let input = Site(name: "input", kind: .map, shape: [3, height, width], isBlock: false)
+    return [input]
+      + program.places.map {
+        Site(name: $0.name, kind: $0.kind ?? .vector, shape: $0.shape, isBlock: $0.isBlock)
+      }
+  }
+
+  private func zeros(_ height: Int, _ width: Int, _ device: Device) -> Tensor {
+    Tensor.zeros([fixedBatch ?? 2, 3, height, width]).to(device)
+  }
+
+  /// The graph with its sites known: it runs once, and places that hold no activation of each image go.
+  ///
+  /// - Throws: `ModelError.graph` with the node that fails.
+  func probe(height: Int, width: Int, device: Device) throws -> ImportedGraph {
+    let images = zeros(height, width, device)
+    let batch = images.shape[0]
+    var kept: [GraphProgram.Place] = []
+    _ = try program.run(images, .off) { place, value in
+      let shape = value.shape
+      guard value.dtype.isFloatingPoint, shape.count > 1, shape[0] == batch else { return }
+      var place = place
+      place.shape = Array(shape.dropFirst())
+      place.kind = kind(place.shape, height: height, width: width)
+      kept.append(place)
+    }
+    return ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
+  }
+
+  /// What an activation of that shape is.
+  private func kind(_ shape: [Int], height: Int, width: Int) -> SiteKind {
+    switch shape.count {
+    case 1: return .vector
+    case 2:
+      guard let layout = tokenLayout else { return .tokens }
+      let patches = (height / layout.patch) * (width / layout.patch)
+      return shape[0] == patches && layout.prefix > 0 ? .patches : .tokens
+    case 3:
+      return .map
+    // Of more dimensions nothing is known; it can be taken whole.
+    default: return .pattern
+    }
+  }
+}
