@@ -61,6 +61,7 @@ enum Catalogued {
   static let squeeze = Operator("aten::squeeze.dim")
   static let unbind = Operator("aten::unbind.int")
   static let pad = Operator("aten::constant_pad_nd")
+  static let asStrided = Operator("aten::as_strided")
   static let flip = Operator("aten::flip")
 
   static let matmul = Operator("aten::matmul")

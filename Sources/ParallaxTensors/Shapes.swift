@@ -5,6 +5,12 @@ extension Tensor {
   public func reshaped(_ shape: [Int]) -> Tensor { Catalogued.reshape(self, shape) }
   /// Dimensions in another order.
   public func permuted(_ order: Int...) -> Tensor { Catalogued.permute(self, order) }
+  /// A view with steps of its own: element (i, j, …) is at `offset + i·strides[0] + j·strides[1] + …`.
+  ///
+  /// - Precondition: every element lies within the tensor's memory.
+  public func strided(_ shape: [Int], strides: [Int], offset: Int = 0) -> Tensor {
+    Catalogued.asStrided(self, shape, strides, offset)
+  }
   /// Two dimensions exchanged.
   public func transposed(_ a: Int = -2, _ b: Int = -1) -> Tensor {
     Catalogued.transpose(self, a, b)

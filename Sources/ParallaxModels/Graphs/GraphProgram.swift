@@ -30,6 +30,8 @@ struct GraphProgram: Sendable {
     var kind: SiteKind?
     /// The shape for one image.
     var shape: [Int] = []
+    /// Among places of one name, the lowest that holds an activation of each image is the site.
+    var rank = 0
   }
 
   /// What goes in.
@@ -153,6 +155,8 @@ struct GraphProgram: Sendable {
       return results
     } catch TensorError.operation(_, let message) {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
+    } catch let problem as SymbolicOperators.Problem {
+      throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: problem.text)
     } catch ModelError.checkpoint(_, let message) {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
     }

@@ -83,6 +83,11 @@ public struct ImportedGraph: Model {
       place.kind = kind(place.shape, height: height, width: width)
       kept.append(place)
     }
+    let best = kept.reduce(into: [String: Int]()) { ranks, place in
+      ranks[place.name] = min(ranks[place.name] ?? Int.max, place.rank)
+    }
+    var taken: Set<String> = []
+    kept = kept.filter { $0.rank == best[$0.name] && taken.insert($0.name).inserted }
     return ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
   }
 
