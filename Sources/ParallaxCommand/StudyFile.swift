@@ -63,9 +63,9 @@ struct StudyFile {
   ) throws {
     if let value = try text("sites"), !given("--sites") { models.sites = value }
     if let value = try text("tokens"), !given("--tokens") { models.tokens = value }
-    if let value = try text("device"), !given("--device") { models.device = value }
+    if let value = try text("device"), !given("--device") { models.loading.device = value }
     if let value = try number("random_weights"), !given("--random-weights") {
-      models.randomWeights = UInt64(value)
+      models.loading.randomWeights = UInt64(value)
     }
     if let value = try text("images"), !given("--images") { images.images = beside(value) }
     if let value = try number("limit"), !given("--limit") { images.limit = value }

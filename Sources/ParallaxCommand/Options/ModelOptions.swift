@@ -10,13 +10,7 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Tokens of every model that names none: cls, avg, all, flat, grid:S, token:I.")
   var tokens: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Made-up weights drawn from a seed instead of trained ones.", valueName: "seed"))
-  var randomWeights: UInt64?
-
-  @Option(help: "Where to compute: cpu, cuda:0, mps.")
-  var device = "cpu"
+  @OptionGroup var loading: LoadingOptions
 
   /// Reads addresses before anything is loaded or hashed for them, and gives names for the models: a weights file's
   /// stem is part of its model's.
@@ -32,16 +26,15 @@ struct ModelOptions: ParsableArguments {
 
   /// Loads what the addresses name; several addresses of one model share it.
   func load(_ texts: [String], _ progress: ProgressLine) throws -> [Chosen] {
-    try Self.load(
-      texts, sites: sites, tokens: tokens, randomWeights: randomWeights, device: device, progress)
+    try Self.load(texts, sites: sites, tokens: tokens, loading, progress)
   }
 
   /// Loads what the addresses name, for a command that has not all of the options.
   static func load(
-    _ texts: [String], sites: String?, tokens: String? = nil, randomWeights: UInt64?,
-    device: String, _ progress: ProgressLine
+    _ texts: [String], sites: String?, tokens: String? = nil, _ loading: LoadingOptions,
+    _ progress: ProgressLine
   ) throws -> [Chosen] {
-    let device = try Device(device)
+    let device = try Device(loading.device)
     let pattern = try sites.map { try SitePattern(parsing: $0) }
     let tokens = try tokens.map { try Tokens(parsing: $0) }
     var chosen: [Chosen] = []
@@ -51,8 +44,7 @@ struct ModelOptions: ParsableArguments {
         chosen[place].wishes.append(wish)
         continue
       }
-      var model = try Catalog.load(
-        ModelReference(parsing: address.model), device: device, randomWeights: randomWeights)
+      var model = try loading.load(address.model, on: device)
       model.name = unused(model.name, chosen.map(\.model.name))
       progress.note("loaded \(model.name)")
       chosen.append(Chosen(reference: address.model, model: model, wishes: [wish]))

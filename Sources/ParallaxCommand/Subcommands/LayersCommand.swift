@@ -16,13 +16,7 @@ struct LayersCommand: ParsableCommand {
   @Option(help: "Sites to list: blocks.*, blocks.0...5,head, blocks.-1; all without it.")
   var sites: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Made-up weights drawn from a seed instead of trained ones.", valueName: "seed"))
-  var randomWeights: UInt64?
-
-  @Option(help: "Where to compute: cpu, cuda:0, mps.")
-  var device = "cpu"
+  @OptionGroup var loading: LoadingOptions
 
   @OptionGroup var output: OutputOptions
 
@@ -40,7 +34,7 @@ struct LayersCommand: ParsableCommand {
         "\(model): layers lists sites whole, without tokens such as #\(tokens)", code: 64)
     }
     let loaded = try ModelOptions.load(
-      [model], sites: sites, randomWeights: randomWeights, device: device, quiet)
+      [model], sites: sites, loading, quiet)
     guard let chosen = loaded.first else { return }
     let subject = try Subject(chosen.model)
     let pattern = chosen.wishes.first?.pattern

@@ -42,12 +42,20 @@ extension Catalog {
   ///   - reference: what the user typed.
   ///   - device: where the parameters shall lie.
   ///   - seed: draws made-up weights instead of reading any; nil to read them.
+  ///   - graphs: how imported graphs are taken.
   /// - Returns: the model, with what must be said about it.
   /// - Throws: `ModelError`, and what the files throw.
   public static func load(
-    _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil
+    _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil,
+    graphs: GraphOptions = GraphOptions()
   ) throws -> LoadedModel {
     switch reference {
+    case .graph(let path):
+      guard seed == nil else {
+        throw ModelError.address(
+          text: path, problem: "a graph holds its weights; made-up ones are for architectures")
+      }
+      return try load(graph: path, device, graphs)
     case .folder(let path):
       return try HuggingFaceFolder(path).load(device: device, randomWeights: seed)
     case .hub(let name):
@@ -106,7 +114,7 @@ extension Catalog {
   }
 
   /// The hash of a file, or of the checkpoint files in a folder.
-  private static func contentHash(_ path: String) throws -> String {
+  static func contentHash(_ path: String) throws -> String {
     var isFolder: ObjCBool = false
     let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     guard exists, isFolder.boolValue else { return try ContentHash.sha256(ofFile: path) }

@@ -6,12 +6,14 @@ public enum ModelReference: Sendable, Equatable {
   case name(String)
   /// An architecture with weights from a file: `resnet50=weights/mine.pth`.
   case file(name: String, path: String)
+  /// A graph with its weights: an export archive (`.pt2`) or an ONNX file.
+  case graph(String)
   /// A folder with `config.json` and `model.safetensors`.
   case folder(String)
   /// A model of the Hugging Face hub that has been downloaded: `hf-hub:ORG/NAME`.
   case hub(String)
 
-  /// Reads `NAME`, `NAME=PATH`, a folder's path or `hf-hub:ORG/NAME`.
+  /// Reads `NAME`, `NAME=PATH`, the path of a graph or a folder, or `hf-hub:ORG/NAME`.
   ///
   /// - Throws: `ModelError.address`, and `ModelError.checkpoint` for files that are no checkpoint folder.
   public init(parsing text: String) throws(ModelError) {
@@ -41,11 +43,12 @@ public enum ModelReference: Sendable, Equatable {
     let isGraph = [".onnx", ".pt2"].contains { text.lowercased().hasSuffix($0) }
     if exists || isGraph || text.contains("/") {
       guard exists else { throw .checkpoint(file: text, problem: "no such file or folder") }
-      throw .checkpoint(
-        file: text,
-        problem: isGraph
-          ? "graphs are not run by this version; give its weights to an architecture: NAME=\(text)"
-          : "which architecture is it? give NAME=\(text)")
+      guard isGraph else {
+        throw .checkpoint(
+          file: text, problem: "which architecture is it? give NAME=\(text)")
+      }
+      self = .graph(text)
+      return
     }
     self = .name(text)
   }

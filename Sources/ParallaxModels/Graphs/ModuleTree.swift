@@ -29,6 +29,9 @@ struct ModuleTree {
   private var origins: [Int: Origin] = [:]
   private var nodes: [(slot: Int, origin: Origin)] = []
 
+  /// The class of the whole network, where a step tells.
+  private(set) var root: String?
+
   init() {}
 
   /// Notes a step.
@@ -45,6 +48,7 @@ struct ModuleTree {
       let parts = entry.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
       guard parts.count == 3, parts[0].hasPrefix("L__self__") else { continue }
       let key = String(parts[0].dropFirst(9))
+      if key.isEmpty { root = parts[2].split(separator: ".").last.map(String.init) }
       if !key.isEmpty { chain.append(index(of: key, type: String(parts[2]), within: chain.last)) }
     }
     add(step: step, name: name, chain: chain, reads: reads, makes: makes)

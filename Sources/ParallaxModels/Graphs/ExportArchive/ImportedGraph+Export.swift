@@ -13,6 +13,8 @@ struct GraphImport {
   var caveat: String?
   /// Who wrote it.
   var writer: String?
+  /// The kind of network: the class that was exported.
+  var family: String?
 }
 
 extension ImportedGraph {
@@ -72,7 +74,7 @@ extension ImportedGraph {
         parameters.map { ($0.name, $0.shape.reduce(1, *)) }, uniquingKeysWith: { first, _ in first }
       ),
       preprocessing: try archive.extra("preprocessing.json"), caveat: nil,
-      writer: archive.program.torchVersion.map { "torch \($0)" })
+      writer: archive.program.torchVersion.map { "torch \($0)" }, family: compiler.tree.root)
   }
 }
 

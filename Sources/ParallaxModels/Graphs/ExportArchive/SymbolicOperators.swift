@@ -35,7 +35,8 @@ enum SymbolicOperators {
       return .double(-(try number(values.first)))
     },
     "pos": { values in values.first ?? .none },
-    "eq": comparison { $0 == $1 }, "ne": comparison { $0 != $1 }, "lt": comparison { $0 < $1 }, "le": comparison { $0 <= $1 },
+    "eq": comparison { $0 == $1 }, "ne": comparison { $0 != $1 }, "lt": comparison { $0 < $1 },
+    "le": comparison { $0 <= $1 },
     "gt": comparison { $0 > $1 }, "ge": comparison { $0 >= $1 },
     "and_": { values in .bool(try truth(values, 0) && truth(values, 1)) },
     "or_": { values in .bool(try truth(values, 0) || truth(values, 1)) },
