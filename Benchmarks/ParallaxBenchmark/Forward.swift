@@ -19,13 +19,20 @@ func made(_ name: String, _ w: Weights) throws -> any Model {
 func forward(_ arguments: [String]) throws {
   HostMemory.keepForReuse()
   Threads.use(Int(arguments[4]) ?? 2)
-  let weights = Weights(try Safetensors(arguments[1]))
-  let model = try made(arguments[0], weights)
-  try weights.finish { $0.hasSuffix("num_batches_tracked") }
+  let model: any Model
+  if arguments[0] == "graph" {
+    model = try Catalog.load(ModelReference(parsing: arguments[1])).model
+  } else {
+    let weights = Weights(try Safetensors(arguments[1]))
+    model = try made(arguments[0], weights)
+    try weights.finish { $0.hasSuffix("num_batches_tracked") }
+  }
   guard let images = try Safetensors(arguments[2])["images"] else { return }
-  let blocks = Set(
-    model.sites(height: images.shape[2], width: images.shape[3]).filter(\.isBlock).map(\.name))
-  let wanted = arguments[5] == "blocks" ? blocks.union(["fc", "head", "classifier"]) : nil
+  let all = model.sites(height: images.shape[2], width: images.shape[3])
+  let blocks = Set(all.filter(\.isBlock).map(\.name))
+  let wanted =
+    arguments[5] == "blocks"
+    ? blocks.union(["fc", "head", "classifier"].filter(Set(all.map(\.name)).contains)) : nil
 
   func pass(_ see: @escaping (Tap.Visit) -> Void) -> Tensor {
     guard let wanted else { return model(images, .off) }

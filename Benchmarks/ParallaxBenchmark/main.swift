@@ -1,20 +1,28 @@
 import Foundation
 
-// The side of `forward.py` and of `compare.py` that is ours.
+// The side of `forward.py`, `compare.py`, `graphs.py` and of `Oracles/exports_full.py` that is ours.
 //
 //     ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off
 //     ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS
+//     ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped] [--no-gradient]
+//     ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off
 //
 // INPUT holds `images`; OUTPUT gets `output` and the mean of each block, or the matrix of similarities.
 
 do {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  guard arguments.count == 6 else {
+  guard arguments.first == "sites" || arguments.count == 6 else {
     print("usage: ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off")
     print("       ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS")
+    print("       ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped]")
+    print("       ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off")
     exit(64)
   }
-  if arguments[0] == "compare" { try compare(arguments) } else { try forward(arguments) }
+  switch arguments[0] {
+  case "sites": try sites(arguments)
+  case "compare": try compare(arguments)
+  default: try forward(arguments)
+  }
 } catch {
   FileHandle.standardError.write(Data("error: \(error)\n".utf8))
   exit(70)

@@ -132,28 +132,32 @@ struct ModuleTree {
   /// Which calls are blocks, the unit that depth is counted in: numbered or repeated modules of the network's own
   /// classes with modules inside, the outermost; a stage with a list `blocks` or `layers` inside is none.
   private var blocks: Set<Int> {
-    var repeats: [String: Int] = [:]
-    for call in calls { repeats[call.type, default: 0] += 1 }
+    // Outer calls come before inner ones.
+    let order = calls.indices.sorted { (calls[$0].depth, $0) < (calls[$1].depth, $1) }
     var found: Set<Int> = []
     var inside: Set<Int> = []
-    // Outer calls come before inner ones.
-    for (index, call) in calls.enumerated().sorted(by: { $0.element.depth < $1.element.depth }) {
-      if inside.contains(index) {
-        inside.formUnion(call.children)
-        continue
+    func look(_ fits: (Call) -> Bool) {
+      for index in order {
+        if inside.contains(index) || found.contains(index) {
+          inside.formUnion(calls[index].children)
+        } else if fits(calls[index]), isBlock(calls[index]) {
+          found.insert(index)
+          inside.formUnion(calls[index].children)
+        }
       }
-      guard isBlock(call, repeats[call.type] ?? 0) else { continue }
-      found.insert(index)
-      inside.formUnion(call.children)
     }
+    look { $0.site.split(separator: ".").last.flatMap { Int($0) } != nil }
+    // Of a class that is part of a block, another module elsewhere is none.
+    let parts = Set(inside.map { calls[$0].type })
+    var repeats: [String: Int] = [:]
+    for call in calls { repeats[call.type, default: 0] += 1 }
+    look { (repeats[$0.type] ?? 0) > 1 && !parts.contains($0.type) }
     return found
   }
 
-  private func isBlock(_ call: Call, _ repeats: Int) -> Bool {
+  private func isBlock(_ call: Call) -> Bool {
     let type = call.type.split(separator: ".").last.map(String.init) ?? call.type
-    let number = call.site.split(separator: ".").last.flatMap { Int($0) }
     guard !call.type.hasPrefix("torch.nn."), call.children.count > 1 || call.stepCount > 3,
-      number != nil || repeats > 1,
       !["Norm", "Conv2d", "ConvBn", "Embed", "Merging", "Downsample", "Stage", "Stem"].contains(
         where: { type.contains($0) })
     else { return false }

@@ -119,6 +119,9 @@ struct ExportArchive {
     }
   }
 
+  /// What holds the numbers of a parameter: tied ones have the same.
+  func payload(of name: String) -> String { weights[name]?.path ?? name }
+
   /// The parameter, buffer or constant of that name.
   ///
   /// - Throws: `ModelError.checkpoint` where it is missing, or its shape is not that of its bytes.

@@ -134,7 +134,11 @@ struct ExportCompiler {
       }
       return
     }
-    guard let op = look(up: node.target) else { return }
+    guard let op = look(up: node.target) else {
+      // What it would make is there for the nodes that follow, so that all that is missing is found at once.
+      for case .some(let name) in node.outputs.flatMap(\.names) { _ = try makeSlot(name) }
+      return
+    }
     try refuseTraining(node, name)
     var reads = Reads()
     let schema = op.arguments
@@ -213,12 +217,25 @@ struct ExportCompiler {
     return outputs.compactMap { $0 }
   }
 
+  private static let unsafe: Set<String> = [
+    "from_file", "set_", "set", "resize_", "resize", "resize_as_", "resize_as",
+    "_resize_output", "_resize_output_", "set_data", "_unsafe_masked_index",
+    "_unsafe_masked_index_put_accumulate", "_unsafe_index_put", "_unsafe_index", "_cslt_compress",
+    "record_stream", "_pin_memory", "_nested_view_from_buffer", "_reshape_alias",
+    "_backward", "_coalesced_", "_sparse_coo_tensor_unsafe", "_sparse_compressed_tensor_unsafe",
+    "_sparse_csr_tensor_unsafe", "_sparse_csc_tensor_unsafe", "_sparse_bsr_tensor_unsafe",
+    "_sparse_bsc_tensor_unsafe",
+  ]
+
   /// `torch.ops.aten.conv2d.default` → `aten::conv2d`; nil, and noted, where libtorch has none.
   private mutating func look(up target: String) -> Operator? {
     if let known = operators[target] { return known }
     var found: Operator?
     let parts = target.split(separator: ".", omittingEmptySubsequences: false)
-    if parts.count == 5, parts[0] == "torch", parts[1] == "ops" {
+    // Only what computes: nothing that opens files or hands out memory that is not the tensor's.
+    if parts.count == 5, parts[0] == "torch", parts[1] == "ops", parts[2] == "aten",
+      !Self.unsafe.contains(String(parts[3]))
+    {
       let overload = parts[4] == "default" ? "" : ".\(parts[4])"
       found = try? Operator(checking: "\(parts[2])::\(parts[3])\(overload)")
     }

@@ -36,6 +36,8 @@ extension ImportedGraph {
     var constants: [(slot: Int, value: GraphValue)] = []
     var parameters: [(name: String, shape: [Int])] = []
     var held: [String: Tensor] = [:]
+    var counts: [String: Int] = [:]
+    var counted: Set<String> = []
     var input: GraphProgram.Input?
     for spec in module.signature.inputSpecs {
       switch spec {
@@ -43,7 +45,13 @@ extension ImportedGraph {
         .constant(let value, let name):
         let tensor = try held[name] ?? archive.tensor(name).to(device)
         held[name] = tensor
-        if case .parameter = spec { parameters.append((name, tensor.shape)) }
+        if case .parameter = spec {
+          parameters.append((name, tensor.shape))
+          // Tied parameters are one: whoever counts them counts them once, as PyTorch does.
+          if counted.insert(archive.payload(of: name)).inserted {
+            counts[name] = tensor.count
+          }
+        }
         constants.append((try compiler.makeSlot(value), .tensor(tensor)))
       case .user(.tensor(let value)):
         guard input == nil else {
@@ -67,12 +75,9 @@ extension ImportedGraph {
       file: path, steps: compiler.steps, slotCount: compiler.slotCount, constants: constants,
       input: input, output: output, volatile: compiler.volatile,
       places: compiler.tree.places(output: output, everyNode: everyNode))
-    // Tied parameters are one: whoever counts them counts them once, as PyTorch does.
     return GraphImport(
       graph: ImportedGraph(program, tokenLayout: .guessed(from: parameters)),
-      parameters: Dictionary(
-        parameters.map { ($0.name, $0.shape.reduce(1, *)) }, uniquingKeysWith: { first, _ in first }
-      ),
+      parameters: counts,
       preprocessing: try archive.extra("preprocessing.json"), caveat: nil,
       writer: archive.program.torchVersion.map { "torch \($0)" }, family: compiler.tree.root)
   }
