@@ -100,6 +100,14 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
+// The fuzz targets (Fuzz/README.md) link libFuzzer's `main`, so that no other build may know of them.
+if Context.environment["PARALLAX_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzTargets", dependencies: ["Parallax"], path: "Fuzz/Sources",
+      swiftSettings: [.swiftLanguageMode(.v6), .unsafeFlags(["-parse-as-library"])]))
+}
+
 // One loop gives every Swift target its settings.
 for target in package.targets where target.name.hasPrefix("Parallax") {
   target.swiftSettings = [

@@ -220,7 +220,7 @@ struct ExportCompiler {
   private static let unsafe: Set<String> = [
     "from_file", "set_", "set", "resize_", "resize", "resize_as_", "resize_as",
     "_resize_output", "_resize_output_", "set_data", "_unsafe_masked_index",
-    "_unsafe_masked_index_put_accumulate", "_unsafe_index_put", "_unsafe_index", "_cslt_compress",
+    "_unsafe_masked_index_put_accumulate", "_cslt_compress",
     "record_stream", "_pin_memory", "_nested_view_from_buffer", "_reshape_alias",
     "_backward", "_coalesced_", "_sparse_coo_tensor_unsafe", "_sparse_compressed_tensor_unsafe",
     "_sparse_csr_tensor_unsafe", "_sparse_csc_tensor_unsafe", "_sparse_bsr_tensor_unsafe",

@@ -1,0 +1,88 @@
+"""Makes the seeds in Fuzz/Corpus: the smallest files that reach far into each parser. Needs Oracles/requirements.txt.
+
+    python3 Fuzz/corpus.py
+"""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "Oracles"), str(ROOT / "Scripts")]
+
+import exports  # noqa: E402
+import numpy as np  # noqa: E402
+import onnx  # noqa: E402
+import torch  # noqa: E402
+from export import export  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from PIL import Image  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+CORPUS = Path(__file__).resolve().parent / "Corpus"
+
+
+def folder(name):
+    path = CORPUS / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def archives():
+    """A convolution with an open batch; sizes that are computed; a write in place."""
+    class Sizes(torch.nn.Module):
+        def forward(self, x):
+            y = x.flatten(2)[:, :, : x.shape[2] * 2].reshape(x.shape[0], -1)
+            y = y.clone()
+            y[:, 0] = 1
+            return y
+
+    for name, model in (("convolution", torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1), torch.nn.ReLU(True))), ("sizes", Sizes())):
+        whole = io.BytesIO()
+        export(model, whole, 4, {"input_size": [3, 4, 4]})
+        whole.seek(0)
+        exports.thinned(whole, folder("export") / f"{name}.pt2")
+
+
+def checkpoints():
+    state = {"a.weight": torch.ones(2, 2), "a.bias": torch.zeros(2, dtype=torch.bfloat16), "n": torch.tensor(3)}
+    torch.save(state, folder("torch") / "zip.pt")
+    torch.save({"model": state, "epoch": 3}, folder("torch") / "legacy.pt", _use_new_zipfile_serialization=False)
+    save_file(state, folder("safetensors") / "small.safetensors", {"format": "pt"})
+
+
+def graphs():
+    weight = numpy_helper.from_array(np.ones((3, 2), np.float32), "w")
+    small = numpy_helper.from_array(np.ones((3, 2), np.int8), "q")
+    typed = helper.make_tensor("t", TensorProto.FLOAT16, [2], [1, 2])
+    scale = numpy_helper.from_array(np.float32(0.5), "s")
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], name="/a/MatMul"),
+             helper.make_node("DequantizeLinear", ["q", "s"], ["d"]), helper.make_node("MatMul", ["x", "d"], ["z"], name="/b/MatMul")]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["b", 3])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", 2])], [weight, small, typed, scale])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    for name in ("onnx-weights", "onnx"):
+        onnx.save(model, folder(name) / "products.onnx")
+
+
+def preparations():
+    for name, keys in {
+        "timm": {"input_size": [3, 8, 8], "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3, "crop_mode": "border"},
+        "processor": {"do_resize": True, "size": {"shortest_edge": 8}, "crop_size": {"height": 8, "width": 8}, "resample": 3,
+                      "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "rescale_factor": 0.0039},
+    }.items():
+        (folder("preprocessing") / f"{name}.json").write_text(json.dumps(keys))
+
+
+def pictures():
+    picture = Image.fromarray((np.arange(5 * 4 * 3) * 4 % 256).astype(np.uint8).reshape(5, 4, 3))
+    for kind in ("png", "jpeg", "webp", "bmp", "gif"):
+        picture.save(folder("image") / f"small.{kind}")
+
+
+if __name__ == "__main__":
+    for make in (archives, checkpoints, graphs, preparations, pictures):
+        make()
+    for path in sorted(CORPUS.rglob("*.*")):
+        print(path.relative_to(CORPUS), path.stat().st_size)
