@@ -32,7 +32,7 @@ enum CheckpointFixtures {
     ("hostile-repeat.pt", "repeats the elements"), ("hostile-shape.pt", "storage"),
     ("hostile-stride.pt", "does not lie within its storage"),
     ("deflated.pt", "compressed"), ("big-endian.pt", "byte order 'big'"),
-    ("torchscript.pt", "TorchScript"), ("exported.pt2", "torch.export"),
+    ("torchscript.pt", "TorchScript"), ("exported.pt2", "models/model.json"),
     ("external/up.onnx", "not beside the model"),
     ("external/absolute.onnx", "not beside the model"),
     ("external/absent.onnx", "cannot be opened"),

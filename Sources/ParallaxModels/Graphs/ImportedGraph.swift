@@ -72,16 +72,15 @@ public struct ImportedGraph: Model {
   ///
   /// - Throws: `ModelError.graph` with the node that fails.
   func probe(height: Int, width: Int, device: Device) throws -> ImportedGraph {
-    let images = zeros(height, width, device)
-    let batch = images.shape[0]
+    var program = program
     var kept: [GraphProgram.Place] = []
-    _ = try program.run(images, .off) { place, value in
-      let shape = value.shape
-      guard value.dtype.isFloatingPoint, shape.count > 1, shape[0] == batch else { return }
-      var place = place
-      place.shape = Array(shape.dropFirst())
-      place.kind = kind(place.shape, height: height, width: width)
-      kept.append(place)
+    program.usesChannelsLast = program.isConvolutional && !program.input.isChannelsLast
+    do {
+      kept = try places(of: program, zeros(height, width, device))
+    } catch  where program.usesChannelsLast {
+      // A view that counts on the ordinary order of values.
+      program.usesChannelsLast = false
+      kept = try places(of: program, zeros(height, width, device))
     }
     let best = kept.reduce(into: [String: Int]()) { ranks, place in
       ranks[place.name] = min(ranks[place.name] ?? Int.max, place.rank)
@@ -89,6 +88,23 @@ public struct ImportedGraph: Model {
     var taken: Set<String> = []
     kept = kept.filter { $0.rank == best[$0.name] && taken.insert($0.name).inserted }
     return ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
+  }
+
+  /// The places that hold an activation of each image.
+  private func places(
+    of program: GraphProgram, _ images: Tensor
+  ) throws -> [GraphProgram.Place] {
+    let batch = images.shape[0]
+    var kept: [GraphProgram.Place] = []
+    _ = try program.run(images, .off) { place, value in
+      let shape = value.shape
+      guard value.dtype.isFloatingPoint, shape.count > 1, shape[0] == batch else { return }
+      var place = place
+      place.shape = Array(shape.dropFirst())
+      place.kind = kind(place.shape, height: images.shape[2], width: images.shape[3])
+      kept.append(place)
+    }
+    return kept
   }
 
   /// What an activation of that shape is.

@@ -4,7 +4,7 @@ import ParallaxTensors
 /// Checkpoints of any kind that Parallax reads, told apart by what is in them.
 public enum Checkpoint {
   private static let expected =
-    "expected a checkpoint: safetensors, torch (.pt, .pth) or ONNX, or a folder with model.safetensors"
+    "expected a checkpoint: safetensors, torch (.pt, .pth), an export archive (.pt2) or ONNX, or a folder with model.safetensors"
 
   /// Opens a checkpoint: a safetensors file or its index, torch's zip format or the one before, an ONNX
   /// file, or a folder that holds `model.safetensors`, its index, or `pytorch_model.bin`.
@@ -26,7 +26,7 @@ public enum Checkpoint {
     let start = file.bytes(0..<min(file.count, 1024))
     let text = String(decoding: start, as: UTF8.self)
     if start.starts(with: [0x50, 0x4b, 3, 4]) || start.starts(with: [0x50, 0x4b, 5, 6]) {
-      return try TorchCheckpoint(path)
+      return ExportArchive.matches(file) ? try ExportedWeights(path) : try TorchCheckpoint(path)
     }
     if TorchLegacy.matches(start) { return try TorchCheckpoint(path) }
     if text.hasPrefix("version https://git-lfs") {

@@ -4,7 +4,7 @@ import ParallaxTensors
 /// An export archive (`.pt2`), as `torch.export.save` writes it: a zip of JSON and raw tensors.
 ///
 /// Tensors lie in the file as they are and are mapped, not copied; parameters that share memory share it here too.
-struct ExportArchive {
+struct ExportArchive: Sendable {
   let path: String
   let program: ExportedProgram
   /// Where the archive's own files begin, within the zip.
@@ -66,6 +66,11 @@ struct ExportArchive {
     constants = try json("data/constants/\(model)_constants_config.json", PayloadTable.self).config
   }
 
+  /// Whether a file is a zip archive of export's, of this format or the one before.
+  static func matches(_ file: MappedFile) -> Bool {
+    (try? ZipArchive(file)).map { matches($0.names) } ?? false
+  }
+
   /// Whether a zip archive's names are those of an export archive, of this format or the one before.
   static func matches(_ names: [String]) -> Bool {
     !programs(names).isEmpty
@@ -116,6 +121,15 @@ struct ExportArchive {
       return Data(zip.file.bytes(range))
     } catch {
       throw ModelError.checkpoint(file: path, problem: error.text)
+    }
+  }
+
+  /// The shapes of the parameters and saved buffers, by name.
+  var shapes: [String: [Int]] {
+    weights.compactMapValues { entry in
+      guard let sizes = entry.meta?.sizes else { return nil }
+      let shape = sizes.compactMap { $0 }
+      return shape.count == sizes.count ? shape : nil
     }
   }
 

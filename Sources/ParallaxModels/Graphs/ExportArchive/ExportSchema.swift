@@ -3,18 +3,18 @@ import Foundation
 // The JSON of an export archive, as `torch.export.save` writes it (torch/_export/serde/schema.py, schema version 8);
 // fields that are of no use here are not read.
 
-struct ExportedProgram: Decodable {
-  struct Version: Decodable {
+struct ExportedProgram: Decodable, Sendable {
+  struct Version: Decodable, Sendable {
     var major: Int
     var minor: Int
   }
 
-  struct GraphModule: Decodable {
+  struct GraphModule: Decodable, Sendable {
     var graph: ExportedGraph
     var signature: Signature
   }
 
-  struct Signature: Decodable {
+  struct Signature: Decodable, Sendable {
     var inputSpecs: [InputSpec]
     var outputSpecs: [OutputSpec]
 
@@ -35,7 +35,7 @@ struct ExportedProgram: Decodable {
   }
 }
 
-struct ExportedGraph: Decodable {
+struct ExportedGraph: Decodable, Sendable {
   var inputs: [ExportedArgument]
   var outputs: [ExportedArgument]
   var nodes: [ExportedNode]
@@ -47,15 +47,15 @@ struct ExportedGraph: Decodable {
   }
 }
 
-struct ExportedNode: Decodable {
-  struct Input: Decodable {
+struct ExportedNode: Decodable, Sendable {
+  struct Input: Decodable, Sendable {
     var name: String
     var arg: ExportedArgument
     /// 1: by place, 2: by name.
     var kind: Int?
   }
 
-  struct Metadata: Decodable {
+  struct Metadata: Decodable, Sendable {
     var moduleStack: String?
     enum CodingKeys: String, CodingKey { case moduleStack = "nn_module_stack" }
   }
@@ -67,13 +67,13 @@ struct ExportedNode: Decodable {
 }
 
 /// A tensor's type and shape; sizes that are not fixed are nil.
-struct TensorMeta: Decodable {
+struct TensorMeta: Decodable, Sendable {
   var dtype: Int
   var sizes: [Int?]
   var strides: [Int?]
   var offset: Int?
 
-  private struct Size: Decodable {
+  private struct Size: Decodable, Sendable {
     var asInt: Int?
     enum CodingKeys: String, CodingKey { case asInt = "as_int" }
   }
@@ -93,15 +93,15 @@ struct TensorMeta: Decodable {
 }
 
 /// What one of the graph's inputs is.
-enum InputSpec: Decodable {
+enum InputSpec: Decodable, Sendable {
   case parameter(value: String, name: String)
   case buffer(value: String, name: String)
   case constant(value: String, name: String)
   case user(ExportedArgument)
   case other(String)
 
-  private struct Named: Decodable {
-    struct Value: Decodable { var name: String }
+  private struct Named: Decodable, Sendable {
+    struct Value: Decodable, Sendable { var name: String }
     var arg: Value
     var parameter: String?
     var buffer: String?
@@ -114,7 +114,7 @@ enum InputSpec: Decodable {
     }
   }
 
-  private struct User: Decodable { var arg: ExportedArgument }
+  private struct User: Decodable, Sendable { var arg: ExportedArgument }
 
   init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: AnyKey.self)
@@ -136,11 +136,11 @@ enum InputSpec: Decodable {
 }
 
 /// What one of the graph's outputs is.
-struct OutputSpec: Decodable {
+struct OutputSpec: Decodable, Sendable {
   /// nil where it is no output of the model's: a buffer that training would write.
   var argument: ExportedArgument?
 
-  private struct User: Decodable { var arg: ExportedArgument }
+  private struct User: Decodable, Sendable { var arg: ExportedArgument }
 
   init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: AnyKey.self)
@@ -150,8 +150,8 @@ struct OutputSpec: Decodable {
 }
 
 /// The weights' or the constants' table: where each tensor lies.
-struct PayloadTable: Decodable {
-  struct Entry: Decodable {
+struct PayloadTable: Decodable, Sendable {
+  struct Entry: Decodable, Sendable {
     var path: String
     var isParameter: Bool
     var isPickled: Bool

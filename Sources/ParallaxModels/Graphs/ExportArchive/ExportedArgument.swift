@@ -1,7 +1,7 @@
 import Foundation
 
 /// An argument or a result of a node.
-enum ExportedArgument: Decodable {
+enum ExportedArgument: Decodable, Sendable {
   case none
   case tensor(String)
   case tensors([String?])
@@ -38,14 +38,14 @@ enum ExportedArgument: Decodable {
     }
   }
 
-  private struct Named: Decodable { var name: String }
+  private struct Named: Decodable, Sendable { var name: String }
 
-  private struct OptionalTensor: Decodable {
+  private struct OptionalTensor: Decodable, Sendable {
     var tensor: Named?
     enum CodingKeys: String, CodingKey { case tensor = "as_tensor" }
   }
 
-  private struct Subgraph: Decodable { var graph: ExportedGraph }
+  private struct Subgraph: Decodable, Sendable { var graph: ExportedGraph }
 
   init(from decoder: any Decoder) throws {
     let keys = try decoder.container(keyedBy: AnyKey.self)
