@@ -2,10 +2,12 @@ import ParallaxTensors
 
 extension ViT {
   /// A checkpoint under timm's names, whatever names it has: timm's own, DINOv2's as its authors wrote it,
-  /// transformers' ViT, CLIP and DINOv2, open_clip's and OpenAI's CLIP, and ONNX files of any of these.
+  /// transformers' ViT, CLIP and DINOv2, open_clip's and OpenAI's CLIP, MAE and DINO with what they were
+  /// trained with, and ONNX files of any of these.
   ///
   /// Known to be of no use, and dropped: the text tower of CLIP, transformers' pooler behind a
-  /// class token, the saliency decoder behind `backbone.` in ONNX files.
+  /// class token, the decoder of MAE, the projection head of DINO, the saliency decoder behind
+  /// `backbone.` in ONNX files.
   /// A checkpoint under no names known here comes back as it is.
   public static func recognised(
     _ source: any WeightSource, _ c: Configuration
@@ -45,7 +47,7 @@ private struct Dialect: Sendable {
   /// The beginnings of names that are of no use, without the prefix and with it.
   var useless: [String] = []
 
-  static let all = [hubViT, hubDINO, hubCLIP, openCLIP, dino]
+  static let all = [hubViT, hubDINO, hubCLIP, openCLIP, dino, mae, teacher]
 
   private static let hubAttention = [
     "attention.attention.query.*", "attention.attention.key.*", "attention.attention.value.*",
@@ -113,6 +115,20 @@ private struct Dialect: Sendable {
     prefixes: [""], mark: "register_tokens", stem: [("patch_embed.proj", "patch_embed.proj")],
     classToken: "cls_token", positions: "pos_embed", registers: "register_tokens",
     blocks: "blocks.", block: [], qkv: [])
+
+  /// MAE with its decoder; the encoder's names are timm's.
+  static let mae = Dialect(
+    prefixes: [""], mark: "decoder_pos_embed", stem: [], classToken: "cls_token",
+    positions: "pos_embed", blocks: "blocks.", block: [], qkv: [],
+    useless: ["decoder_", "mask_token"])
+
+  /// DINO's teacher or student as it was trained: timm's names behind a prefix, beside a projection head.
+  static let teacher = Dialect(
+    prefixes: ["module.backbone.", "backbone."], mark: "blocks.0.attn.qkv.weight",
+    stem: [("patch_embed.proj", "patch_embed.proj"), ("norm", "norm")], classToken: "cls_token",
+    positions: "pos_embed", blocks: "blocks.",
+    block: ["norm1", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"].map { ($0, $0) },
+    qkv: ["attn.qkv.*"], useless: ["/head.", "/module.head."])
 
   /// The checkpoint with a recipe for each of timm's names that it has the parts of.
   func renamed(
