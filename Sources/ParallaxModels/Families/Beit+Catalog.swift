@@ -19,7 +19,7 @@ extension Beit {
       preprocessing: second
         ? PreprocessingKeys(side, cropFraction: crop)
         : PreprocessingKeys(side, cropFraction: crop, mean: halves, std: halves),
-      oracles: ["beit-timm"],
+      oracles: ["beit-timm", "beit-hf"], recognise: { [c] in recognised($0, c) },
       make: { [c] w in
         var c = c
         c.classes = w.outputs(of: "head", standard: c.classes)

@@ -37,7 +37,8 @@ extension Eva {
       "vit_\(size)_patch16_dinov3", "DINOv3",
       "DINOv3's ViT, \(size.replacing("_", with: " ")), self-supervised on LVD-1689M", c,
       PreprocessingKeys(256, cropFraction: 1),
-      size == "small_plus" ? ["dinov3-swiglu-timm"] : ["dinov3-timm", "dinov3-swiglu-timm"])
+      size == "small_plus"
+        ? ["dinov3-swiglu-timm", "dinov3-gated-hf"] : ["dinov3-timm", "dinov3-hf"])
   }
 
   private static func set(_ size: String, _ c: inout Configuration) {
@@ -63,47 +64,5 @@ extension Eva {
         if w.has("blocks.0.attn.q_bias") { c.qkvBias = true }
         return try Eva(c, w)
       })
-  }
-
-  /// A checkpoint under timm's names: timm's own, or those of DINOv3's authors.
-  ///
-  /// Known to be of no use, and dropped: DINOv3's mask token, masks of its biases and stored periods.
-  /// A checkpoint under no names known here comes back as it is.
-  public static func recognised(
-    _ source: any WeightSource, _ c: Configuration
-  ) -> any WeightSource {
-    let names = Set(source.names)
-    guard names.contains("storage_tokens") else { return source }
-    var recipes: [String: RenamedWeights.Recipe] = ["reg_token": .same("storage_tokens")]
-    for index in 0..<max(0, c.depth) {
-      let block = "blocks.\(index)"
-      var renamed = ["gamma_1": "ls1.gamma", "gamma_2": "ls2.gamma"]
-      renamed["mlp.fc1_g"] = "mlp.w1"
-      renamed["mlp.fc1_x"] = "mlp.w2"
-      renamed["mlp.fc2"] = "mlp.w3"
-      for (timm, theirs) in renamed {
-        for end in ["", ".weight", ".bias"] where names.contains("\(block).\(theirs)\(end)") {
-          recipes["\(block).\(timm)\(end)"] = .same("\(block).\(theirs)\(end)")
-        }
-      }
-      let bias = "\(block).attn.qkv.bias"
-      if names.contains(bias) {
-        recipes["\(block).attn.q_bias"] = .third(0, of: bias)
-        recipes["\(block).attn.v_bias"] = .third(2, of: bias)
-      }
-    }
-    return RenamedWeights(source, recipes) { name in
-      ["mask_token", ".bias_mask", ".periods"].contains(where: name.hasSuffix)
-    }
-  }
-}
-
-extension RenamedWeights.Recipe {
-  /// One of three equal parts of a vector.
-  fileprivate static func third(_ index: Int, of name: String) -> Self {
-    Self(
-      sources: [name], shape: { $0[0].count == 1 && $0[0][0] % 3 == 0 ? [$0[0][0] / 3] : $0[0] },
-      make: { $0[0].sliced(0, index * ($0[0].shape[0] / 3), (index + 1) * ($0[0].shape[0] / 3)) },
-      parts: { [[3 * ($0.first ?? 0)]] })
   }
 }

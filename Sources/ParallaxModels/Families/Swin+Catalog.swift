@@ -21,7 +21,7 @@ extension Swin {
     (c.imageSize, c.window) = (side, window)
     return architecture(
       "swin_\(size)_patch4_window\(window)_\(side)", "Swin, \(size), windows of \(window)", c,
-      oracle: "swin-timm")
+      oracle: "swin")
   }
 
   private static func second(
@@ -30,7 +30,7 @@ extension Swin {
     var c = sized(size)
     (c.imageSize, c.window, c.isSecond, c.pretrainedWindows) = (side, window, true, pretrained)
     return architecture(
-      "swinv2_\(size)_\(rest)", "Swin v2, \(size), windows of \(window)", c, oracle: "swinv2-timm")
+      "swinv2_\(size)_\(rest)", "Swin v2, \(size), windows of \(window)", c, oracle: "swinv2")
   }
 
   private static func sized(_ size: String) -> Configuration {
@@ -47,27 +47,11 @@ extension Swin {
     Architecture(
       name: name, family: "Swin", summary: "\(summary), images of \(c.imageSize) pixels",
       preprocessing: PreprocessingKeys(c.imageSize, cropFraction: c.imageSize == 384 ? 1 : 0.9),
-      oracles: [oracle], recognise: { recognised($0, c) },
+      oracles: ["\(oracle)-timm", "\(oracle)-hf"], recognise: { recognised($0, c) },
       make: { w in
         var c = c
         c.classes = w.outputs(of: "head.fc", standard: c.classes)
         return try Swin(c, w)
       })
-  }
-
-  /// A checkpoint under timm's names: timm's own, or its authors', who merge patches at the end of a stage.
-  ///
-  /// A checkpoint under no names known here comes back as it is.
-  public static func recognised(
-    _ source: any WeightSource, _ c: Configuration
-  ) -> any WeightSource {
-    guard source.shape("layers.0.downsample.reduction.weight") != nil else { return source }
-    var modules = ["head": "head.fc"]
-    for stage in 1..<max(2, c.depths.count) {
-      for part in ["norm", "reduction"] {
-        modules["layers.\(stage - 1).downsample.\(part)"] = "layers.\(stage).downsample.\(part)"
-      }
-    }
-    return RenamedWeights(source, modules: modules)
   }
 }

@@ -13,7 +13,7 @@ extension ViT {
         "deit_\(size)\(kind)_patch16_\(side)",
         "DeiT-\(size)/16\(distilled ? " with its distillation token" : "") for ImageNet-1k", c,
         PreprocessingKeys(side, cropFraction: side == 224 ? 0.9 : 1),
-        [distilled ? "deit-distilled-timm" : "vit-timm"])
+        distilled ? ["deit-distilled-timm", "deit-hf", "deit-student-hf"] : ["vit-timm"])
     }
   }
 
@@ -36,7 +36,8 @@ extension ViT {
     return architecture(
       "vit_\(size)_patch\(patch)_224.\(tag)",
       "\(method)'s ViT-\(size.prefix(1).uppercased())/\(patch), self-supervised on ImageNet-1k", c,
-      PreprocessingKeys(224, cropFraction: 0.9), ["vit-timm"])
+      PreprocessingKeys(224, cropFraction: 0.9),
+      tag == "mae" ? ["vit-timm", "mae-hf"] : ["vit-timm"])
   }
 
   /// SigLIP's image towers, both versions.
@@ -59,6 +60,6 @@ extension ViT {
       "vit_\(size)_patch\(patch)_siglip_\(side)",
       "SigLIP's image tower, \(size) with patches of \(patch) pixels", c,
       PreprocessingKeys(side, cropFraction: 0.9, mean: halves, std: halves),
-      ["siglip-timm", "siglip-timm-tanh"])
+      ["siglip-timm", "siglip-timm-tanh", "siglip-hf"])
   }
 }

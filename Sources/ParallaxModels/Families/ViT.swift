@@ -42,6 +42,8 @@ public struct ViT: Model {
     public var registers = 0
     /// Whether a distillation token with a head of its own follows the class token.
     public var distilled = false
+    /// Whether that head is there; without it `head` reads the class token alone.
+    public var hasDistillationHead = true
     /// What the head reads.
     public var pool = Pooling.token
     /// How position embeddings are resized to another grid.
@@ -50,6 +52,8 @@ public struct ViT: Model {
     /// The plain ViT-B/16.
     public init() {}
 
+    /// How many of the first tokens the heads read.
+    var readTokens: Int { distilled && hasDistillationHead ? 2 : 1 }
     /// The width inside the MLP.
     var inner: Int { Int(Double(width) * mlpRatio) }
     /// Tokens before the patches that have a position embedding: those of a model without registers.
@@ -106,7 +110,7 @@ public struct ViT: Model {
     pool = c.pool == .attention ? try AttentionPool(w["attn_pool"], c) : nil
     head = c.classes > 0 ? try Linear(w["head"], c.width, c.classes, bias: c.headBias) : nil
     distillationHead =
-      c.distilled && c.classes > 0 ? try Linear(w["head_dist"], c.width, c.classes) : nil
+      c.readTokens == 2 && c.classes > 0 ? try Linear(w["head_dist"], c.width, c.classes) : nil
   }
 
   /// The class token, then the distillation token or registers, then patches.
@@ -141,7 +145,7 @@ public struct ViT: Model {
       return head.map { tap("head", $0(x)) } ?? x
     }
     // The first tokens are all that the heads read.
-    let read = configuration.distilled ? 2 : 1
+    let read = configuration.readTokens
     x = tap.wants("norm") ? tap("norm", norm(x)) : norm(x.sliced(1, 0, read))
     let tokens = (0..<read).map { x.selected(1, $0) }  // [b, d] each
     let outputs = zip(tokens, [("head", head), ("head_dist", distillationHead)]).map {
