@@ -106,6 +106,23 @@ struct HubFamiliesTests {
     #expect(ModelOracle.difference(found, try oracle.tensor("output")) < ModelOracle.tolerance)
   }
 
+  @Test("timm's tags in config.json: one that is an entry of its own is prepared as that one")
+  func tags() throws {
+    let folder = try TemporaryFolder()
+    for (tag, name, mean) in [
+      ("mae", "vit_base_patch16_224.mae", PreprocessingKeys.imageNetMean),
+      ("augreg_in21k", "vit_base_patch16_224", ViT.halves),
+    ] {
+      let config = "{\"architecture\": \"vit_base_patch16_224.\(tag)\"}"
+      try folder.write(Array(config.utf8), "config.json")
+      let described = try HuggingFaceFolder(folder.path).described()
+      #expect(described.architecture.name == name)
+      #expect(described.architecture.preprocessing.mean == mean)
+      let keys = try JSONDecoder().decode(PreprocessingKeys.self, from: described.preprocessing)
+      #expect(keys.mean == mean)
+    }
+  }
+
   @Test("what these families have in one form only, and sizes beyond reason, are refused by key")
   func refused() throws {
     let cases: [(String, [String: Any], String)] = [
@@ -122,6 +139,8 @@ struct HubFamiliesTests {
       ("swin", ["hidden_act": "quick_gelu"], "hidden_act"),
       ("swin", ["use_absolute_embeddings": true], "use_absolute_embeddings"),
       ("swin", ["embed_dim": 12288, "depths": [2, 2, 256, 256]], "GB"),
+      ("swin", ["image_size": 4096, "window_size": 64], "patches"),
+      ("swin", ["mlp_ratio": "4"], "mlp_ratio"), ("swin", ["qkv_bias": "yes"], "qkv_bias"),
       ("swinv2", ["pretrained_window_sizes": [12]], "pretrained_window_sizes"),
       ("dinov3_vit", ["use_gated_mlp": true], "hidden_act"),
       ("dinov3_vit", ["key_bias": true], "key_bias"), ("dinov3_vit", ["rope_theta": 0.0], "rope"),

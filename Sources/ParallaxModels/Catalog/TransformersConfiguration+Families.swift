@@ -51,10 +51,7 @@ extension TransformersConfiguration {
     c.heads = try numbers("num_heads", [3, 6, 12, 24], most: 16384)
     c.window = try number("window_size", 7, most: 64)
     c.epsilon = try epsilon(1e-5)
-    c.mlpRatio = (keys["mlp_ratio"] as? Double) ?? 4
-    guard c.mlpRatio > 0, c.mlpRatio <= 64 else {
-      throw problem("'mlp_ratio': expected a number up to 64, found \(c.mlpRatio)")
-    }
+    c.mlpRatio = try real("mlp_ratio", 4, least: 0.25, most: 64)
     let stages = c.depths.count
     guard c.heads.count == stages, stages <= 8 else {
       throw problem(
@@ -62,7 +59,7 @@ extension TransformersConfiguration {
       )
     }
     for (stage, heads) in c.heads.enumerated() { try checkHeads(heads, c.width << stage) }
-    try checkPatches(c.imageSize, c.patch, most: 1024)
+    try checkPatches(c.imageSize, c.patch, most: 256)
     let pretrained = try numbers(
       "pretrained_window_sizes", Array(repeating: 0, count: stages), least: 0, most: 64)
     guard pretrained.count >= stages else {
@@ -79,7 +76,9 @@ extension TransformersConfiguration {
       let width = Double(c.width << stage)
       return Double(depth) * (4 + 2 * c.mlpRatio) * width * width
     }
-    try checkMemory(values: values.reduce(0, +))
+    // The masks of shifted windows grow with the grid and with the windows.
+    let masks = Double(c.imageSize / c.patch * c.window)
+    try checkMemory(values: values.reduce(3 * masks * masks, +))
     return Architecture(
       name: "\(kind) \(c)", family: "Swin",
       summary: "transformers' \(kind), width \(c.width), windows of \(c.window)",
@@ -94,10 +93,7 @@ extension TransformersConfiguration {
 
   /// transformers' DINOv3 Vision Transformers.
   static let dinov3 = Entry(kind: "dinov3_vit") { (keys) throws(ModelError) in
-    let temperature = keys.keys["rope_theta"] as? Double ?? 100
-    guard temperature >= 1, temperature.isFinite else {
-      throw keys.problem("'rope_theta': expected a number from 1, found \(temperature)")
-    }
+    let temperature = try keys.real("rope_theta", 100, least: 1, most: 1e9)
     var c = Eva.Configuration(RotaryPositions(.centred, temperature: temperature))
     c.imageSize = try keys.number("image_size", 224, most: 16384)
     c.patch = try keys.number("patch_size", 16, most: 16384)
@@ -105,12 +101,9 @@ extension TransformersConfiguration {
     c.depth = try keys.number("num_hidden_layers", 12, most: 4096)
     c.heads = try keys.number("num_attention_heads", 6, most: 65536)
     c.inner = try keys.number("intermediate_size", 1536, most: 1 << 20)
-    c.registers =
-      (keys.keys["num_register_tokens"] as? Int) == 0
-      ? 0
-      : try keys.number("num_register_tokens", 0, most: 1024)
+    c.registers = try keys.number("num_register_tokens", 0, least: 0, most: 1024)
     c.epsilon = try keys.epsilon(1e-5)
-    let isGated = keys.flag("use_gated_mlp", false)
+    let isGated = try keys.flag("use_gated_mlp", false)
     if isGated {
       c.mlp = .split
       guard keys.keys["hidden_act"] as? String == "silu" else {

@@ -37,12 +37,25 @@ struct TransformersConfiguration {
     Self(kind: kind, keys: keys[key] as? [String: Any] ?? [:], file: file)
   }
 
-  /// A whole number from 1.
-  func number(_ key: String, _ standard: Int, most: Int) throws(ModelError) -> Int {
+  /// A whole number.
+  func number(
+    _ key: String, _ standard: Int, least: Int = 1, most: Int
+  ) throws(ModelError) -> Int {
     guard let value = keys[key], !(value is NSNull) else { return standard }
-    guard let number = value as? Int, number > 0, number <= most else {
-      throw problem("'\(key)': expected a whole number from 1 to \(most), found \(value)")
+    guard let number = value as? Int, number >= least, number <= most else {
+      throw problem("'\(key)': expected a whole number from \(least) to \(most), found \(value)")
     }
+    return number
+  }
+
+  /// A number, whole or not.
+  func real(_ key: String, _ standard: Double, least: Double, most: Double) throws(ModelError)
+    -> Double
+  {
+    guard let value = keys[key], !(value is NSNull) else { return standard }
+    guard let number = (value as? Double) ?? (value as? Int).map(Double.init), number >= least,
+      number <= most
+    else { throw problem("'\(key)': expected a number from \(least) to \(most), found \(value)") }
     return number
   }
 
@@ -61,15 +74,17 @@ struct TransformersConfiguration {
   }
 
   /// A truth value.
-  func flag(_ key: String, _ standard: Bool) -> Bool { keys[key] as? Bool ?? standard }
+  func flag(_ key: String, _ standard: Bool) throws(ModelError) -> Bool {
+    guard let value = keys[key], !(value is NSNull) else { return standard }
+    guard let flag = value as? Bool else {
+      throw problem("'\(key)': expected true or false, found \(value)")
+    }
+    return flag
+  }
 
   /// What is added to variances.
   func epsilon(_ standard: Double) throws(ModelError) -> Double {
-    let epsilon = keys["layer_norm_eps"] as? Double ?? standard
-    guard epsilon >= 0, epsilon < 1 else {
-      throw problem("'layer_norm_eps': expected a number from 0 to 1, found \(epsilon)")
-    }
-    return epsilon
+    try real("layer_norm_eps", standard, least: 0, most: 1)
   }
 
   /// The MLP's nonlinearity.
@@ -84,7 +99,7 @@ struct TransformersConfiguration {
 
   /// Refuses what the architecture has in one form only.
   func demand(_ key: String, _ value: Bool, standard: Bool, _ why: String) throws(ModelError) {
-    if flag(key, standard) != value { throw problem("'\(key)' is \(!value); \(why)") }
+    if try flag(key, standard) != value { throw problem("'\(key)' is \(!value); \(why)") }
   }
 
   /// Refuses images that are no whole patches, or too many.
