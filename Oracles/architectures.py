@@ -16,6 +16,25 @@ NAMES = (
     + ["vit_small_patch32_224", "vit_base_patch32_224", "vit_base_patch8_224", "vit_large_patch32_224"]
     + ["vit_base_patch16_clip_quickgelu_224", "vit_base_patch32_clip_quickgelu_224", "vit_large_patch14_clip_quickgelu_224"]
     + [f"vit_{s}_patch14_{r}dinov2" for r in ("", "reg4_") for s in ("small", "base", "large")]
+    + [f"deit_{s}{d}_patch16_224" for d in ("", "_distilled") for s in ("tiny", "small", "base")]
+    + ["deit_base_patch16_384", "deit_base_distilled_patch16_384"]
+    + ["vit_small_patch16_224.dino", "vit_small_patch8_224.dino", "vit_base_patch16_224.dino", "vit_base_patch8_224.dino"]
+    + ["vit_base_patch16_224.mae", "vit_large_patch16_224.mae", "vit_huge_patch14_224.mae"]
+    + [f"vit_base_patch16_siglip_{n}" for n in (224, 256, 384, 512)] + ["vit_base_patch32_siglip_256"]
+    + [f"vit_large_patch16_siglip_{n}" for n in (256, 384, 512)]
+    + ["vit_so400m_patch14_siglip_224", "vit_so400m_patch14_siglip_378"]
+    + [f"vit_so400m_patch16_siglip_{n}" for n in (256, 384, 512)]
+    + ["beit_base_patch16_224", "beit_base_patch16_384"] + [f"beit_large_patch16_{n}" for n in (224, 384, 512)]
+    + ["beitv2_base_patch16_224", "beitv2_large_patch16_224"]
+    + [f"swin_{s}_patch4_window7_224" for s in ("tiny", "small", "base", "large")]
+    + ["swin_base_patch4_window12_384", "swin_large_patch4_window12_384"]
+    + [f"swinv2_{s}_window{w}_256" for s in ("tiny", "small", "base") for w in (8, 16)]
+    + ["swinv2_base_window12to16_192to256", "swinv2_base_window12to24_192to384"]
+    + ["swinv2_large_window12to16_192to256", "swinv2_large_window12to24_192to384"]
+    + [f"mixer_{s}_224" for s in ("s32", "s16", "b32", "b16", "l32", "l16")]
+    + [f"eva02_{s}_patch14_224" for s in ("tiny", "small", "base", "large")]
+    + ["eva02_tiny_patch14_336", "eva02_small_patch14_336", "eva02_base_patch14_448", "eva02_large_patch14_448"]
+    + [f"vit_{s}_patch16_dinov3" for s in ("small", "small_plus", "base", "large")]
 )
 
 
@@ -53,11 +72,29 @@ def describe(name):
         stages = [getattr(model, f"layer{i}") for i in range(1, 5)]
         entry |= {"block": type(stages[0][0]).__name__, "layers": [len(s) for s in stages],
                   "channels": [s[0].conv1.out_channels for s in stages], "bn_eps": model.bn1.eps}
+    elif name.startswith("swin"):
+        blocks = [s.blocks[0] for s in model.layers]
+        entry |= {"width": model.embed_dim, "depths": [len(s.blocks) for s in model.layers],
+                  "stage_heads": [b.attn.num_heads for b in blocks], "windows": [b.window_size[0] for b in blocks],
+                  "patch": model.patch_embed.patch_size[0], "grid": model.patch_embed.grid_size, "norm_eps": model.norm.eps,
+                  "mlp": blocks[0].mlp.fc1.out_features,
+                  "pretrained_windows": [getattr(b.attn, "pretrained_window_size", (0, 0))[0] for b in blocks]}
+    elif name.startswith("mixer"):
+        entry |= {"width": model.embed_dim, "depth": len(model.blocks), "patch": model.stem.patch_size[0], "grid": model.stem.grid_size,
+                  "norm_eps": model.norm.eps, "mlp": model.blocks[0].mlp_channels.fc1.out_features,
+                  "token_mlp": model.blocks[0].mlp_tokens.fc1.out_features}
+    elif name.startswith(("beit", "eva02")) or "dinov3" in name:
+        block = model.blocks[0]
+        entry |= {"width": model.embed_dim, "depth": len(model.blocks), "heads": block.attn.num_heads,
+                  "patch": model.patch_embed.patch_size[0], "grid": model.patch_embed.grid_size, "norm_eps": block.norm1.eps,
+                  "mlp": block.mlp.fc2.in_features, "layer_scale": block.gamma_1 is not None, "pool": model.global_pool,
+                  "rope_temperature": getattr(getattr(model, "rope", None), "temperature", None),
+                  "rope_grid": getattr(getattr(model, "rope", None), "ref_feat_shape", None)}
     else:
         entry |= {"width": model.embed_dim, "depth": len(model.blocks), "heads": model.blocks[0].attn.num_heads,
                   "patch": model.patch_embed.patch_size[0], "grid": model.patch_embed.grid_size, "norm_eps": model.blocks[0].norm1.eps,
                   "pre_norm": "norm_pre.weight" in model.state_dict(), "act": type(model.blocks[0].mlp.act).__name__,
-                  "layer_scale": "blocks.0.ls1.gamma" in model.state_dict(), "mlp": model.blocks[0].mlp.fc1.out_features}
+                  "layer_scale": "blocks.0.ls1.gamma" in model.state_dict(), "mlp": model.blocks[0].mlp.fc1.out_features, "pool": model.global_pool}
     return entry
 
 

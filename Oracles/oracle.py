@@ -2,6 +2,7 @@
 
 import json
 import platform
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def randomise(model, seed, gain=1.0, norm_gain=1.0):
     with torch.no_grad():
         for name, p in model.named_parameters():
             leaf = name.split(".")[-1]
-            if leaf in ("gamma", "lambda1"):
+            if leaf.startswith("gamma") or leaf == "lambda1":
                 value = ru(p, 0.3, 1.0)
             elif "pos" in name and "embed" in name or leaf in ("cls_token", "class_embedding", "mask_token"):
                 value = 0.5 * rn(p)
@@ -86,6 +87,29 @@ def record(model, run, optional=()):
     for h in handles:
         h.remove()
     return sites, result
+
+
+@contextmanager
+def attention_calls():
+    """Collects (queries, keys, mask) of every call of the fused attention, which no hook sees."""
+    calls, fused = [], torch.nn.functional.scaled_dot_product_attention
+
+    def seen(q, k, v, attn_mask=None, **more):
+        calls.append((q.detach(), k.detach(), None if attn_mask is None else attn_mask.detach()))
+        return fused(q, k, v, attn_mask=attn_mask, **more)
+
+    torch.nn.functional.scaled_dot_product_attention = seen
+    try:
+        yield calls
+    finally:
+        torch.nn.functional.scaled_dot_product_attention = fused
+
+
+def probabilities(call):
+    """The attention weights that a fused call does not hand out."""
+    q, k, mask = call
+    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+    return (scores if mask is None else scores + mask).softmax(-1)
 
 
 def images(seed, *shape):

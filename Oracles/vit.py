@@ -1,9 +1,11 @@
-"""timm's vision transformers in miniature: plain, CLIP's tower (pre-norm, QuickGELU), DINOv2's (LayerScale, resized positions)."""
+"""timm's vision transformers in miniature: plain, CLIP's tower (pre-norm, QuickGELU), DINOv2's (LayerScale, resized positions),
+DeiT's (distillation token), SigLIP's (no class token, attention pooling)."""
 
 from functools import partial
 
-from oracle import images, model_fixture, randomise
+from oracle import attention_calls, images, model_fixture, probabilities, randomise
 from timm.layers import LayerNorm, resample_abs_pos_embed
+from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 
 PACKAGES = ("timm",)
@@ -100,6 +102,40 @@ def main():
         config | {"norm_eps": 1e-6}, seed, PACKAGES, optional=("pos_drop", "blocks"), extra=flat,
         notes="as vit_small_patch14_reg4_dinov2: class token, registers, patches; patch_embed is flattened to [batch, patches, width]",
     )
+
+    # DeiT with its distillation token.
+    seed = 191
+    config = dict(img_size=24, patch_size=8, embed_dim=24, depth=2, num_heads=3, mlp_ratio=4.0, num_classes=10)
+    model = randomise(VisionTransformerDistilled(**config), seed)
+    model_fixture(
+        "models/deit-distilled-timm.safetensors", "Oracles/vit.py", model, images(seed + 1, 2, 3, 24, 24),
+        config | {"norm_eps": 1e-6}, seed, PACKAGES, optional=("pos_drop", "blocks"), extra=with_patterns(model),
+        notes="output is the mean of head on the class token and head_dist on the distillation token",
+    )
+
+    # SigLIP: pooled by attention of a learned query; the head of open_clip's towers is none.
+    for name, classes, act in (("", 0, None), ("-tanh", 10, "gelu_tanh")):
+        seed = 201
+        config = dict(img_size=24, patch_size=8, embed_dim=18, depth=2, num_heads=3, mlp_ratio=3.7362, num_classes=classes,
+                      class_token=False, global_pool="map", act_layer=act)
+        model = randomise(build(config), seed)
+        patterns = with_patterns(model)
+        with attention_calls() as calls:
+
+            def pooled(sites, result, patterns=patterns, calls=calls):
+                sites = patterns(sites, result)
+                result = {}
+                for key, value in sites.items():
+                    if key == "attn_pool.proj":
+                        result["attn_pool.pattern"] = probabilities(calls[2])
+                    result[key] = value
+                return result
+
+            model_fixture(
+                f"models/siglip-timm{name}.safetensors", "Oracles/vit.py", model, images(seed + 1, 2, 3, 24, 24),
+                config | {"norm_eps": 1e-6}, seed, PACKAGES, optional=("pos_drop", "blocks", "attn_pool.q"), extra=pooled,
+                notes="attn_pool.pattern is recomputed from the queries and keys that the pooling hands to the fused attention",
+            )
 
 
 if __name__ == "__main__":

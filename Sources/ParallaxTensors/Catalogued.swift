@@ -31,6 +31,7 @@ enum Catalogued {
   static let hardtanh = Operator("aten::hardtanh")
   static let silu = Operator("aten::silu")
   static let gelu = Operator("aten::gelu")
+  static let clamp = Operator("aten::clamp")
   static let isFinite = Operator("aten::isfinite")
   static let all = Operator("aten::all")
   static let equal = Operator("aten::eq.Tensor")
@@ -63,6 +64,7 @@ enum Catalogued {
   static let pad = Operator("aten::constant_pad_nd")
   static let asStrided = Operator("aten::as_strided")
   static let flip = Operator("aten::flip")
+  static let roll = Operator("aten::roll")
 
   static let matmul = Operator("aten::matmul")
   static let linear = Operator("aten::linear")

@@ -50,6 +50,12 @@ extension Tensor {
   public func silu() -> Tensor { Catalogued.silu(self) }
   /// x · Φ(x), Φ the normal distribution function (the exact form, by erf).
   public func gelu() -> Tensor { Catalogued.gelu(self) }
+  /// x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), the approximation of `gelu` by tanh.
+  public func geluTanh() -> Tensor { Catalogued.gelu(self, "tanh") }
+  /// min(max(x, low), high); a bound that is nil does not bound.
+  public func clamped(_ low: Double?, _ high: Double?) -> Tensor {
+    Catalogued.clamp(self, low, high)
+  }
   /// x · sigmoid(1.702 x), CLIP's approximation of `gelu`.
   public func quickGELU() -> Tensor { self * (self * 1.702).sigmoid() }
   /// Whether no element is infinite or NaN.

@@ -9,9 +9,19 @@ extension Tensor {
     Catalogued.linear(self, weight, bias)
   }
 
-  /// softmax(QKᵀ/√d)·V over `[batch, heads, tokens, d]`.
-  public static func attention(_ q: Tensor, _ k: Tensor, _ v: Tensor) -> Tensor {
-    Catalogued.attention(q, k, v)
+  /// softmax(s·QKᵀ + bias)·V over `[batch, heads, tokens, d]`.
+  ///
+  /// - Parameters:
+  ///   - q: queries.
+  ///   - k: keys.
+  ///   - v: values.
+  ///   - bias: added to the scores, in a shape that broadcasts to theirs.
+  ///   - scale: s; 1/√d where none is given.
+  /// - Returns: `[batch, heads, queries, d]`.
+  public static func attention(
+    _ q: Tensor, _ k: Tensor, _ v: Tensor, bias: Tensor? = nil, scale: Double? = nil
+  ) -> Tensor {
+    Catalogued.attention(q, k, v, bias, 0.0, false, scale)
   }
 
   /// Cross-correlation of images `[batch, in, height, width]` with a weight `[out, in/groups, h, w]`.

@@ -57,6 +57,10 @@ extension Tensor {
   public func padded(_ amounts: [Int], with value: Double = 0) -> Tensor {
     Catalogued.pad(self, amounts, value)
   }
+  /// Shifted along dimensions; what leaves at one end comes in at the other.
+  public func rolled(_ shifts: [Int], _ dims: [Int]) -> Tensor {
+    Catalogued.roll(self, shifts, dims)
+  }
   /// Dimensions reversed.
   public func flipped(_ dims: Int...) -> Tensor { Catalogued.flip(self, dims) }
 }

@@ -17,7 +17,11 @@ private struct Reference: Decodable {
   var grid: [Int]?
   var normEps: Double?
   var preNorm, layerScale: Bool?
-  var act: String?
+  var act, pool: String?
+  var depths, stageHeads, windows, pretrainedWindows: [Int]?
+  var tokenMlp: Int?
+  var ropeTemperature: Double?
+  var ropeGrid: [Int]?
   // Convolutional networks.
   var block: String?
   var layers, channels: [Int]?
@@ -65,7 +69,9 @@ struct CatalogArchitectureTests {
       expected.parametersAndStatistics -= expected.numClasses
       expected.keys -= 1
     }
-    if expected.numClasses == 0, !name.contains("dinov2") {
+    if expected.numClasses == 0, name.hasPrefix("vit_"), name.hasSuffix("_224"),
+      !name.contains("siglip")
+    {
       // timm has no published classifier of this size.
       let head = 1000 * ((expected.width ?? 0) + 1)
       expected.parameters += head
@@ -119,6 +125,34 @@ struct CatalogArchitectureTests {
       #expect(c.preNorm == expected.preNorm && c.layerScale == expected.layerScale)
       #expect(c.activation == (expected.act == "QuickGELU" ? .quickGELU : .gelu))
       #expect(Int(c.mlpRatio * Double(c.width)) == expected.mlp)
+      #expect(c.pool.rawValue == expected.pool)
+    case let model as Beit:
+      let c = model.configuration
+      #expect(c.heads == expected.heads && c.width == expected.width && c.depth == expected.depth)
+      #expect(c.patch == expected.patch && c.epsilon == expected.normEps)
+      #expect([c.grid, c.grid] == expected.grid && c.inner == expected.mlp)
+      #expect(expected.layerScale == true && expected.pool == "avg")
+    case let model as Swin:
+      let c = model.configuration
+      #expect(c.depths == expected.depths && c.heads == expected.stageHeads)
+      #expect(c.width == expected.width && c.patch == expected.patch)
+      #expect(c.epsilon == expected.normEps && c.pretrainedWindows == expected.pretrainedWindows)
+      #expect(model.stages.compactMap { $0.blocks.first?.windows.side } == expected.windows)
+      #expect([c.imageSize / c.patch, c.imageSize / c.patch] == expected.grid)
+    case let model as Mixer:
+      let c = model.configuration
+      #expect(c.width == expected.width && c.depth == expected.depth && c.patch == expected.patch)
+      #expect(c.inner == expected.mlp && c.patchInner == expected.tokenMlp)
+      #expect(c.epsilon == expected.normEps)
+    case let model as Eva:
+      let c = model.configuration
+      #expect(c.heads == expected.heads && c.width == expected.width && c.depth == expected.depth)
+      #expect(c.patch == expected.patch && c.epsilon == expected.normEps)
+      #expect([c.imageSize / c.patch, c.imageSize / c.patch] == expected.grid)
+      #expect(c.inner == expected.mlp && c.layerScale == expected.layerScale)
+      #expect(c.rotation.temperature == expected.ropeTemperature && expected.pool == "avg")
+      #expect(
+        c.rotation.form == .centred || [c.rotation.grid, c.rotation.grid] == expected.ropeGrid)
     case let model as ResNet:
       let c = model.configuration
       #expect(c.layers == expected.layers && c.channels == expected.channels)

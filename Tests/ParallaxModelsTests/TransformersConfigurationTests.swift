@@ -33,8 +33,9 @@ struct TransformersConfigurationTests {
 
   @Test("positions are resized as transformers resizes them, a kind at a time")
   func positions() throws {
-    for kind in TransformersConfiguration.kinds {
-      let c = try model(kind, kind == "clip" ? ["vision_config": ["hidden_size": 12]] : [:])
+    for kind in TransformersConfiguration.vits.map(\.kind) {
+      let isWhole = kind == "clip" || kind == "siglip"
+      let c = try model(kind, isWhole ? ["vision_config": ["hidden_size": 12]] : [:])
         .configuration
       #expect(c.positions == (kind == "dinov2_with_registers" ? .antialiased : .plain), "\(kind)")
     }

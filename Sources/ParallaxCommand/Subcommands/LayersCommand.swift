@@ -43,7 +43,9 @@ struct LayersCommand: ParsableCommand {
     let rows = sites.map { site in
       Row(
         site: site.name, kind: site.kind.rawValue,
-        tokens: "\(Tokens.byDefault(at: site, subject.model.tokenLayout))", shape: site.shape,
+        tokens: site.kind == .windows
+          ? "none" : "\(Tokens.byDefault(at: site, subject.model.tokenLayout))",
+        shape: site.shape,
         parameters: chosen.model.parameterCount(under: site.name), isBlock: site.isBlock)
     }
     let table = Table(

@@ -33,8 +33,11 @@ public struct Architecture: Sendable {
 
   /// Parameters that checkpoints carry and no network reads: step counters, masks, index tables.
   static func isHarmless(_ name: String) -> Bool {
-    ["num_batches_tracked", "position_ids", "relative_position_index", "mask_token", "attn_mask"]
-      .contains { name == $0 || name.hasSuffix("." + $0) }
+    [
+      "num_batches_tracked", "position_ids", "relative_position_index", "relative_coords_table",
+      "mask_token", "attn_mask",
+    ]
+    .contains { name == $0 || name.hasSuffix("." + $0) }
   }
 }
 

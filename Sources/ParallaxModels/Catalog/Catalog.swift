@@ -59,6 +59,7 @@ public enum Catalog {
   public static let architectures: [Architecture] =
     ViT.architectures + ResNet.architectures + EfficientNet.architectures
     + MobileNetV2.architectures
+    + Beit.architectures + Swin.architectures + Mixer.architectures + Eva.architectures
 
   /// Models with weights first, then every architecture without.
   public static let entries: [CatalogEntry] =

@@ -56,7 +56,9 @@ struct HuggingFaceFolder {
         throw problem(
           "config.json", "'architecture' is '\(architecture)', expected a name of timm's")
       }
-      let entry = try Catalog.entry(named: String(name))
+      // Some of timm's tags are entries of their own, prepared otherwise.
+      let tagged = Catalog.entries.first { $0.name == architecture }
+      let entry = try tagged ?? Catalog.entry(named: String(name))
       let keys = config["pretrained_cfg"] as? [String: Any]
       let own = try keys.map { try JSONSerialization.data(withJSONObject: $0) }
       return (

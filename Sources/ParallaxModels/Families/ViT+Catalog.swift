@@ -1,7 +1,7 @@
 extension ViT {
   /// The variants that checkpoints are published for.
   public static let architectures: [Architecture] =
-    plain + clip + dinov2
+    plain + clip + dinov2 + deit + selfSupervised + siglip
 
   /// CLIP's ViT-B/16.
   static let clipB16 = clipVariant(
@@ -11,7 +11,7 @@ extension ViT {
   static let dinov2SmallPlain = dinov2Variant(
     "vit_small_patch14_dinov2", "ViT-S/14", 384, 12, 6, positions: .plain, side: 224)
 
-  private static let halves = [0.5, 0.5, 0.5]
+  static let halves = [0.5, 0.5, 0.5]
 
   private static let plain: [Architecture] = [
     ("tiny", 16, 192, 12, 3), ("small", 16, 384, 12, 6), ("small", 32, 384, 12, 6),
@@ -72,7 +72,7 @@ extension ViT {
         : ["vit-dinov2-timm", "vit-dinov2-timm-square", "dinov2-hf", "dinov2-hf-square"])
   }
 
-  private static func architecture(
+  static func architecture(
     _ name: String, aliases: [String] = [], _ summary: String, _ c: Configuration,
     _ preprocessing: PreprocessingKeys, _ oracles: [String]
   ) -> Architecture {

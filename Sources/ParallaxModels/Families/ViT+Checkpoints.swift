@@ -2,10 +2,12 @@ import ParallaxTensors
 
 extension ViT {
   /// A checkpoint under timm's names, whatever names it has: timm's own, DINOv2's as its authors wrote it,
-  /// transformers' ViT, CLIP and DINOv2, open_clip's and OpenAI's CLIP, and ONNX files of any of these.
+  /// transformers' ViT, DeiT, MAE, CLIP, DINOv2 and SigLIP, open_clip's and OpenAI's CLIP, MAE and DINO with what they were
+  /// trained with, and ONNX files of any of these.
   ///
   /// Known to be of no use, and dropped: the text tower of CLIP, transformers' pooler behind a
-  /// class token, the saliency decoder behind `backbone.` in ONNX files.
+  /// class token, the decoder of MAE, the projection head of DINO, the saliency decoder behind
+  /// `backbone.` in ONNX files.
   /// A checkpoint under no names known here comes back as it is.
   public static func recognised(
     _ source: any WeightSource, _ c: Configuration
@@ -28,12 +30,14 @@ private struct Dialect: Sendable {
   var mark: String
   /// timm's modules and theirs, outside the blocks.
   var stem: [(timm: String, theirs: String)]
-  /// The class token.
-  var classToken: String
+  /// The class token; empty for none.
+  var classToken = ""
   /// The position embeddings, the class token's first.
   var positions: String
   /// The registers.
   var registers = ""
+  /// The pooling by attention, whose query and whose keys and values lie in one parameter.
+  var pool = ""
   /// Matrices that are stored `[in, out]`: timm's parameter and theirs.
   var transposed: [(timm: String, theirs: String)] = []
   /// What stands before a block's number.
@@ -45,13 +49,24 @@ private struct Dialect: Sendable {
   /// The beginnings of names that are of no use, without the prefix and with it.
   var useless: [String] = []
 
-  static let all = [hubViT, hubDINO, hubCLIP, openCLIP, dino]
+  static let all = [hubDeiT, hubViT, hubSigLIP, hubDINO, hubCLIP, openCLIP, dino, mae, teacher]
 
   private static let hubAttention = [
     "attention.attention.query.*", "attention.attention.key.*", "attention.attention.value.*",
   ]
 
-  /// transformers' `ViTModel`, `ViTForImageClassification`.
+  /// transformers' `DeiTModel`, `DeiTForImageClassificationWithTeacher`: the ViT with one more token.
+  static let hubDeiT: Dialect = {
+    var dialect = hubViT
+    (dialect.prefixes, dialect.mark) = (["deit.", ""], "embeddings.distillation_token")
+    dialect.stem += [
+      ("dist_token", "embeddings.distillation_token"), ("head", "/cls_classifier"),
+      ("head_dist", "/distillation_classifier"),
+    ]
+    return dialect
+  }()
+
+  /// transformers' `ViTModel`, `ViTForImageClassification`, and the encoder of `ViTMAEForPreTraining`.
   static let hubViT = Dialect(
     prefixes: ["vit.", ""], mark: "encoder.layer.0.layernorm_before.weight",
     stem: [
@@ -62,7 +77,7 @@ private struct Dialect: Sendable {
     block: [
       ("norm1", "layernorm_before"), ("attn.proj", "attention.output.dense"),
       ("norm2", "layernorm_after"), ("mlp.fc1", "intermediate.dense"), ("mlp.fc2", "output.dense"),
-    ], qkv: hubAttention, useless: ["pooler."])
+    ], qkv: hubAttention, useless: ["pooler.", "/decoder."])
 
   /// transformers' `Dinov2Model`, `Dinov2WithRegistersModel`, and what is built on them.
   static let hubDINO = Dialect(
@@ -92,6 +107,18 @@ private struct Dialect: Sendable {
     ], qkv: ["self_attn.q_proj.*", "self_attn.k_proj.*", "self_attn.v_proj.*"],
     useless: ["text_model.", "text_projection.", "logit_scale"])
 
+  /// transformers' `SiglipModel` and `SiglipVisionModel`.
+  static let hubSigLIP = Dialect(
+    prefixes: ["vision_model.", ""], mark: "head.probe",
+    stem: [
+      ("patch_embed.proj", "embeddings.patch_embedding"), ("norm", "post_layernorm"),
+      ("attn_pool.latent", "head.probe"), ("attn_pool.proj", "head.attention.out_proj"),
+      ("attn_pool.norm", "head.layernorm"), ("attn_pool.mlp.fc1", "head.mlp.fc1"),
+      ("attn_pool.mlp.fc2", "head.mlp.fc2"),
+    ], positions: "embeddings.position_embedding.weight", pool: "head.attention.in_proj_",
+    blocks: "encoder.layers.", block: hubCLIP.block, qkv: hubCLIP.qkv,
+    useless: ["text_model.", "/text_model.", "/logit_scale", "/logit_bias"])
+
   /// open_clip's names, which are OpenAI's.
   static let openCLIP = Dialect(
     prefixes: ["visual.", ""], mark: "transformer.resblocks.0.attn.in_proj_weight",
@@ -113,6 +140,20 @@ private struct Dialect: Sendable {
     prefixes: [""], mark: "register_tokens", stem: [("patch_embed.proj", "patch_embed.proj")],
     classToken: "cls_token", positions: "pos_embed", registers: "register_tokens",
     blocks: "blocks.", block: [], qkv: [])
+
+  /// MAE with its decoder; the encoder's names are timm's.
+  static let mae = Dialect(
+    prefixes: [""], mark: "decoder_pos_embed", stem: [], classToken: "cls_token",
+    positions: "pos_embed", blocks: "blocks.", block: [], qkv: [],
+    useless: ["decoder_", "mask_token"])
+
+  /// DINO's teacher or student as it was trained: timm's names behind a prefix, beside a projection head.
+  static let teacher = Dialect(
+    prefixes: ["module.backbone.", "backbone."], mark: "blocks.0.attn.qkv.weight",
+    stem: [("patch_embed.proj", "patch_embed.proj"), ("norm", "norm")], classToken: "cls_token",
+    positions: "pos_embed", blocks: "blocks.",
+    block: ["norm1", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"].map { ($0, $0) },
+    qkv: ["attn.qkv.*"], useless: ["/head.", "/module.head."])
 
   /// The checkpoint with a recipe for each of timm's names that it has the parts of.
   func renamed(
@@ -137,11 +178,20 @@ private struct Dialect: Sendable {
     } else {
       book.add("pos_embed", .batched(positions))
     }
-    let token = book.full(classToken)
-    let grid = c.patch > 0 ? c.imageSize / c.patch : 0
-    book.add(
-      "cls_token",
-      c.registers > 0 ? .sum(token, rowOf: positions, grid * grid + 1) : .token(token))
+    if !classToken.isEmpty {
+      let token = book.full(classToken)
+      let grid = c.patch > 0 ? c.imageSize / c.patch : 0
+      book.add(
+        "cls_token",
+        c.registers > 0 ? .sum(token, rowOf: positions, grid * grid + 1) : .token(token))
+    }
+    if !pool.isEmpty {
+      for kind in ["weight", "bias"] {
+        let joint = book.full(pool + kind)
+        book.add("attn_pool.q.\(kind)", .thirds(0..<1, of: joint))
+        book.add("attn_pool.kv.\(kind)", .thirds(1..<3, of: joint))
+      }
+    }
     if !registers.isEmpty { book.add("reg_token", .same(book.full(registers))) }
     let isGraph = names.contains { $0.hasPrefix("/") || $0.hasPrefix("onnx::") }
     let absent = book.absent
@@ -172,111 +222,5 @@ private struct Dialect: Sendable {
       return nil
     }
     return (cls, patches)
-  }
-}
-
-/// Recipes as they are collected.
-private struct RecipeBook {
-  let names: Set<String>
-  let prefix: String
-  var recipes: [String: RenamedWeights.Recipe] = [:]
-  /// What would be made of parameters that the checkpoint does not have; errors take their names from it.
-  var absent: [String: RenamedWeights.Recipe] = [:]
-
-  init(names: Set<String>, prefix: String) { (self.names, self.prefix) = (names, prefix) }
-
-  /// A name with the prefix; one that begins with a stroke stands outside it.
-  func full(_ name: String) -> String {
-    name.hasPrefix("/") ? String(name.dropFirst()) : prefix + name
-  }
-
-  /// A recipe, where the checkpoint has any of its parts: a part that is missing is then an error.
-  mutating func add(_ timm: String, _ recipe: RenamedWeights.Recipe) {
-    if recipe.sources.contains(where: names.contains) {
-      recipes[timm] = recipe
-    } else {
-      absent[timm] = recipe
-    }
-  }
-
-  /// Weight and bias of a module, or a parameter itself.
-  mutating func addModule(_ timm: String, _ theirs: String) {
-    let theirs = full(theirs)
-    add(timm, .same(theirs))
-    if names.contains(theirs) { return }
-    add("\(timm).bias", .same("\(theirs).bias"))
-    let node = Self.node("\(theirs).weight")
-    add("\(timm).weight", names.contains(node) ? .transposed(node) : .same("\(theirs).weight"))
-  }
-
-  /// Weight and bias of queries, keys and values.
-  mutating func addJoined(_ timm: String, _ theirs: [String]) {
-    for kind in ["weight", "bias"] {
-      let parts = theirs.map { full($0).replacing("*", with: kind) }
-      let nodes = parts.map { Self.node($0) }
-      let isGraph = !nodes.isEmpty && nodes.contains(where: names.contains)
-      add("\(timm).\(kind)", .joined(isGraph ? nodes : parts, transposed: isGraph))
-    }
-  }
-
-  /// The name of a matrix after the node of a graph that multiplies with it.
-  static func node(_ name: String) -> String {
-    var result = ""
-    for part in name.split(separator: ".") {
-      let joinsOn = Int(part) != nil || part == "weight" || part == "bias"
-      result += (joinsOn ? "." : "/") + part
-    }
-    return result
-  }
-}
-
-extension RenamedWeights.Recipe {
-  /// A class token: `[width]` or `[1, 1, width]` as `[1, 1, width]`.
-  fileprivate static func token(_ name: String) -> Self {
-    Self(
-      sources: [name], shape: { [1, 1] + Array($0[0].drop { $0 == 1 }) },
-      make: { $0[0].reshaped(1, 1, -1) })
-  }
-
-  /// A matrix with a batch of one before it, where it has none.
-  fileprivate static func batched(_ name: String) -> Self {
-    Self(
-      sources: [name], shape: { $0[0].count == 2 ? [1] + $0[0] : $0[0] },
-      make: { $0[0].rank == 2 ? $0[0].reshaped([1] + $0[0].shape) : $0[0] })
-  }
-
-  /// `[1, n, width]` tensors, one after the other along the tokens.
-  fileprivate static func stacked(_ names: [String]) -> Self {
-    Self(
-      sources: names,
-      shape: { shapes in
-        guard let first = shapes.first, first.count == 3,
-          shapes.allSatisfy({ $0.count == 3 && $0[0] == first[0] && $0[2] == first[2] })
-        else { return shapes.last ?? [] }
-        return [first[0], shapes.map { $0[1] }.reduce(0, +), first[2]]
-      }, make: { Tensor.concatenated($0, 1) },
-      parts: { asked in
-        guard asked.count == 3 else { return [asked, asked] }
-        return [[asked[0], 1, asked[2]], [asked[0], asked[1] - 1, asked[2]]]
-      })
-  }
-
-  /// `[1, n, width]` without its first rows.
-  fileprivate static func rows(from start: Int, of name: String) -> Self {
-    Self(
-      sources: [name],
-      shape: { $0[0].count == 3 ? [$0[0][0], max(0, $0[0][1] - start), $0[0][2]] : $0[0] },
-      make: { $0[0].sliced(1, start) },
-      parts: { $0.count == 3 ? [[$0[0], $0[1] + start, $0[2]]] : [$0] })
-  }
-
-  /// A token `[1, 1, width]` with the first row of `[1, n, width]` added; errors say which n is expected.
-  fileprivate static func sum(_ token: String, rowOf positions: String, _ rows: Int) -> Self {
-    Self(
-      sources: [token, positions],
-      shape: { $0[1].count == 3 && $0[1][0] == 1 && $0[1].last == $0[0].last ? $0[0] : $0[1] },
-      // In float32, for half precision would round the sum.
-      make: { $0[0].to(.float32) + $0[1].sliced(1, 0, 1).to(.float32) },
-      parts: { [$0, [1, rows, $0.last ?? 0]] })
   }
 }

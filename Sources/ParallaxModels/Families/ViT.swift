@@ -1,13 +1,16 @@
 import ParallaxTensors
 
-/// The Vision Transformer, and what CLIP and DINOv2 made of it.
+/// The Vision Transformer, and what CLIP, DINOv2, DeiT and SigLIP made of it.
 ///
 /// Plain ViT: timm's `VisionTransformer`. CLIP's image tower adds a normalisation before the first block
 /// and QuickGELU; DINOv2 adds LayerScale and takes images of any size by resizing its position
-/// embeddings. Sites have timm's names, and each block the site `attn.pattern`, its attention weights.
+/// embeddings; DeiT may have a second token, for distillation, with a head of its own; SigLIP has no
+/// class token and pools by attention. Sites have timm's names, and each block the site `attn.pattern`,
+/// its attention weights.
 ///
 /// > Source: Dosovitskiy et al., 2021, arXiv 2010.11929; Radford et al., 2021, arXiv 2103.00020;
-/// > Oquab et al., 2023, arXiv 2304.07193.
+/// > Oquab et al., 2023, arXiv 2304.07193; Touvron et al., 2021, arXiv 2012.12877; Zhai et al., 2023,
+/// > arXiv 2303.15343.
 public struct ViT: Model {
   /// What distinguishes one Vision Transformer from another.
   public struct Configuration: Sendable, Codable, Hashable {
@@ -37,11 +40,34 @@ public struct ViT: Model {
     public var layerScale = false
     /// Register tokens after the class token; they and it then have no position embedding.
     public var registers = 0
+    /// Whether a distillation token with a head of its own follows the class token.
+    public var distilled = false
+    /// Whether that head is there; without it `head` reads the class token alone.
+    public var hasDistillationHead = true
+    /// What the head reads.
+    public var pool = Pooling.token
     /// How position embeddings are resized to another grid.
     public var positions = PositionResampling.antialiased
 
     /// The plain ViT-B/16.
     public init() {}
+
+    /// How many of the first tokens the heads read.
+    var readTokens: Int { distilled && hasDistillationHead ? 2 : 1 }
+    /// The width inside the MLP.
+    var inner: Int { Int(Double(width) * mlpRatio) }
+    /// Tokens before the patches that have a position embedding: those of a model without registers.
+    var positionedPrefix: Int {
+      registers > 0 ? 0 : (pool == .token ? 1 : 0) + (distilled ? 1 : 0)
+    }
+  }
+
+  /// What the head reads of the tokens.
+  public enum Pooling: String, Sendable, Codable, Hashable {
+    /// The class token.
+    case token
+    /// What a learned query finds in the patches; there is no class token then.
+    case attention = "map"
   }
 
   /// How position embeddings are resized to the grid of an image; always bicubic.
@@ -55,13 +81,16 @@ public struct ViT: Model {
   /// The variant.
   public let configuration: Configuration
   let patchEmbedding: PatchEmbedding
-  let classToken: Tensor
+  let classToken: Tensor?
+  let distillationToken: Tensor?
   let registerTokens: Tensor?
   let positions: Tensor
   let normPre: LayerNorm?
   let blocks: [Block]
   let norm: LayerNorm
+  let pool: AttentionPool?
   let head: Linear?
+  let distillationHead: Linear?
 
   /// A Vision Transformer with the parameters of a checkpoint.
   ///
@@ -69,26 +98,35 @@ public struct ViT: Model {
   public init(_ c: Configuration, _ w: Weights) throws {
     configuration = c
     let grid = c.imageSize / c.patch
-    let prefix = c.registers > 0 ? 0 : 1
-    patchEmbedding = try PatchEmbedding(w["patch_embed"], c)
-    classToken = try w("cls_token", 1, 1, c.width)
+    patchEmbedding = try PatchEmbedding(
+      w["patch_embed"], c.width, patch: c.patch, bias: !c.preNorm)
+    classToken = c.pool == .token ? try w("cls_token", 1, 1, c.width) : nil
+    distillationToken = c.distilled ? try w("dist_token", 1, 1, c.width) : nil
     registerTokens = c.registers > 0 ? try w("reg_token", 1, c.registers, c.width) : nil
-    positions = try w("pos_embed", 1, grid * grid + prefix, c.width)
+    positions = try w("pos_embed", 1, grid * grid + c.positionedPrefix, c.width)
     normPre = c.preNorm ? try LayerNorm(w["norm_pre"], c.width, epsilon: c.epsilon) : nil
     blocks = try (0..<c.depth).map { try Block(w["blocks.\($0)"], c) }
     norm = try LayerNorm(w["norm"], c.width, epsilon: c.epsilon)
+    pool = c.pool == .attention ? try AttentionPool(w["attn_pool"], c) : nil
     head = c.classes > 0 ? try Linear(w["head"], c.width, c.classes, bias: c.headBias) : nil
+    distillationHead =
+      c.readTokens == 2 && c.classes > 0 ? try Linear(w["head_dist"], c.width, c.classes) : nil
   }
 
-  /// The class token, then registers, then patches.
+  /// The class token, then the distillation token or registers, then patches.
   public var tokenLayout: TokenLayout? {
     TokenLayout(
-      hasClassToken: true, registers: configuration.registers, patch: configuration.patch)
+      hasClassToken: classToken != nil,
+      registers: configuration.registers + (configuration.distilled ? 1 : 0),
+      patch: configuration.patch)
   }
   /// The side of a patch.
   public var imageMultiple: Int { configuration.patch }
 
-  /// The head's output `[batch, classes]`, or without a head the normalised class token `[batch, width]`.
+  /// The head's output `[batch, classes]`, or without a head what it would read `[batch, width]`: the
+  /// normalised class token, or SigLIP's pooled patches.
+  ///
+  /// With distillation it is the mean of both heads, or of both tokens.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
     var x = tap("input", images, as: .map)  // [b, 3, h, w]
     let (rows, columns) = (
@@ -102,56 +140,44 @@ public struct ViT: Model {
       x = tap.block("blocks.\(index)", block(x, tap["blocks.\(index)"]))
     }
     if tap.isSatisfied { return x }
-    guard tap.wants("norm") || head == nil else {
-      // The class token is all that the head reads.
-      x = norm(x.selected(1, 0))
+    if let pool {
+      x = tap("attn_pool", pool(tap("norm", norm(x)), tap["attn_pool"]))  // [b, d]
       return head.map { tap("head", $0(x)) } ?? x
     }
-    x = tap("norm", norm(x)).selected(1, 0)  // [b, d]
-    return head.map { tap("head", $0(x)) } ?? x
+    // The first tokens are all that the heads read.
+    let read = configuration.readTokens
+    x = tap.wants("norm") ? tap("norm", norm(x)) : norm(x.sliced(1, 0, read))
+    let tokens = (0..<read).map { x.selected(1, $0) }  // [b, d] each
+    let outputs = zip(tokens, [("head", head), ("head_dist", distillationHead)]).map {
+      token, part in part.1.map { tap(part.0, $0(token)) } ?? token
+    }
+    return outputs.count == 1 ? outputs[0] : (outputs[0] + outputs[1]) / 2
   }
 
-  /// Class token, registers and position embeddings joined to the patches.
+  /// Class token, distillation token, registers and position embeddings joined to the patches.
   func embedded(_ patches: Tensor, _ rows: Int, _ columns: Int) -> Tensor {
     let (batch, width) = (patches.shape[0], configuration.width)
-    let classes = classToken.expanded(batch, 1, width)
     let places = resized(rows, columns)
-    guard let registerTokens else {
-      return Tensor.concatenated([classes, patches], 1) + places
+    let first = [classToken, distillationToken, registerTokens].compactMap {
+      $0.map { $0.expanded(batch, $0.shape[1], width) }
     }
-    return Tensor.concatenated(
-      [classes, registerTokens.expanded(batch, configuration.registers, width), patches + places],
-      1)
+    if configuration.positionedPrefix > 0 {
+      return Tensor.concatenated(first + [patches], 1) + places
+    }
+    let placed = patches + places
+    return first.isEmpty ? placed : Tensor.concatenated(first + [placed], 1)
   }
 
   /// The position embeddings for a grid of patches.
   func resized(_ rows: Int, _ columns: Int) -> Tensor {
     let grid = configuration.imageSize / configuration.patch
     if rows == grid, columns == grid { return positions }
-    let prefix = configuration.registers > 0 ? 0 : 1
+    let prefix = configuration.positionedPrefix
     let own = positions.sliced(1, prefix).reshaped(1, grid, grid, -1).permuted(0, 3, 1, 2)
     let other = own.bicubic(
       to: [rows, columns], antialias: configuration.positions == .antialiased)
     let flat = other.permuted(0, 2, 3, 1).reshaped(1, rows * columns, -1)
-    return prefix == 0 ? flat : Tensor.concatenated([positions.sliced(1, 0, 1), flat], 1)
-  }
-
-  /// Patches cut out and projected: a convolution whose stride is its size.
-  struct PatchEmbedding: Sendable {
-    let weight: Tensor
-    let bias: Tensor?
-    let patch: Int
-
-    init(_ w: Weights, _ c: Configuration) throws {
-      patch = c.patch
-      weight = try w("proj.weight", c.width, 3, c.patch, c.patch)
-      bias = c.preNorm ? nil : try w("proj.bias", c.width)
-    }
-
-    func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      let map = tap("proj", x.convolution(weight, bias, stride: [patch, patch]))
-      return map.reshaped(map.shape[0], map.shape[1], -1).transposed(1, 2)
-    }
+    return prefix == 0 ? flat : Tensor.concatenated([positions.sliced(1, 0, prefix), flat], 1)
   }
 
   /// x + attention(norm(x)), then x + MLP(norm(x)).
@@ -168,7 +194,7 @@ public struct ViT: Model {
       attention = try Attention(w["attn"], c)
       scale1 = c.layerScale ? try LayerScale(w["ls1"], c.width) : nil
       norm2 = try LayerNorm(w["norm2"], c.width, epsilon: c.epsilon)
-      mlp = try MLP(w["mlp"], c)
+      mlp = try MLP(w["mlp"], c.width, inner: c.inner, c.activation)
       scale2 = c.layerScale ? try LayerScale(w["ls2"], c.width) : nil
     }
 
@@ -196,36 +222,9 @@ public struct ViT: Model {
     }
 
     func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      let (b, n, d) = (x.shape[0], x.shape[1], x.shape[2])
-      let parts = tap("qkv", qkv(x))  // [b, n, 3 d]
-        .reshaped(b, n, 3, heads, d / heads).permuted(2, 0, 3, 1, 4).unbound(0)
-      let (q, k, v) = (parts[0], parts[1], parts[2])  // [b, heads, n, d / heads]
-      let mixed: Tensor
-      if tap.wants("pattern") {
-        let scores = q.times(k.transposed()) * (1 / Double(d / heads).squareRoot())
-        mixed = tap("pattern", scores.softmax(-1), as: .pattern).times(v)
-      } else {
-        mixed = Tensor.attention(q, k, v)
-      }
-      return tap("proj", projection(mixed.transposed(1, 2).reshaped(b, n, d)))
-    }
-  }
-
-  /// Two linear layers with a nonlinearity between them.
-  struct MLP: Sendable {
-    let fc1: Linear
-    let activation: Activation
-    let fc2: Linear
-
-    init(_ w: Weights, _ c: Configuration) throws {
-      let inner = Int(Double(c.width) * c.mlpRatio)
-      fc1 = try Linear(w["fc1"], c.width, inner)
-      activation = c.activation
-      fc2 = try Linear(w["fc2"], inner, c.width)
-    }
-
-    func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      tap("fc2", fc2(tap("act", activation(tap("fc1", fc1(x))))))
+      let parts = tap("qkv", qkv(x)).splitIntoHeads(heads, parts: 3)  // [b, heads, n, d / heads]
+      let mixed = attended(parts[0], parts[1], parts[2], tap)
+      return tap("proj", projection(mixed.joinedHeads()))
     }
   }
 }

@@ -45,12 +45,15 @@ struct LayerScale: Sendable {
 public enum Activation: String, Sendable, Codable, Hashable {
   /// x · Φ(x), Φ the normal distribution function (the exact form, by erf).
   case gelu
+  /// The approximation by tanh.
+  case geluTanh = "gelu_pytorch_tanh"
   /// CLIP's approximation, x · sigmoid(1.702 x).
   case quickGELU = "quick_gelu"
 
   func callAsFunction(_ x: Tensor) -> Tensor {
     switch self {
     case .gelu: x.gelu()
+    case .geluTanh: x.geluTanh()
     case .quickGELU: x.quickGELU()
     }
   }

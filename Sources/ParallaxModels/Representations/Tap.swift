@@ -8,6 +8,12 @@ public enum SiteKind: String, Sendable, Hashable, Codable {
   case tokens
   /// Patch tokens alone `[batch, tokens, width]`.
   case patches
+  /// Feature maps with the channels last `[batch, height, width, channels]`.
+  case positions
+  /// What is computed inside windows `[batch · windows, …]`: the first dimension is no batch.
+  case windows
+  /// Channels over mixed positions `[batch, channels, …]`.
+  case mixed
   /// `[batch, width]`.
   case vector
   /// Attention weights `[batch, heads, queries, keys]`.

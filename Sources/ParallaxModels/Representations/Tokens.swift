@@ -58,8 +58,8 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
   public static func byDefault(at site: Site, _ layout: TokenLayout?) -> Tokens {
     switch site.kind {
     case .tokens: layout?.hasClassToken == true ? .cls : .avg
-    case .map, .patches: .avg
-    case .vector, .pattern: .flat
+    case .map, .positions, .patches: .avg
+    case .vector, .pattern, .windows, .mixed: .flat
     }
   }
 
@@ -78,6 +78,11 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
     func refused(_ problem: String) -> ModelError {
       .tokens(text: description, site: site.name, problem: problem)
     }
+    if site.kind == .windows {
+      throw refused(
+        "the site lies inside windows, and its first dimension counts these, not images; "
+          + "choose the block")
+    }
     let batch = value.shape[0]
     if case .flat = self { return value.reshaped(batch, -1) }
     let prefix = site.kind == .tokens ? layout?.prefix ?? 0 : 0
@@ -87,16 +92,17 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
       if case .avg = self { return value }
       if case .all = self { return value }
       throw refused("the site is one vector an image; expected flat or avg")
-    case .pattern: throw refused("the site is an attention pattern; expected flat")
-    case .map:
+    case .pattern, .windows: throw refused("the site is an attention pattern; expected flat")
+    case .mixed: throw refused("the site holds channels over mixed positions; expected flat")
+    case .map, .positions:
+      let map = site.kind == .map ? value : value.permuted(0, 3, 1, 2)
       switch self {
-      case .avg, .all: return value.mean(over: [2, 3])
+      case .avg, .all: return map.mean(over: [2, 3])
       case .grid(let side):
-        guard side <= min(value.shape[2], value.shape[3]) else {
-          throw refused(
-            "the map has \(value.shape[2])×\(value.shape[3]) positions, fewer than that")
+        guard side <= min(map.shape[2], map.shape[3]) else {
+          throw refused("the map has \(map.shape[2])×\(map.shape[3]) positions, fewer than that")
         }
-        return value.averagePooled(to: side, side).reshaped(batch, -1)
+        return map.averagePooled(to: side, side).reshaped(batch, -1)
       default:
         throw refused("the site is a feature map without tokens; expected avg, flat or grid:S")
       }

@@ -4,7 +4,7 @@ import ParallaxTensors
 ///
 /// The draw depends on the seed and the parameter's name alone, never on the order of asking:
 /// convolutions N(0, 2/fan-out) (He et al.), the fan-out being outputs · kernel area / groups, linear weights, class tokens and position embeddings
-/// N(0, 0.02²) as in timm, normalisations the identity, biases zero, LayerScale 1e-5.
+/// N(0, 0.02²) as in timm, normalisations the identity, biases zero, LayerScale 1e-5, SwinV2's temperatures ln 10.
 public struct RandomWeights: WeightSource, ShapeFollowing {
   /// The seed of all draws.
   public let seed: UInt64
@@ -32,12 +32,14 @@ public struct RandomWeights: WeightSource, ShapeFollowing {
     let random = RandomSource(seed: seed ^ hash)
     let last = name.split(separator: ".").last ?? ""
     switch (last, asked.count) {
-    case ("gamma", 1): return Tensor.ones(asked) * 1e-5
+    case ("gamma", 1), ("gamma_1", 1), ("gamma_2", 1): return Tensor.ones(asked) * 1e-5
+    case ("logit_scale", _): return Tensor.ones(asked) * 2.302_585_092_994_046
     case ("weight", 1), ("running_var", _): return Tensor.ones(asked)
     case ("weight", 4):
       let fanOut = asked[0] * asked[2] * asked[3] / max(1, groups)
       return random.normal(asked) * (2 / Double(max(1, fanOut))).squareRoot()
-    case ("weight", _), ("cls_token", _), ("pos_embed", _), ("reg_token", _):
+    case ("weight", _), ("cls_token", _), ("pos_embed", _), ("reg_token", _), ("dist_token", _),
+      ("latent", _), ("relative_position_bias_table", _):
       return random.normal(asked) * 0.02
     default: return Tensor.zeros(asked)
     }
