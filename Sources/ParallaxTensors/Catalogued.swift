@@ -28,6 +28,8 @@ enum Catalogued {
   static let sigmoid = Operator("aten::sigmoid")
   static let relu = Operator("aten::relu")
   static let hardtanh = Operator("aten::hardtanh")
+  static let hardSwish = Operator("aten::hardswish")
+  static let hardSigmoid = Operator("aten::hardsigmoid")
   static let silu = Operator("aten::silu")
   static let gelu = Operator("aten::gelu")
   static let isFinite = Operator("aten::isfinite")
@@ -72,6 +74,7 @@ enum Catalogued {
   static let layerNorm = Operator("aten::layer_norm")
   static let maxPool = Operator("aten::max_pool2d")
   static let averagePool = Operator("aten::adaptive_avg_pool2d")
+  static let averagePoolWindows = Operator("aten::avg_pool2d")
   static let bicubic = Operator("aten::upsample_bicubic2d.vec")
   static let bicubicAntialiased = Operator("aten::_upsample_bicubic2d_aa.vec")
 }
