@@ -45,6 +45,24 @@ struct ConvNeXtTests {
       ])
   }
 
+  @Test(
+    "transformers' checkpoints of both versions agree at the output, the gradient and the sites of both",
+    arguments: [("convnext-hf", 1, false), ("convnextv2-hf", 2, false), ("convnextv2-hf", 2, true)])
+  func transformers(fixture: String, version: Int, isConvolutional: Bool) throws {
+    let oracle = try ModelOracle(fixture)
+    let c = Self.configuration(version, isConvolutional: isConvolutional)
+    let model = try ModelOracle.make(ConvNeXt.recognised(oracle.weights, c)) { try ConvNeXt(c, $0) }
+    try oracle.check(
+      model,
+      foreign: [
+        "stem.0": "embeddings.patch_embeddings", "stem": "embeddings",
+        "stages.1.downsample": "encoder.stages.1.downsampling_layer.1",
+        "stages.1.blocks.0": "encoder.stages.1.layers.0",
+        "stages.1.blocks.1": "encoder.stages.1.layers.1", "stages.3": "encoder.stages.3",
+        "head.norm": "layernorm", "head.fc": "classifier",
+      ])
+  }
+
   /// A timm checkpoint as the authors' own code would have written it.
   private func authors(_ oracle: ModelOracle) throws -> [String: Tensor] {
     var held: [String: Tensor] = [:]

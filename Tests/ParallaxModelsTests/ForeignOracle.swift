@@ -26,6 +26,8 @@ extension ModelOracle {
   /// - Parameters:
   ///   - model: made from the oracle's weights.
   ///   - names: the oracle's sites by the model's.
+  ///   - sourceLocation: the test that asks.
+  /// - Throws: where the fixture lacks a tensor.
   func check(
     _ model: any Model, foreign names: [String: String],
     sourceLocation: SourceLocation = #_sourceLocation

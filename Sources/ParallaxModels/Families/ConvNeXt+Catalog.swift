@@ -43,8 +43,8 @@ extension ConvNeXt {
       summary: "ConvNeXt\(version == 2 ? " V2" : "")-\(size.name.capitalized) for ImageNet-1k",
       preprocessing: preprocessing,
       oracles: version == 1
-        ? ["convnext-timm", "convnext-torchvision"]
-        : [size.isSmall ? "convnextv2-timm-conv" : "convnextv2-timm"],
+        ? ["convnext-timm", "convnext-torchvision", "convnext-hf"]
+        : [size.isSmall ? "convnextv2-timm-conv" : "convnextv2-timm", "convnextv2-hf"],
       recognise: { recognised($0, configuration) },
       make: { w in
         var c = configuration

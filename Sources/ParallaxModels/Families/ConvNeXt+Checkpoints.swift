@@ -1,69 +1,83 @@
 import ParallaxTensors
 
 extension ConvNeXt {
-  /// A checkpoint under timm's names, where it has torchvision's (`features.1.0.block.0`) or the authors' own
-  /// (`stages.0.0.dwconv`, of both versions).
+  /// A checkpoint under timm's names, where it has torchvision's (`features.1.0.block.0`), the authors' own
+  /// (`stages.0.0.dwconv`) or transformers' (`convnext.encoder.stages.0.layers.0.dwconv`), of both versions.
+  ///
+  /// transformers adds 1e-12 to the variance of the pooled features, timm and torchvision 1e-6.
   public static func recognised(
     _ source: any WeightSource, _ c: Configuration
   ) -> any WeightSource {
-    if source.shape("features.0.0.weight") != nil { return torchvision(source, c) }
-    if source.shape("downsample_layers.0.0.weight") != nil { return authors(source, c) }
+    for dialect in Dialect.all where source.shape("\(dialect.stem[0]).weight") != nil {
+      return dialect.renamed(source, c)
+    }
     return source
   }
 
-  private static func torchvision(
-    _ source: any WeightSource, _ c: Configuration
-  ) -> RenamedWeights {
-    var modules = [
-      "features.0.0": "stem.0", "features.0.1": "stem.1", "classifier.0": "head.norm",
-      "classifier.2": "head.fc",
-    ]
-    var parameters: [String: RenamedWeights.Recipe] = [:]
-    for (index, depth) in c.depths.enumerated() {
-      if index > 0 {
-        for part in 0...1 {
-          modules["features.\(2 * index).\(part)"] = "stages.\(index).downsample.\(part)"
-        }
-      }
-      for block in 0..<depth {
-        let theirs = "features.\(2 * index + 1).\(block)"
-        let ours = "stages.\(index).blocks.\(block)"
-        for (place, name) in [(0, "conv_dw"), (2, "norm"), (3, "mlp.fc1"), (5, "mlp.fc2")] {
-          modules["\(theirs).block.\(place)"] = "\(ours).\(name)"
-          if c.convolutionalMLP, name.hasPrefix("mlp") {
-            parameters["\(ours).\(name).weight"] = .convolution("\(theirs).block.\(place).weight")
-          }
-        }
-        parameters["\(ours).gamma"] = .flattened("\(theirs).layer_scale", after: 2)
-      }
-    }
-    return RenamedWeights(source, modules: modules, parameters: parameters)
-  }
+  /// The names that one implementation gives to the parameters.
+  private struct Dialect: Sendable {
+    /// The first convolution and its norm.
+    var stem: [String]
+    /// The norm and the convolution before a stage.
+    var downsample: @Sendable (_ stage: Int) -> String
+    /// A block by its stage and its place in it.
+    var block: @Sendable (_ stage: Int, _ place: Int) -> String
+    /// What they call timm's `conv_dw`, `norm`, `mlp.fc1` and `mlp.fc2` in a block.
+    var parts: [String]
+    /// The scale of a branch, and the dimensions of one behind its channels.
+    var scale: (name: String, ones: Int)
+    /// Weight and bias of the response norm.
+    var responseNorm: [String] = []
+    /// The norm of the pooled features, and the classifier.
+    var head: [String]
 
-  private static func authors(_ source: any WeightSource, _ c: Configuration) -> RenamedWeights {
-    var modules = ["norm": "head.norm", "head": "head.fc"]
-    var parameters: [String: RenamedWeights.Recipe] = [:]
-    for (index, depth) in c.depths.enumerated() {
-      for part in 0...1 {
-        modules["downsample_layers.\(index).\(part)"] =
-          index == 0 ? "stem.\(part)" : "stages.\(index).downsample.\(part)"
-      }
-      for block in 0..<depth {
-        let (theirs, ours) = ("stages.\(index).\(block)", "stages.\(index).blocks.\(block)")
-        for (their, our) in [
-          ("dwconv", "conv_dw"), ("norm", "norm"), ("pwconv1", "mlp.fc1"), ("pwconv2", "mlp.fc2"),
-        ] {
-          modules["\(theirs).\(their)"] = "\(ours).\(our)"
-          if c.convolutionalMLP, our.hasPrefix("mlp") {
-            parameters["\(ours).\(our).weight"] = .convolution("\(theirs).\(their).weight")
+    static let all = [torchvision, authors] + ["convnext.", "convnextv2.", ""].map(hub)
+
+    static let torchvision = Dialect(
+      stem: ["features.0.0", "features.0.1"], downsample: { "features.\(2 * $0)" },
+      block: { "features.\(2 * $0 + 1).\($1)" },
+      parts: ["block.0", "block.2", "block.3", "block.5"], scale: ("layer_scale", 2),
+      head: ["classifier.0", "classifier.2"])
+
+    static let authors = Dialect(
+      stem: ["downsample_layers.0.0", "downsample_layers.0.1"],
+      downsample: { "downsample_layers.\($0)" }, block: { "stages.\($0).\($1)" },
+      parts: ["dwconv", "norm", "pwconv1", "pwconv2"], scale: ("gamma", 0),
+      responseNorm: ["grn.gamma", "grn.beta"], head: ["norm", "head"])
+
+    static func hub(_ prefix: String) -> Dialect {
+      Dialect(
+        stem: ["\(prefix)embeddings.patch_embeddings", "\(prefix)embeddings.layernorm"],
+        downsample: { "\(prefix)encoder.stages.\($0).downsampling_layer" },
+        block: { "\(prefix)encoder.stages.\($0).layers.\($1)" },
+        parts: ["dwconv", "layernorm", "pwconv1", "pwconv2"], scale: ("layer_scale_parameter", 0),
+        responseNorm: ["grn.weight", "grn.bias"], head: ["\(prefix)layernorm", "classifier"])
+    }
+
+    func renamed(_ source: any WeightSource, _ c: Configuration) -> RenamedWeights {
+      var modules = Dictionary(uniqueKeysWithValues: zip(head, ["head.norm", "head.fc"]))
+      for part in 0...1 { modules[stem[part]] = "stem.\(part)" }
+      var parameters: [String: RenamedWeights.Recipe] = [:]
+      for (stage, depth) in c.depths.enumerated() {
+        for part in 0...1 where stage > 0 {
+          modules["\(downsample(stage)).\(part)"] = "stages.\(stage).downsample.\(part)"
+        }
+        for place in 0..<depth {
+          let (theirs, ours) = (block(stage, place), "stages.\(stage).blocks.\(place)")
+          for (part, name) in zip(parts, ["conv_dw", "norm", "mlp.fc1", "mlp.fc2"]) {
+            modules["\(theirs).\(part)"] = "\(ours).\(name)"
+            // All but timm have linear layers in every size.
+            if c.convolutionalMLP, name.hasPrefix("mlp") {
+              parameters["\(ours).\(name).weight"] = .convolution("\(theirs).\(part).weight")
+            }
+          }
+          parameters["\(ours).gamma"] = .flattened("\(theirs).\(scale.name)", after: scale.ones)
+          for (part, name) in zip(responseNorm, ["weight", "bias"]) {
+            parameters["\(ours).mlp.grn.\(name)"] = .flattened("\(theirs).\(part)", before: 3)
           }
         }
-        parameters["\(ours).gamma"] = .same("\(theirs).gamma")
-        for (their, our) in [("gamma", "weight"), ("beta", "bias")] {
-          parameters["\(ours).mlp.grn.\(our)"] = .flattened("\(theirs).grn.\(their)", before: 3)
-        }
       }
+      return RenamedWeights(source, modules: modules, parameters: parameters)
     }
-    return RenamedWeights(source, modules: modules, parameters: parameters)
   }
 }

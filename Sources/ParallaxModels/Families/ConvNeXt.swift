@@ -70,7 +70,7 @@ public struct ConvNeXt: Model {
     for (index, stage) in stages.enumerated() {
       let name = "stages.\(index)"
       if tap.isSatisfied { return x }
-      if let downsample = stage.downsample { x = downsample(x, tap[name]) }  // [b, d', h / 2, w / 2]
+      if let downsample = stage.downsample { x = downsample(x, tap[name]) }
       for (place, block) in stage.blocks.enumerated() {
         if tap.isSatisfied { return x }
         x = tap.block("\(name).blocks.\(place)", block(x, tap["\(name).blocks.\(place)"]))
@@ -155,7 +155,8 @@ public struct ConvNeXt: Model {
     }
 
     func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      var y = ConvNeXt.shown("act", ConvNeXt.shown("fc1", up(x), tap).gelu(), tap)  // [b, h, w, 4 d]
+      // [b, h, w, 4 d]
+      var y = ConvNeXt.shown("act", ConvNeXt.shown("fc1", up(x), tap).gelu(), tap)
       if let norm { y = ConvNeXt.shown("grn", norm(y), tap) }
       return ConvNeXt.shown("fc2", down(y), tap)
     }
