@@ -35,6 +35,11 @@ extension RenamedWeights {
 }
 
 extension RenamedWeights.Recipe {
+  /// The variance of a batch norm whose implementation adds `difference` more to it than ours.
+  static func variance(_ name: String, adding difference: Double) -> Self {
+    Self(sources: [name], shape: { $0[0] }, make: { $0[0].to(.float32) + difference })
+  }
+
   /// A vector that the checkpoint holds with `before` dimensions of one before it and `after` behind it.
   static func flattened(_ name: String, before: Int = 0, after: Int = 0) -> Self {
     Self(
