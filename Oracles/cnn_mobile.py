@@ -51,7 +51,7 @@ def torchvision_efficientnet(optional):
             # Small variances, so that an epsilon of 1e-3 is seen.
             if name.endswith("running_var"):
                 b.copy_((b * 0.01).half().float())
-    kept = lambda k: k.split(".")[-1] not in ("act1", "activation", "scale_activation", "1") or k.count(".") < 3
+    kept = lambda k: k.split(".")[-1] not in ("act1", "activation", "scale_activation", "1") or k.count(".") < 3 or k.endswith("block.1")
     model_fixture(
         "models/efficientnet-torchvision.safetensors", "Oracles/cnn_mobile.py", model, images(seed + 1, 2, 3, 15, 12),
         {"stages": "1 3 1 8 1; 2 3 2 8 2", "settings_key": "expansion kernel stride channels repeats", "stem": 8, "head": 16,

@@ -24,7 +24,7 @@ def without_acts(sites, _):
 
 
 def main():
-    for name, squeeze, seed in (("regnetx-timm", 0.0, 801), ("regnety-timm", 0.25, 811)):
+    for name, squeeze, seed in (("regnetx-timm", 0.0, 801), ("regnety-timm", 0.25, 812)):
         model = randomise(timm_regnet(squeeze), seed, gain=1.4)
         stages = [list(getattr(model, f"s{i}").children()) for i in range(1, 5)]
         config = {"depths": [len(s) for s in stages], "widths": [s[0].conv3.conv.out_channels for s in stages], "group_width": 4,
