@@ -1,7 +1,7 @@
 """One forward pass of Parallax beside PyTorch's on the same weights, images and threads.
 
     swift build -c release --product ParallaxBenchmark
-    python3 Benchmarks/forward.py [--models resnet50 …] [--batch 32] [--threads 2] [--rounds 5] [--taps blocks|off]
+    python3 Benchmarks/forward.py [--models resnet50 convnext_tiny …] [--batch 32] [--threads 2] [--rounds 5] [--taps blocks|off]
 
 Needs the packages of Oracles/requirements.txt. In each round every contestant runs once, in turn, so that whatever else the
 machine does meets all of them: eager PyTorch in both memory layouts, TorchScript frozen and optimised for inference (without
@@ -16,6 +16,7 @@ system each time. To see what is left without that difference, give Python's pro
 """
 
 import argparse
+import re
 import statistics
 import subprocess
 import tempfile
@@ -50,6 +51,15 @@ def made(name, seed):
 
 def blocks(model):
     """The modules that Parallax calls blocks."""
+    kind, named = type(model).__name__, dict(model.named_modules())
+    patterns = {
+        "ConvNeXt": r"stages\.\d+\.blocks\.\d+", "InceptionV3": r"(Conv2d|Mixed)_\w+", "RegNet": r"s\d\.b\d+",
+        "DenseNet": r"features\.denseblock\d+\.denselayer\d+",
+    }
+    if kind in patterns:
+        return {n: m for n, m in named.items() if re.fullmatch(patterns[kind], n)}
+    if kind == "VGG":
+        return {n: m for n, m in named.items() if n.startswith("features.") and isinstance(m, torch.nn.ReLU)}
     stages = getattr(model, "blocks", None)
     if stages is None:
         return {f"layer{s}.{i}": b for s in range(1, 5) for i, b in enumerate(getattr(model, f"layer{s}"))}
@@ -140,7 +150,7 @@ def compare(name, options, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument("--models", nargs="+", default=MODELS, help="timm's names of architectures in the catalog")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)

@@ -4,15 +4,7 @@ import ParallaxTensors
 
 /// A network of timm by its name, from its own weights.
 func made(_ name: String, _ w: Weights) throws -> any Model {
-  var transformer = ViT.Configuration()
-  if name.hasPrefix("vit_small") { (transformer.width, transformer.heads) = (384, 6) }
-  return switch name {
-  case "vit_base_patch16_224", "vit_small_patch16_224": try ViT(transformer, w)
-  case "resnet50": try ResNet(.resnet50, w)
-  case "tf_efficientnet_lite0": try EfficientNet(.lite0, w)
-  case "mobilenetv2_100": try MobileNetV2(.standard, w)
-  default: throw ModelError.unknownModel(name: name, candidates: [])
-  }
+  try Catalog.entry(named: name).architecture.make(w)
 }
 
 /// One forward pass for each line on standard input; prints how many seconds it took.
@@ -28,11 +20,10 @@ func forward(_ arguments: [String]) throws {
     try weights.finish { $0.hasSuffix("num_batches_tracked") }
   }
   guard let images = try Safetensors(arguments[2])["images"] else { return }
-  let all = model.sites(height: images.shape[2], width: images.shape[3])
-  let blocks = Set(all.filter(\.isBlock).map(\.name))
-  let wanted =
-    arguments[5] == "blocks"
-    ? blocks.union(["fc", "head", "classifier"].filter(Set(all.map(\.name)).contains)) : nil
+  let sites = model.sites(height: images.shape[2], width: images.shape[3])
+  let blocks = Set(sites.filter(\.isBlock).map(\.name))
+  // The last site is the output; without it a pass would end after the last block.
+  let wanted = arguments[5] == "blocks" ? blocks.union(sites.suffix(1).map(\.name)) : nil
 
   func pass(_ see: @escaping (Tap.Visit) -> Void) -> Tensor {
     guard let wanted else { return model(images, .off) }

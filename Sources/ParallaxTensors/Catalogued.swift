@@ -29,6 +29,8 @@ enum Catalogued {
   static let sigmoid = Operator("aten::sigmoid")
   static let relu = Operator("aten::relu")
   static let hardtanh = Operator("aten::hardtanh")
+  static let hardSwish = Operator("aten::hardswish")
+  static let hardSigmoid = Operator("aten::hardsigmoid")
   static let silu = Operator("aten::silu")
   static let gelu = Operator("aten::gelu")
   static let clamp = Operator("aten::clamp")
@@ -76,6 +78,7 @@ enum Catalogued {
   static let layerNorm = Operator("aten::layer_norm")
   static let maxPool = Operator("aten::max_pool2d")
   static let averagePool = Operator("aten::adaptive_avg_pool2d")
+  static let averagePoolWindows = Operator("aten::avg_pool2d")
   static let bicubic = Operator("aten::upsample_bicubic2d.vec")
   static let bicubicAntialiased = Operator("aten::_upsample_bicubic2d_aa.vec")
 }

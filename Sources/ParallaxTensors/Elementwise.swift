@@ -48,6 +48,10 @@ extension Tensor {
   public func relu6() -> Tensor { Catalogued.hardtanh(self, 0.0, 6.0) }
   /// x · sigmoid(x).
   public func silu() -> Tensor { Catalogued.silu(self) }
+  /// x · min(max(x + 3, 0), 6) / 6.
+  public func hardSwish() -> Tensor { Catalogued.hardSwish(self) }
+  /// min(max(x + 3, 0), 6) / 6.
+  public func hardSigmoid() -> Tensor { Catalogued.hardSigmoid(self) }
   /// x · Φ(x), Φ the normal distribution function (the exact form, by erf).
   public func gelu() -> Tensor { Catalogued.gelu(self) }
   /// x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), the approximation of `gelu` by tanh.

@@ -11,6 +11,10 @@ public struct FusedConvolution: Sendable {
     case relu
     /// min(max(x, 0), 6).
     case relu6
+    /// x · sigmoid(x).
+    case silu
+    /// x · min(max(x + 3, 0), 6) / 6.
+    case hardSwish = "hard_swish"
   }
 
   /// oneDNN's operators, where this libtorch was built with them.
@@ -60,19 +64,34 @@ public struct FusedConvolution: Sendable {
   {
     let x = x.channelsLast()
     if let shortcut {
-      // ReLU6 after a sum is in no network here, and oneDNN's operator has no limits for it.
+      // After a sum oneDNN's operator knows ReLU alone, and no network here has anything else there.
       let summed = operators.summing(
         x, shortcut.channelsLast(), weight, bias, padding, stride, [1, 1], groups, "add", 1.0,
-        nonlinearity == .none ? nil : "relu", [Double](), Absent.none)
-      return nonlinearity == .relu6 ? summed.relu6() : summed
+        nonlinearity == .relu ? "relu" : nil, [Double](), Absent.none)
+      return nonlinearity == .relu ? summed : nonlinearity(summed)
     }
     let (name, limits): (String, [Double]) =
       switch nonlinearity {
       case .none: ("none", [])
       case .relu: ("relu", [])
       case .relu6: ("hardtanh", [0, 6])
+      case .silu: ("swish", [])
+      case .hardSwish: ("hardswish", [])
       }
     return operators.plain(
       x, weight, bias, padding, stride, [1, 1], groups, name, limits, Absent.none)
+  }
+}
+
+extension FusedConvolution.Nonlinearity {
+  /// The nonlinearity by itself.
+  public func callAsFunction(_ x: Tensor) -> Tensor {
+    switch self {
+    case .none: x
+    case .relu: x.relu()
+    case .relu6: x.relu6()
+    case .silu: x.silu()
+    case .hardSwish: x.hardSwish()
+    }
   }
 }

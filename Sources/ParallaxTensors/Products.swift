@@ -44,9 +44,17 @@ extension Tensor {
     Catalogued.layerNorm(self, weight.shape, weight, bias, epsilon)
   }
 
-  /// The maximum over windows of an image.
-  public func maxPooled(_ window: Int, stride: Int, padding: Int) -> Tensor {
-    Catalogued.maxPool(self, [window, window], [stride, stride], [padding, padding])
+  /// The maximum over windows of an image; with `roundingUp` a last window may reach over the edge.
+  public func maxPooled(
+    _ window: Int, stride: Int, padding: Int = 0, roundingUp: Bool = false
+  ) -> Tensor {
+    Catalogued.maxPool(
+      self, [window, window], [stride, stride], [padding, padding], [1, 1], roundingUp)
+  }
+
+  /// The mean over windows of an image; zeros that pad it count.
+  public func averagePooled(window: Int, stride: Int, padding: Int = 0) -> Tensor {
+    Catalogued.averagePoolWindows(self, [window, window], [stride, stride], [padding, padding])
   }
 
   /// The mean over the cells of a grid laid over an image `[batch, channels, height, width]`.

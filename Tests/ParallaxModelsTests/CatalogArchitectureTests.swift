@@ -24,22 +24,29 @@ private struct Reference: Decodable {
   var ropeGrid: [Int]?
   // Convolutional networks.
   var block: String?
-  var layers, channels: [Int]?
+  var layers, channels, pools: [Int]?
   var bnEps: Double?
-  var stem, head: Int?
+  var stem, head, growth, middle, groups: Int?
+  var strides, outputs, groupWidths: [Int]?
+  var stageNames: [String]?
   var stages: [[Block]]?
+  var stemSame: Bool?
 
   struct Block: Decodable {
     var out, kernel, stride: Int
+    var middle: Int
+    var squeeze: Int?
+    var act: String
     var expansion: Double
   }
 
   static let all: [String: Reference] = {
-    struct File: Decodable { var timm: [String: Reference] }
+    struct File: Decodable { var timm, torchvisionAlone: [String: Reference] }
     let data = try? Data(contentsOf: fixtures.appending(path: "models/architectures.json"))
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return data.flatMap { try? decoder.decode(File.self, from: $0).timm } ?? [:]
+    guard let file = data.flatMap({ try? decoder.decode(File.self, from: $0) }) else { return [:] }
+    return file.timm.merging(file.torchvisionAlone) { timm, _ in timm }
   }()
 }
 
@@ -155,17 +162,65 @@ struct CatalogArchitectureTests {
         c.rotation.form == .centred || [c.rotation.grid, c.rotation.grid] == expected.ropeGrid)
     case let model as ResNet:
       let c = model.configuration
-      #expect(c.layers == expected.layers && c.channels == expected.channels)
+      #expect(c.layers == expected.layers && c.groups == expected.groups)
+      let widths = model.stages.compactMap(\.first?.inner.first?.weight.shape[0])
+      #expect(widths == expected.channels)
+      #expect(c.channels.map { $0 * c.block.expansion } == expected.outputs)
       #expect(c.block == (expected.block == "BasicBlock" ? .basic : .bottleneck))
       #expect(c.epsilon == expected.bnEps)
     case let model as EfficientNet:
       let c = model.configuration
       #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bnEps)
+      #expect(c.samePadding == expected.stemSame && c.isLite == (expected.act == "ReLU6"))
       check(c.stages, try #require(expected.stages))
+      let squeezes = model.network.stages.map { $0.map { $0.squeeze?.reduce.weight.shape[0] } }
+      #expect(squeezes == expected.stages?.map { $0.map(\.squeeze) })
     case let model as MobileNetV2:
       let c = model.configuration
       #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bnEps)
       check(c.stages, try #require(expected.stages))
+    case let model as MobileNetV3:
+      let c = model.configuration
+      #expect(c.stem == expected.stem && c.head == expected.head && c.epsilon == expected.bnEps)
+      let rows = try #require(expected.stages).filter { !$0.isEmpty }.map { stage in
+        stage.map {
+          MobileNetV3.Row(
+            $0.kernel, $0.middle, $0.out, squeeze: $0.squeeze != nil,
+            hardSwish: $0.act == "Hardswish", stride: $0.stride)
+        }
+      }
+      #expect(c.stages == rows)
+      let squeezes = model.stages.joined().map { $0.squeeze?.reduce.weight.shape[0] }
+      #expect(squeezes == expected.stages?.joined().map(\.squeeze))
+    case let model as ConvNeXt:
+      let c = model.configuration
+      #expect(c.depths == expected.layers && c.widths == expected.channels)
+      #expect(c.epsilon == expected.normEps && expected.act == "GELU")
+      #expect(c.widths.first.map { 4 * $0 } == expected.mlp)
+    case let model as VGG:
+      let c = model.configuration
+      #expect(c.groups.flatMap(\.self) == expected.channels && c.hidden == expected.head)
+      let pools = model.steps.enumerated().compactMap { _, step in
+        if case .pool(let site) = step { Int(site.dropFirst(9)) } else { nil }
+      }
+      #expect(pools == expected.pools)
+    case let model as RegNet:
+      let c = model.configuration
+      #expect(c.depths == expected.layers && c.widths == expected.channels)
+      #expect(c.groupWidths == expected.groupWidths && c.stem == expected.stem)
+      #expect(c.epsilon == expected.bnEps)
+      #expect(model.stages.joined().map(\.second.stride) == expected.strides)
+    case let model as InceptionV3:
+      let c = model.configuration
+      #expect(c.epsilon == expected.bnEps && c.stages.map(\.name) == expected.stageNames)
+    case let model as GoogLeNet:
+      let c = model.configuration
+      #expect(c.epsilon == expected.bnEps)
+      #expect(c.stages.map { "inception\($0.name)" } == expected.stageNames)
+    case let model as DenseNet:
+      let c = model.configuration
+      #expect(c.layers == expected.layers && c.growth == expected.growth)
+      #expect(c.epsilon == expected.bnEps && c.bottleneck * c.growth == expected.middle)
     case let other: Issue.record("no check for \(type(of: other))")
     }
   }

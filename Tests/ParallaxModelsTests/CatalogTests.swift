@@ -61,8 +61,8 @@ struct CatalogTests {
     ) { try Catalog.entry(named: "ResNet") }
     #expect(
       throws: ModelError.ambiguousModel(
-        name: "efficientnet", candidates: ["efficientnet-lite0", "efficientnet-lite2"])
-    ) { try Catalog.entry(named: "efficientnet") }
+        name: "efficientnet-", candidates: ["efficientnet-lite0", "efficientnet-lite2"])
+    ) { try Catalog.entry(named: "efficientnet-") }
   }
 
   @Test(

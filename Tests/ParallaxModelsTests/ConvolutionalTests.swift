@@ -13,6 +13,8 @@ struct ConvolutionalTests {
     let isBasic = fixture == "resnet-basic"
     var c = ResNet.Configuration(isBasic ? .basic : .bottleneck, [1, 2, 1, 1])
     c.channels = isBasic ? [8, 10, 12, 14] : [4, 5, 6, 7]
+    if fixture == "resnext-timm" { (c.channels, c.groups, c.groupWidth) = ([4, 4, 8, 8], 2, 16) }
+    if fixture == "resnet-wide-timm" { (c.channels, c.groupWidth) = ([2, 3, 4, 5], 128) }
     (c.stem, c.classes) = (8, 10)
     let weights = Weights(oracle.weights)
     let model = try ResNet(c, weights)
@@ -41,7 +43,7 @@ struct ConvolutionalTests {
 
   @Test(
     "ResNet agrees with timm at the output, at every site and in the gradient",
-    arguments: ["resnet-basic", "resnet-bottleneck"])
+    arguments: ["resnet-basic", "resnet-bottleneck", "resnext-timm", "resnet-wide-timm"])
   func resnets(fixture: String) throws {
     let (oracle, model) = try resnet(fixture)
     try oracle.check(model)

@@ -223,6 +223,17 @@ struct ImportedGraphTests {
     #expect(try loaded(name).1.model.tokenLayout == expected)
   }
 
+  @Test("maps with channels last are told from ordinary ones")
+  func channelsLast() throws {
+    let swin = try loaded("swin-timm").1.model.sites(height: 32, width: 32)
+    let kinds = Dictionary(uniqueKeysWithValues: swin.map { ($0.name, $0.kind) })
+    #expect(kinds["layers.0.blocks.1"] == .positions && kinds["patch_embed"] == .positions)
+    #expect(kinds["patch_embed.proj"] == .map)
+    let convnext = try loaded("convnext-timm").1.model.sites(height: 64, width: 64)
+    let places = Dictionary(uniqueKeysWithValues: convnext.map { ($0.name, $0.kind) })
+    #expect(places["stages.0.blocks.0"] == .map && places["stages.0.blocks.0.norm"] == .positions)
+  }
+
   @Test("a network of maps has no tokens")
   func noLayout() throws {
     #expect(try loaded("resnet-timm").1.model.tokenLayout == nil)

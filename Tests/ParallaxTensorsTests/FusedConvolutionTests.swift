@@ -6,7 +6,7 @@ import Testing
 struct FusedConvolutionTests {
   @Test(
     "a fused convolution is the convolution, the sum and the nonlinearity one after the other",
-    arguments: [FusedConvolution.Nonlinearity.none, .relu, .relu6], [1, 4])
+    arguments: [FusedConvolution.Nonlinearity.none, .relu, .relu6, .silu, .hardSwish], [1, 4])
   func agrees(nonlinearity: FusedConvolution.Nonlinearity, groups: Int) throws {
     let random = RandomSource(seed: 5)
     let x = random.normal([2, 4, 9, 7])
@@ -23,6 +23,8 @@ struct FusedConvolutionTests {
       case .none: return y
       case .relu: return y.relu()
       case .relu6: return y.relu6()
+      case .silu: return y * y.sigmoid()
+      case .hardSwish: return y * (y + 3).relu6() / 6
       }
     }
     func gap(_ a: Tensor, _ b: Tensor) -> Double { (a - b).absolute().maximum().item() }

@@ -39,6 +39,14 @@ public struct Subject: Sendable {
           "expected images whose sides are multiples of \(multiple) pixels, found \(size.height)×\(size.width)"
       )
     }
+    let minimum = model.minimumImageSize
+    guard min(size.height, size.width) >= minimum else {
+      throw AnalysisError.imageSize(
+        model: name,
+        problem:
+          "expected images of at least \(minimum)×\(minimum) pixels, found \(size.height)×\(size.width)"
+      )
+    }
     if let fixed = model.fixedImageSize, fixed != size {
       throw AnalysisError.imageSize(
         model: name,

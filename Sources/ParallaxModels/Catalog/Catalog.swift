@@ -58,7 +58,9 @@ public enum Catalog {
   /// Every architecture; a family is one line.
   public static let architectures: [Architecture] =
     ViT.architectures + ResNet.architectures + EfficientNet.architectures
-    + MobileNetV2.architectures
+    + MobileNetV2.architectures + ConvNeXt.architectures + VGG.architectures
+    + InceptionV3.architectures + GoogLeNet.architectures + DenseNet.architectures
+    + RegNet.architectures + MobileNetV3.architectures
     + Beit.architectures + Swin.architectures + Mixer.architectures + Eva.architectures
 
   /// Models with weights first, then every architecture without.

@@ -1,13 +1,14 @@
 import ParallaxTensors
 
-/// EfficientNet-Lite: EfficientNet without squeeze-and-excitation, with ReLU6, in TensorFlow's padding.
+/// EfficientNet: inverted residuals with squeeze-and-excitation, width and depth scaled together; and its Lite variants,
+/// without squeeze-and-excitation and with ReLU6.
 ///
-/// timm's `tf_efficientnet_liteN`. Stem and head keep their width in all sizes, and the first and last stages
-/// their number of blocks.
+/// timm's `efficientnet_bN` pads alike at every side, `tf_efficientnet_bN` and `tf_efficientnet_liteN` as TensorFlow does.
+/// In Lite stem and head keep their width in all sizes, and the first and last stages their number of blocks.
 ///
 /// > Source: Tan and Le, 2019, arXiv 1905.11946, Table 1; the Lite variants are TensorFlow's.
 public struct EfficientNet: Model {
-  /// What distinguishes one EfficientNet-Lite from another.
+  /// What distinguishes one EfficientNet from another.
   public struct Configuration: Sendable, Codable, Hashable {
     /// The stages.
     public var stages: [InvertedStage]
@@ -17,14 +18,43 @@ public struct EfficientNet: Model {
     public var head = 1280
     /// Outputs of the classifier; 0 for none.
     public var classes = 1000
+    /// Whether it is a Lite variant: ReLU6 for SiLU, and no squeeze-and-excitation.
+    public var isLite = true
+    /// Whether zeros are put around maps as TensorFlow does, which is not alike at every side.
+    public var samePadding = true
     /// Added to variances.
     public var epsilon = 1e-3
 
-    /// A network of these stages.
+    /// A Lite network of these stages.
     public init(stages: [InvertedStage]) { self.stages = stages }
 
     /// The Lite network with widths and numbers of blocks multiplied.
     public static func scaled(width: Double, depth: Double) -> Configuration {
+      scaled(width: width, depth: depth, isLite: true)
+    }
+
+    /// B0 to B7 with TensorFlow's padding; the paper's Table 1 and its coefficients.
+    ///
+    /// - Precondition: `number` is from 0 to 7.
+    public static func tensorFlow(_ number: Int) -> Configuration {
+      let width = [1, 1, 1.1, 1.2, 1.4, 1.6, 1.8, 2][number]
+      let depth = [1, 1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1][number]
+      var c = scaled(width: width, depth: depth, isLite: false)
+      c.stem = InvertedStage.rounded(32 * width)
+      c.head = InvertedStage.rounded(1280 * width)
+      return c
+    }
+
+    /// B0 to B7 padded alike at every side.
+    ///
+    /// - Precondition: `number` is from 0 to 7.
+    public static func symmetric(_ number: Int) -> Configuration {
+      var c = tensorFlow(number)
+      (c.samePadding, c.epsilon) = (false, 1e-5)
+      return c
+    }
+
+    private static func scaled(width: Double, depth: Double, isLite: Bool) -> Configuration {
       let base = [
         InvertedStage(1, kernel: 3, stride: 1, expansion: 1, channels: 16),
         InvertedStage(2, kernel: 3, stride: 2, expansion: 6, channels: 24),
@@ -34,15 +64,17 @@ public struct EfficientNet: Model {
         InvertedStage(4, kernel: 5, stride: 2, expansion: 6, channels: 192),
         InvertedStage(1, kernel: 3, stride: 1, expansion: 6, channels: 320),
       ]
-      return Configuration(
+      var c = Configuration(
         stages: base.enumerated().map { index, stage in
           var stage = stage
           stage.channels = InvertedStage.rounded(Double(stage.channels) * width)
-          if index > 0, index < base.count - 1 {
+          if !isLite || index > 0 && index < base.count - 1 {
             stage.repeats = Int((Double(stage.repeats) * depth).rounded(.up))
           }
           return stage
         })
+      c.isLite = isLite
+      return c
     }
 
     /// EfficientNet-Lite0, for images of 224 pixels.
@@ -61,47 +93,18 @@ public struct EfficientNet: Model {
   public let configuration: Configuration
   let network: InvertedNetwork
 
-  /// An EfficientNet-Lite with the parameters of a checkpoint.
+  /// An EfficientNet with the parameters of a checkpoint.
   ///
   /// - Throws: `ModelError` where a parameter is missing or misshapen.
   public init(_ c: Configuration, _ w: Weights) throws {
     configuration = c
     network = try InvertedNetwork(
-      w, stem: c.stem, c.stages, head: c.head, classes: c.classes, padding: .same,
-      epsilon: c.epsilon)
+      w, stem: c.stem, c.stages, head: c.head, classes: c.classes,
+      InvertedStyle(
+        padding: c.samePadding ? .same : .symmetric, activation: c.isLite ? .relu6 : .silu,
+        squeeze: c.isLite ? nil : 0.25, epsilon: c.epsilon))
   }
 
   /// Images through the network, each activation shown to the tap.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor { network(images, tap) }
-
-  /// A checkpoint under timm's names, where it has those of the package efficientnet-lite-pytorch
-  /// (`_conv_stem`, `_blocks.3._expand_conv`), which counts blocks through all stages.
-  public static func recognised(
-    _ source: any WeightSource, _ c: Configuration
-  ) -> any WeightSource {
-    guard source.shape("_conv_stem.weight") != nil else { return source }
-    var modules = [
-      "_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2",
-      "_fc": "classifier",
-    ]
-    var count = 0
-    for (index, stage) in c.stages.enumerated() {
-      let parts =
-        stage.expansion == 1
-        ? [
-          "_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2",
-        ]
-        : [
-          "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2",
-          "_project_conv": "conv_pwl", "_bn2": "bn3",
-        ]
-      for block in 0..<stage.repeats {
-        for (theirs, ours) in parts {
-          modules["_blocks.\(count).\(theirs)"] = "blocks.\(index).\(block).\(ours)"
-        }
-        count += 1
-      }
-    }
-    return RenamedWeights(source, modules: modules)
-  }
 }

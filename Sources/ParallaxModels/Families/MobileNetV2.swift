@@ -50,9 +50,8 @@ public struct MobileNetV2: Model {
   public init(_ c: Configuration, _ w: Weights) throws {
     configuration = c
     network = try InvertedNetwork(
-      w, stem: c.stem, c.stages, head: c.head, classes: c.classes, divisor: c.divisor,
-      padding: .symmetric,
-      epsilon: c.epsilon)
+      w, stem: c.stem, c.stages, head: c.head, classes: c.classes,
+      InvertedStyle(divisor: c.divisor, padding: .symmetric, epsilon: c.epsilon))
   }
 
   /// Images through the network, each activation shown to the tap.

@@ -2,7 +2,10 @@ import ParallaxTensors
 
 /// The residual network, in the form of torchvision and timm: the bottleneck's stride is in its 3×3 (v1.5).
 ///
-/// > Source: He et al., 2016, arXiv 1512.03385, Table 1.
+/// ResNeXt has groups in the 3×3, and the wide one more channels in it.
+///
+/// > Source: He et al., 2016, arXiv 1512.03385, Table 1; Xie et al., 2017, arXiv 1611.05431, Table 1; Zagoruyko and
+/// Komodakis, 2016, arXiv 1605.07146.
 public struct ResNet: Model {
   /// What one block of the network is.
   public enum BlockKind: String, Sendable, Codable, Hashable {
@@ -23,6 +26,10 @@ public struct ResNet: Model {
     public var layers: [Int]
     /// The width inside the blocks of each stage.
     public var channels = [64, 128, 256, 512]
+    /// Groups of the 3×3 of bottlenecks.
+    public var groups = 1
+    /// The width of a group where the stage's is 64; it scales all stages.
+    public var groupWidth = 64
     /// The width of the first convolution.
     public var stem = 64
     /// Outputs of the classifier; 0 for none.
@@ -32,6 +39,12 @@ public struct ResNet: Model {
 
     /// A network of so many blocks a stage.
     public init(_ block: BlockKind, _ layers: [Int]) { (self.block, self.layers) = (block, layers) }
+
+    /// A network of bottlenecks with groups of another width.
+    init(_ layers: [Int], groups: Int, width: Int) {
+      self.init(.bottleneck, layers)
+      (self.groups, groupWidth) = (groups, width)
+    }
 
     /// ResNet-18.
     public static let resnet18 = Configuration(.basic, [2, 2, 2, 2])
@@ -43,6 +56,14 @@ public struct ResNet: Model {
     public static let resnet101 = Configuration(.bottleneck, [3, 4, 23, 3])
     /// ResNet-152.
     public static let resnet152 = Configuration(.bottleneck, [3, 8, 36, 3])
+    /// ResNeXt-50, 32×4d.
+    public static let resnext50 = Configuration([3, 4, 6, 3], groups: 32, width: 4)
+    /// ResNeXt-101, 32×8d.
+    public static let resnext101 = Configuration([3, 4, 23, 3], groups: 32, width: 8)
+    /// Wide ResNet-50-2.
+    public static let wideResNet50 = Configuration([3, 4, 6, 3], groups: 1, width: 128)
+    /// Wide ResNet-101-2.
+    public static let wideResNet101 = Configuration([3, 4, 23, 3], groups: 1, width: 128)
   }
 
   /// The variant.
@@ -103,11 +124,12 @@ public struct ResNet: Model {
 
     init(_ w: Weights, _ c: Configuration, _ inputs: Int, _ channels: Int, stride: Int) throws {
       func convolution(
-        _ index: Int, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1
+        _ index: Int, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1
       ) throws -> ConvolutionNorm {
         try ConvolutionNorm(
           w, .init(convolution: "conv\(index)", norm: "bn\(index)", activation: "act\(index)"),
-          inputs, outputs, kernel: kernel, stride: stride, activation: .relu, epsilon: c.epsilon)
+          inputs, outputs, kernel: kernel, stride: stride, groups: groups,
+          activation: .relu, epsilon: c.epsilon)
       }
       let outputs = channels * c.block.expansion
       switch c.block {
@@ -115,11 +137,12 @@ public struct ResNet: Model {
         inner = [try convolution(1, inputs, channels, kernel: 3, stride: stride)]
         last = try convolution(2, channels, outputs, kernel: 3)
       case .bottleneck:
+        let middle = channels * c.groupWidth / 64 * c.groups
         inner = [
-          try convolution(1, inputs, channels, kernel: 1),
-          try convolution(2, channels, channels, kernel: 3, stride: stride),
+          try convolution(1, inputs, middle, kernel: 1),
+          try convolution(2, middle, middle, kernel: 3, stride: stride, groups: c.groups),
         ]
-        last = try convolution(3, channels, outputs, kernel: 1)
+        last = try convolution(3, middle, outputs, kernel: 1)
       }
       downsample =
         stride == 1 && inputs == outputs

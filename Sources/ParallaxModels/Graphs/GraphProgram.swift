@@ -88,7 +88,8 @@ struct GraphProgram: Sendable {
   /// A rule and no measurement, so that the same graph gives the same bits everywhere.
   var isConvolutional: Bool {
     func count(_ word: String) -> Int { steps.count { $0.kind.lowercased().contains(word) } }
-    return count("conv") >= 8 && ["attention", "layer_norm", "permute", "as_strided"].allSatisfy { count($0) == 0 }
+    return count("conv") >= 8
+      && ["attention", "layer_norm", "permute", "as_strided"].allSatisfy { count($0) == 0 }
   }
 
   private mutating func arrange() {

@@ -116,7 +116,10 @@ public struct ImportedGraph: Model {
       let patches = (height / layout.patch) * (width / layout.patch)
       return shape[0] == patches && layout.prefix > 0 ? .patches : .tokens
     case 3:
-      return .map
+      // Channels last where the first two sides are the image's and the last two are not.
+      let isMap = shape[1] * width == shape[2] * height
+      let isLast = shape[0] * width == shape[1] * height
+      return isLast && !isMap ? .positions : .map
     // Of more dimensions nothing is known; it can be taken whole.
     default: return .pattern
     }

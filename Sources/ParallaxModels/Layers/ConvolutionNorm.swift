@@ -20,10 +20,11 @@ struct BatchNorm: Sendable {
     x.batchNormalized(weight: weight, bias: bias, mean: mean, variance: variance, epsilon: epsilon)
   }
 
-  /// A convolution's weight and bias that do the same: γ/√(σ² + ε)·w and β − μ·γ/√(σ² + ε).
-  func folded(into convolution: Tensor) -> (weight: Tensor, bias: Tensor) {
+  /// A convolution's weight and bias that do the same: γ/√(σ² + ε)·w and β + (b − μ)·γ/√(σ² + ε).
+  func folded(into convolution: Tensor, _ shift: Tensor?) -> (weight: Tensor, bias: Tensor) {
     let scale = weight / (variance + epsilon).squareRoot()
-    return (convolution * scale.reshaped(-1, 1, 1, 1), bias - mean * scale)
+    let centre = shift.map { mean - $0 } ?? mean
+    return (convolution * scale.reshaped(-1, 1, 1, 1), bias - centre * scale)
   }
 }
 
@@ -38,38 +39,55 @@ struct ConvolutionNorm: Sendable {
     case symmetric
     /// TensorFlow's SAME: as few as give ⌈n / stride⌉ outputs, the smaller half first.
     case same
+    /// Nowhere.
+    case valid
   }
 
   /// The names of its sites, which are those of its parameters.
   struct Names: Sendable {
     var convolution: String
-    var norm: String
+    /// nil where there is no norm.
+    var norm: String?
     /// nil where the norm's site is seen after the nonlinearity, as in timm's `BatchNormAct2d`.
     var activation: String?
+
+    /// The site of what comes out.
+    var last: String { activation ?? norm ?? convolution }
+    /// Whether nobody looks at the sites before it.
+    func areFree(_ tap: Tap) -> Bool {
+      [convolution, norm].allSatisfy { $0 == nil || $0 == last || !tap.wants($0 ?? "") }
+    }
   }
 
   let names: Names
   let weight: Tensor
-  let norm: BatchNorm
-  let kernel: Int
+  let bias: Tensor?
+  let norm: BatchNorm?
+  /// Rows and columns.
+  let kernel: [Int]
   let stride: Int
   let groups: Int
   let padding: Padding
   let activation: FusedConvolution.Nonlinearity
   let fused: FusedConvolution?
 
-  /// A square convolution from `inputs` to `outputs` channels.
+  /// A convolution from `inputs` to `outputs` channels, square unless `columns` are given.
   init(
-    _ w: Weights, _ names: Names, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1,
-    groups: Int = 1, padding: Padding = .symmetric, activation: FusedConvolution.Nonlinearity,
-    epsilon: Double
+    _ w: Weights, _ names: Names, _ inputs: Int, _ outputs: Int, kernel: Int,
+    by columns: Int? = nil,
+    stride: Int = 1, groups: Int = 1, padding: Padding = .symmetric, bias: Bool = false,
+    activation: FusedConvolution.Nonlinearity, epsilon: Double
   ) throws {
+    self.kernel = [kernel, columns ?? kernel]
     weight = try w[names.convolution](
-      "weight", outputs, inputs / groups, kernel, kernel, groups: groups)
-    norm = try BatchNorm(w[names.norm], outputs, epsilon: epsilon)
-    (self.names, self.kernel, self.stride, self.groups) = (names, kernel, stride, groups)
-    (self.padding, self.activation) = (stride == 1 ? .symmetric : padding, activation)
-    let folded = norm.folded(into: weight)
+      "weight", outputs, inputs / groups, self.kernel[0], self.kernel[1], groups: groups)
+    self.bias = bias ? try w[names.convolution]("bias", outputs) : nil
+    norm = try names.norm.map { try BatchNorm(w[$0], outputs, epsilon: epsilon) }
+    (self.names, self.stride, self.groups, self.activation) = (names, stride, groups, activation)
+    self.padding = padding == .same && stride == 1 ? .symmetric : padding
+    let folded =
+      norm?.folded(into: weight, self.bias)
+      ?? (weight: weight, bias: self.bias ?? Tensor.zeros([outputs]))
     // SAME puts one zero more at the end of even sizes. A kernel with a row and a column of zeros before it makes
     // that the same number at both ends, which spares a padded copy of the map.
     let isSame = self.padding == .same
@@ -80,60 +98,61 @@ struct ConvolutionNorm: Sendable {
       : FusedConvolution(wide, folded.bias, stride: stride, groups: groups, then: activation)
   }
 
-  /// Convolution, norm, nonlinearity.
-  func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-    if let fused, isFree(tap, withNorm: names.activation != nil), fused.takes(x) {
-      return tap(names.activation ?? names.norm, fused(x, padding: fusedPadding(x)))
+  /// Convolution, norm, nonlinearity; `isBlock` where what comes out is the output of a block.
+  func callAsFunction(_ x: Tensor, _ tap: Tap, isBlock: Bool = false) -> Tensor {
+    let y: Tensor
+    if let fused, names.areFree(tap), fused.takes(x) {
+      y = fused(x, padding: fusedPadding(x))
+    } else {
+      y = activation(shown(convolved(x), tap))
     }
-    let y = norm(tap(names.convolution, convolved(x)))
-    guard let site = names.activation else { return tap(names.norm, activated(y)) }
-    return tap(site, activated(tap(names.norm, y)))
+    return isBlock ? tap.block(names.last, y) : tap(names.last, y)
   }
 
   /// Convolution and norm, then the shortcut added, then the nonlinearity.
   func callAsFunction(_ x: Tensor, _ tap: Tap, adding shortcut: () -> Tensor) -> Tensor {
     let y: Tensor
-    if let fused, isFree(tap, withNorm: true), fused.takes(x) {
+    let last = names.norm ?? names.convolution
+    if let fused, names.areFree(tap), !tap.wants(last), fused.takes(x) {
       y = fused(x, padding: fusedPadding(x), adding: shortcut())
     } else {
-      let branch = tap(names.norm, norm(tap(names.convolution, convolved(x))))
-      y = activated(branch + shortcut())
+      let branch = shown(convolved(x), tap)
+      // Without a nonlinearity of its own name the norm's site is before the sum.
+      y = activation((names.activation == nil ? tap(last, branch) : branch) + shortcut())
     }
     return names.activation.map { tap($0, y) } ?? y
   }
 
-  /// Whether nobody looks at what is inside the step: the convolution, and the norm where it is not the last.
-  private func isFree(_ tap: Tap, withNorm: Bool) -> Bool {
-    !tap.wants(names.convolution) && !(withNorm && tap.wants(names.norm))
-  }
-
-  private func activated(_ x: Tensor) -> Tensor {
-    switch activation {
-    case .none: x
-    case .relu: x.relu()
-    case .relu6: x.relu6()
-    }
+  /// The norm of a convolution's output; of both what comes before the last site is shown.
+  private func shown(_ x: Tensor, _ tap: Tap) -> Tensor {
+    let x = names.last == names.convolution ? x : tap(names.convolution, x)
+    guard let norm, let site = names.norm else { return x }
+    return site == names.last ? norm(x) : tap(site, norm(x))
   }
 
   private func convolved(_ x: Tensor) -> Tensor {
-    guard padding == .same else {
-      return x.convolution(
-        weight, stride: [stride, stride], padding: [kernel / 2, kernel / 2], groups: groups)
-    }
-    let (rows, columns) = (missing(x.shape[2]), missing(x.shape[3]))
-    return x.padded([columns / 2, columns - columns / 2, rows / 2, rows - rows / 2])
-      .convolution(weight, stride: [stride, stride], groups: groups)
+    let isSame = padding == .same
+    let around =
+      isSame
+      ? x.padded([1, 0].flatMap { [missing(x, $0) / 2, missing(x, $0) - missing(x, $0) / 2] }) : x
+    return around.convolution(
+      weight, bias, stride: [stride, stride],
+      padding: padding == .symmetric ? kernel.map { $0 / 2 } : [0, 0], groups: groups)
   }
 
-  /// The zeros that SAME puts around `size` values.
-  private func missing(_ size: Int) -> Int {
-    max(((size + stride - 1) / stride - 1) * stride + kernel - size, 0)
+  /// The zeros that SAME puts around the rows (0) or columns (1) of a map.
+  private func missing(_ x: Tensor, _ dim: Int) -> Int {
+    let size = x.shape[2 + dim]
+    return max(((size + stride - 1) / stride - 1) * stride + kernel[dim] - size, 0)
   }
 
   /// The zeros that the fused convolution puts at each end.
   private func fusedPadding(_ x: Tensor) -> [Int] {
-    guard padding == .same else { return [kernel / 2, kernel / 2] }
+    switch padding {
+    case .symmetric: kernel.map { $0 / 2 }
+    case .valid: [0, 0]
     // The smaller half, and one for the kernel's zeros.
-    return [missing(x.shape[2]) / 2 + 1, missing(x.shape[3]) / 2 + 1]
+    case .same: [missing(x, 0) / 2 + 1, missing(x, 1) / 2 + 1]
+    }
   }
 }

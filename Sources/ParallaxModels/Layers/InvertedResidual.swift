@@ -26,47 +26,67 @@ public struct InvertedStage: Sendable, Codable, Hashable {
   }
 }
 
+/// What the inverted residuals of a network have in common.
+struct InvertedStyle: Sendable {
+  /// Widths inside blocks are multiples of this.
+  var divisor = 8
+  var padding: ConvolutionNorm.Padding
+  var activation: FusedConvolution.Nonlinearity = .relu6
+  /// The width inside squeeze-and-excitation over that of a block's input; nil for none.
+  var squeeze: Double?
+  var epsilon: Double
+}
+
 /// 1×1 up, depthwise, 1×1 down without a nonlinearity, plus the input where shapes allow (Sandler et al.).
 ///
 /// Without expansion the first convolution is missing, and timm calls the others otherwise.
 struct InvertedResidual: Sendable {
   let expand: ConvolutionNorm?
   let depthwise: ConvolutionNorm
+  let squeeze: SqueezeExcite?
   let project: ConvolutionNorm
   let hasShortcut: Bool
 
   init(
-    _ w: Weights, _ stage: InvertedStage, _ inputs: Int, stride: Int, divisor: Int,
-    padding: ConvolutionNorm.Padding, epsilon: Double
+    _ w: Weights, _ stage: InvertedStage, _ inputs: Int, stride: Int, _ style: InvertedStyle
   ) throws {
     let isSeparable = stage.expansion == 1
     let middle =
-      isSeparable ? inputs : InvertedStage.rounded(Double(inputs * stage.expansion), to: divisor)
+      isSeparable
+      ? inputs : InvertedStage.rounded(Double(inputs * stage.expansion), to: style.divisor)
     expand =
       isSeparable
       ? nil
       : try ConvolutionNorm(
         w, .init(convolution: "conv_pw", norm: "bn1"), inputs, middle, kernel: 1,
-        activation: .relu6, epsilon: epsilon)
+        activation: style.activation, epsilon: style.epsilon)
     depthwise = try ConvolutionNorm(
       w, .init(convolution: "conv_dw", norm: isSeparable ? "bn1" : "bn2"), middle, middle,
-      kernel: stage.kernel, stride: stride, groups: middle, padding: padding, activation: .relu6,
-      epsilon: epsilon)
+      kernel: stage.kernel, stride: stride, groups: middle, padding: style.padding,
+      activation: style.activation, epsilon: style.epsilon)
+    squeeze = try style.squeeze.map {
+      let names = SqueezeExcite.Names(
+        reduce: "conv_reduce", activation: "act1", expand: "conv_expand", gate: "gate")
+      return try SqueezeExcite(
+        w["se"], names, middle, Int((Double(inputs) * $0).rounded(.toNearestOrEven)),
+        activation: style.activation)
+    }
     project = try ConvolutionNorm(
       w,
       isSeparable
         ? .init(convolution: "conv_pw", norm: "bn2") : .init(convolution: "conv_pwl", norm: "bn3"),
-      middle, stage.channels, kernel: 1, activation: .none, epsilon: epsilon)
+      middle, stage.channels, kernel: 1, activation: .none, epsilon: style.epsilon)
     hasShortcut = stride == 1 && inputs == stage.channels
   }
 
   func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-    let y = depthwise(expand.map { $0(x, tap) } ?? x, tap)
+    var y = depthwise(expand.map { $0(x, tap) } ?? x, tap)
+    if let squeeze { y = tap("se", squeeze(y, tap["se"])) }
     return hasShortcut ? project(y, tap, adding: { x }) : project(y, tap)
   }
 }
 
-/// What EfficientNet-Lite and MobileNetV2 have in common: a stem, stages of inverted residuals, a 1×1 head.
+/// What EfficientNet and MobileNetV2 have in common: a stem, stages of inverted residuals, a 1×1 head.
 struct InvertedNetwork: Sendable {
   let stem: ConvolutionNorm
   let stages: [[InvertedResidual]]
@@ -75,11 +95,11 @@ struct InvertedNetwork: Sendable {
 
   init(
     _ w: Weights, stem stemWidth: Int, _ table: [InvertedStage], head headWidth: Int, classes: Int,
-    divisor: Int = 8, padding: ConvolutionNorm.Padding, epsilon: Double
+    _ style: InvertedStyle
   ) throws {
     stem = try ConvolutionNorm(
       w, .init(convolution: "conv_stem", norm: "bn1"), 3, stemWidth, kernel: 3, stride: 2,
-      padding: padding, activation: .relu6, epsilon: epsilon)
+      padding: style.padding, activation: style.activation, epsilon: style.epsilon)
     var width = stemWidth
     var stages: [[InvertedResidual]] = []
     for (index, stage) in table.enumerated() {
@@ -88,7 +108,7 @@ struct InvertedNetwork: Sendable {
         blocks.append(
           try InvertedResidual(
             w["blocks.\(index).\(block)"], stage, width, stride: block == 0 ? stage.stride : 1,
-            divisor: divisor, padding: padding, epsilon: epsilon))
+            style))
         width = stage.channels
       }
       stages.append(blocks)
@@ -96,7 +116,7 @@ struct InvertedNetwork: Sendable {
     self.stages = stages
     head = try ConvolutionNorm(
       w, .init(convolution: "conv_head", norm: "bn2"), width, headWidth, kernel: 1,
-      activation: .relu6, epsilon: epsilon)
+      activation: style.activation, epsilon: style.epsilon)
     classifier = classes > 0 ? try Linear(w["classifier"], headWidth, classes) : nil
   }
 

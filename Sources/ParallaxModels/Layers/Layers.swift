@@ -12,7 +12,36 @@ struct Linear: Sendable {
     self.bias = bias ? try w("bias", outputs) : nil
   }
 
+  /// A layer whose weight is stored as that of a 1×1 convolution.
+  init(asConvolution w: Weights, _ inputs: Int, _ outputs: Int) throws {
+    weight = try w("weight", outputs, inputs, 1, 1).reshaped(outputs, inputs)
+    bias = try w("bias", outputs)
+  }
+
   func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight, bias) }
+}
+
+/// A square convolution with a bias.
+struct Convolution: Sendable {
+  let weight: Tensor
+  let bias: Tensor
+  let stride: Int
+  let padding: Int
+  let groups: Int
+
+  init(
+    _ w: Weights, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
+    groups: Int = 1
+  ) throws {
+    weight = try w("weight", outputs, inputs / groups, kernel, kernel, groups: groups)
+    bias = try w("bias", outputs)
+    (self.stride, self.padding, self.groups) = (stride, padding, groups)
+  }
+
+  func callAsFunction(_ x: Tensor) -> Tensor {
+    x.convolution(
+      weight, bias, stride: [stride, stride], padding: [padding, padding], groups: groups)
+  }
 }
 
 /// Normalisation over the last dimension.

@@ -6,6 +6,8 @@ public protocol Model: Sendable {
   var tokenLayout: TokenLayout? { get }
   /// Images must be a multiple of this many pixels high and wide, and at least as many.
   var imageMultiple: Int { get }
+  /// Images must be at least this many pixels high and wide.
+  var minimumImageSize: Int { get }
   /// Sides of images that the model takes, where it takes only one size.
   var fixedImageSize: (height: Int, width: Int)? { get }
 
@@ -31,6 +33,8 @@ extension Model {
   public var tokenLayout: TokenLayout? { nil }
   /// 1: images of any size.
   public var imageMultiple: Int { 1 }
+  /// 1: images however small.
+  public var minimumImageSize: Int { 1 }
   /// nil: more than one size.
   public var fixedImageSize: (height: Int, width: Int)? { nil }
   /// nil: any number.

@@ -32,6 +32,8 @@ public struct RandomWeights: WeightSource, ShapeFollowing {
     let random = RandomSource(seed: seed ^ hash)
     let last = name.split(separator: ".").last ?? ""
     switch (last, asked.count) {
+    // A response normalisation that does nothing has a weight of zeros.
+    case ("weight", 1) where name.hasSuffix("grn.weight"): return Tensor.zeros(asked)
     case ("gamma", 1), ("gamma_1", 1), ("gamma_2", 1): return Tensor.ones(asked) * 1e-5
     case ("logit_scale", _): return Tensor.ones(asked) * 2.302_585_092_994_046
     case ("weight", 1), ("running_var", _): return Tensor.ones(asked)
