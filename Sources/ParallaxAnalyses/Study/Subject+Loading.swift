@@ -24,7 +24,12 @@ extension Subject {
   public func representations(
     at pattern: SitePattern? = nil, tokens: Tokens? = nil
   ) throws(ModelError) -> [Representation] {
-    try sites.matching(pattern, of: name).map { site throws(ModelError) in
+    // What lies inside windows is no representation of an image; a wildcard does not mean it.
+    let typed = Set(pattern?.description.split(separator: ",").map(String.init) ?? [])
+    let meant = try sites.matching(pattern, of: name).filter {
+      $0.kind != .windows || typed.contains($0.name)
+    }
+    return try meant.map { site throws(ModelError) in
       let chosen = tokens ?? .byDefault(at: site, model.tokenLayout)
       try chosen.check(at: site, model.tokenLayout, imageSize: imageSize)
       return Representation(model: name, site: site, tokens: chosen)
