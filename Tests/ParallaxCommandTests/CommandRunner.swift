@@ -175,7 +175,7 @@ extension CommandRunner.Outcome {
     let notes = errorLines.prefix { !$0.hasPrefix("error: ") }
     #expect(
       notes.allSatisfy { note in
-        ["loaded ", "left out ", "… and "].contains { note.hasPrefix($0) }
+        ["loaded ", "left out ", "… and ", "downloading "].contains { note.hasPrefix($0) }
       }, "\(errors)",
       sourceLocation: sourceLocation)
     let lines = errorLines.dropFirst(notes.count)

@@ -52,7 +52,8 @@ struct ModelOptions: ParsableArguments {
         continue
       }
       var model = try Catalog.load(
-        ModelReference(parsing: address.model), device: device, randomWeights: randomWeights)
+        ModelReference(parsing: address.model), device: device, randomWeights: randomWeights
+      ) { progress.update(download: $0) }
       model.name = unused(model.name, chosen.map(\.model.name))
       progress.note("loaded \(model.name)")
       chosen.append(Chosen(reference: address.model, model: model, wishes: [wish]))

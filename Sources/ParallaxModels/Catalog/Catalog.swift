@@ -71,6 +71,7 @@ public enum Catalog {
   public static func entry(named name: String) throws(ModelError) -> CatalogEntry {
     let asked = name.lowercased()
     if let found = entries.first(where: { $0.name.lowercased() == asked }) { return found }
+    if let found = TorchVision.entry(asked) { return found }
     if let found = architectures.first(where: { $0.aliases.contains { $0.lowercased() == asked } })
     {
       return CatalogEntry(found.name, found)

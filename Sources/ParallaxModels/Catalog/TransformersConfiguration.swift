@@ -58,7 +58,7 @@ struct TransformersConfiguration {
     guard c.epsilon >= 0, c.epsilon < 1 else {
       throw problem("'layer_norm_eps': expected a number from 0 to 1, found \(c.epsilon)")
     }
-    try checkMemory(c, inner: inner)
+    try Self.checkMemory(c, file: file)
     c.classes = 0
     c.preNorm = isCLIP
     let activation = tower["hidden_act"] as? String ?? (isCLIP ? "quick_gelu" : "gelu")
@@ -81,15 +81,17 @@ struct TransformersConfiguration {
   }
 
   /// Refuses a network whose parameters alone exceed the machine's memory: libtorch would end the process.
-  private func checkMemory(_ c: ViT.Configuration, inner: Int) throws(ModelError) {
+  static func checkMemory(_ c: ViT.Configuration, file: String) throws(ModelError) {
     let (width, grid) = (Double(c.width), Double(c.imageSize / c.patch))
-    let block = 4 * width * width + 2 * width * Double(inner)
+    let block = 4 * width * width + 2 * width * width * c.mlpRatio
     let values =
       Double(c.depth) * block + width * (grid * grid + 3 * Double(c.patch) * Double(c.patch))
     let memory = Double(ProcessInfo.processInfo.physicalMemory)
     guard 4 * values < memory else {
-      throw problem(
-        "describes a network of \(Int(4 * values / 1e9)) GB, this machine has \(Int(memory / 1e9)) GB"
+      throw .checkpoint(
+        file: file,
+        problem:
+          "describes a network of \(Int(4 * values / 1e9)) GB, this machine has \(Int(memory / 1e9)) GB"
       )
     }
   }

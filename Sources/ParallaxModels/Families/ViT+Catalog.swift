@@ -79,6 +79,12 @@ extension ViT {
     Architecture(
       name: name, aliases: aliases, family: "ViT", summary: summary, preprocessing: preprocessing,
       oracles: oracles, recognise: { recognised($0, c) },
+      resized: { side in
+        var (c, keys) = (c, preprocessing)
+        c.imageSize = side
+        keys.inputSize = [3, side, side]
+        return architecture(name, aliases: aliases, "\(summary), images of \(side) pixels", c, keys, oracles)
+      },
       make: { w in
         var c = c
         c.classes = w.outputs(of: "head", standard: c.classes)
