@@ -41,3 +41,22 @@ with tempfile.TemporaryDirectory() as place:
 
 (FIXTURE / "layout.json").write_text(json.dumps(layout, indent=1, sort_keys=True) + "\n")
 print(f"huggingface_hub {version('huggingface_hub')}: {len(layout)} files and links")
+
+# What timm and torchvision call their weights: where timm's hub repository is not called as the model is, and how
+# torchvision prepares images for the first weights of a name.
+import oracle  # noqa: E402, F401  (lets torchvision import)
+import timm  # noqa: E402
+import torchvision.models as tv  # noqa: E402
+
+places = {}
+for name in timm.list_models(pretrained=True):
+    place = (timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()).hf_hub_id or ""
+    if place.startswith("timm/") and place not in ("timm/", f"timm/{name}"):
+        places[name] = place
+crops = {}
+for name in tv.list_models(module=tv):
+    preset = list(tv.get_model_weights(name))[0].transforms()
+    crops[name] = [preset.resize_size[0], preset.crop_size[0], preset.interpolation.value, list(preset.mean), list(preset.std)]
+names = {"versions": {p: version(p) for p in ("timm", "torchvision")}, "timm": places, "torchvision": crops}
+(FIXTURE / "names.json").write_text(json.dumps(names, indent=1, sort_keys=True) + "\n")
+print(f"timm: {len(places)} places, torchvision: {len(crops)} names")

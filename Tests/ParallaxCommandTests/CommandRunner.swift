@@ -44,7 +44,7 @@ final class CommandRunner: Sendable {
       // Several run at once, so that one thread each is quickest.
       [
         "PARALLAX_CACHE": cache.path, "SWIFT_BACKTRACE": "enable=no", "COLUMNS": "80",
-        "OMP_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
       ]
     ) { _, new in new }.merging(environment) { _, new in new }
   }

@@ -188,7 +188,7 @@ struct CatalogLoadingTests {
         "model_type 'llama' has no architecture here; expected one of vit"
       ),
       (#"{"model_type": 5}"#, "neither timm's"),
-      (#"{"architecture": "convnext_tiny.fb_in1k"}"#, "no model is called 'convnext_tiny'"),
+      (#"{"architecture": "convnext_tinny.fb_in1k"}"#, "no model is called 'convnext_tinny'"),
       (#"{"model_type": "vit", "hidden_size": "wide"}"#, "'hidden_size': expected a whole number"),
       (#"{"model_type": "vit", "hidden_size": 1e30}"#, "'hidden_size': expected a whole number"),
       (#"{"model_type": "vit", "num_hidden_layers": -1}"#, "'num_hidden_layers'"),

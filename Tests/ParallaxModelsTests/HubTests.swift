@@ -19,7 +19,7 @@ struct HubSetting {
   init(bytes: Int = 300_000, token: String? = nil) throws {
     server = try HubServer()
     folder = try TemporaryFolder()
-    weights = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+    weights = (0..<bytes).map { UInt8(truncatingIfNeeded: ($0 * 2_654_435_761) >> 7) }
     try server.add("config.json", Array(#"{"architecture": "resnet18"}"#.utf8))
     try server.add("model.safetensors", weights)
     var environment = ["HF_ENDPOINT": server.endpoint + "/", "HF_HUB_CACHE": folder.path]
