@@ -77,7 +77,8 @@ struct FailureTests {
       Case(["layers", "resnet50="], 64, "expected NAME=PATH"),
       Case(["layers", "absent.onnx"], 66, "absent.onnx: no such file"),
       Case(
-        ["layers", "absent/folder"], 66, "absent/folder: no such file or folder; and as a model of the hub",
+        ["layers", "absent/folder"], 66,
+        "absent/folder: no such file or folder; and as a model of the hub",
         "HF_HUB_OFFLINE"),
       Case(["layers", "absent/folder/deep"], 66, "absent/folder/deep: no such file or folder"),
       Case(["layers", "absent/weights.pth"], 66, "absent/weights.pth: no such file or folder"),

@@ -44,7 +44,8 @@ struct HubCommandTests {
     told.expectFailure(66, "absent")
   }
 
-  @Test("a description of a model of the hub names its format, dtypes, architecture and preprocessing")
+  @Test(
+    "a description of a model of the hub names its format, dtypes, architecture and preprocessing")
   func describe() throws {
     let outcome = try parallax("models", "someone/small-vit")
     outcome.expectSuccess()
@@ -53,7 +54,8 @@ struct HubCommandTests {
       "preprocessing: no file says", "fits: no architecture",
     ] { #expect(outcome.output.contains(part), "\(outcome.output)") }
     #expect(outcome.errors.contains("downloading someone/small-vit model.safetensors"))
-    let json = try parallax("models", "hf-hub:someone/small-vit", "--json").json(FileDescription.self)
+    let json = try parallax("models", "hf-hub:someone/small-vit", "--json").json(
+      FileDescription.self)
     #expect(json.format == "safetensors" && json.file == "hf-hub:someone/small-vit")
   }
 
@@ -69,10 +71,12 @@ struct HubCommandTests {
 
   @Test("what is not to be had ends with 69, in one line; a path mistyped ends with 66")
   func failures() throws {
-    try parallax("layers", "hf-hub:someone/nothing").expectFailure(69, "hf-hub:someone/nothing is not at")
+    try parallax("layers", "hf-hub:someone/nothing").expectFailure(
+      69, "hf-hub:someone/nothing is not at")
     try parallax("layers", "someone/nothing").expectFailure(
       66, "someone/nothing: no such file or folder; and as a model of the hub")
-    try parallax("layers", "hf-hub:someone/small-vit@nope@").expectFailure(69, "has no revision 'nope'")
+    try parallax("layers", "hf-hub:someone/small-vit@nope@").expectFailure(
+      69, "has no revision 'nope'")
     try server.behave(#"[{"path": "/cdn/", "do": "corrupt"}]"#)
     try parallax("layers", "hf-hub:someone/small-vit").expectFailure(
       69, "model.safetensors: not downloaded: has the checksum", "the same command goes on")
@@ -80,7 +84,8 @@ struct HubCommandTests {
 
   @Test("a download that was killed is taken up again by the same command")
   func killed() throws {
-    try server.behave(#"[{"path": "/cdn/", "do": "slow", "bytes": 6000, "seconds": 0.3, "times": 1}]"#)
+    try server.behave(
+      #"[{"path": "/cdn/", "do": "slow", "bytes": 6000, "seconds": 0.3, "times": 1}]"#)
     let process = Process()
     process.executableURL = CommandRunner.executable
     process.arguments = ["models", "hf-hub:someone/small-vit"]

@@ -54,12 +54,15 @@ struct AddressTests {
   @Test(
     "of a single @ after a model of the hub, sites follow, unless it can only be a revision",
     arguments: [
-      ("hf-hub:a/b@blocks.3#cls", "hf-hub:a/b", "blocks.3"), ("hf-hub:a/b@head", "hf-hub:a/b", "head"),
+      ("hf-hub:a/b@blocks.3#cls", "hf-hub:a/b", "blocks.3"),
+      ("hf-hub:a/b@head", "hf-hub:a/b", "head"),
       ("hf-hub:a/b@main", "hf-hub:a/b@main", nil), ("a/b@v1.0", "a/b@v1.0", nil),
       ("hf-hub:a/b@visual", "hf-hub:a/b", "visual"), ("a/b@blocks.*", "a/b", "blocks.*"),
       ("hf-hub:a/b@refs/pr/2", "hf-hub:a/b@refs/pr/2", nil),
-      ("hf-hub:a/b@0123456789abcdef0123456789abcdef01234567",
-       "hf-hub:a/b@0123456789abcdef0123456789abcdef01234567", nil),
+      (
+        "hf-hub:a/b@0123456789abcdef0123456789abcdef01234567",
+        "hf-hub:a/b@0123456789abcdef0123456789abcdef01234567", nil
+      ),
       ("hf-hub:a/b@dev@", "hf-hub:a/b@dev", nil), ("hf-hub:a/b@dev@head", "hf-hub:a/b@dev", "head"),
       ("hf-hub:a/b@main@head#avg", "hf-hub:a/b@main", "head"), ("x=a/b@main", "x=a/b", "main"),
     ] as [(String, String, String?)])

@@ -62,7 +62,8 @@ struct HubFolderTests {
     #expect(square.architecture.preprocessing.inputSize == [3, 240, 240])
     let cases = [
       (#"{"global_pool": "avg"}"#, "'global_pool'"), (#"{"in_chans": 1}"#, "1 colour channels"),
-      (#"{"img_size": [224, 240]}"#, "expected a side"), (#"{"img_size": "big"}"#, "expected a side"),
+      (#"{"img_size": [224, 240]}"#, "expected a side"),
+      (#"{"img_size": "big"}"#, "expected a side"),
       (#"{"img_size": 1e9}"#, "expected a side"), (#"{"embed_dim": 8}"#, "'embed_dim': 8"),
     ]
     for (arguments, part) in cases {
@@ -160,7 +161,8 @@ struct HubFolderTests {
     let recorder = ShapeRecorder()
     _ = try Catalog.entry(named: "resnet18").architecture.make(Weights(recorder))
     var tensors: [(name: String, tensor: Tensor)] = [(name: "logit_scale", tensor: .ones([1]))]
-    for (name, shape) in recorder.shapes.sorted(by: { $0.key < $1.key }) where !name.hasPrefix("fc.") {
+    for (name, shape) in recorder.shapes.sorted(by: { $0.key < $1.key })
+    where !name.hasPrefix("fc.") {
       tensors.append((name: "visual.trunk." + name, tensor: Tensor.ones(shape) * 0.01))
     }
     try Safetensors.write(tensors, to: folder.file("open_clip_model.safetensors"))
@@ -176,15 +178,23 @@ struct HubFolderTests {
     let folder = try TemporaryFolder()
     let cases = [
       ("{}", "has no 'model_cfg'"), ("[]", "is no JSON object"),
-      (#"{"model_cfg": {"vision_cfg": {"layers": [3, 4, 6, 3]}, "embed_dim": 9}}"#, "CLIP's ResNet"),
+      (
+        #"{"model_cfg": {"vision_cfg": {"layers": [3, 4, 6, 3]}, "embed_dim": 9}}"#, "CLIP's ResNet"
+      ),
       (#"{"model_cfg": {"vision_cfg": {}}}"#, "'embed_dim'"),
       (#"{"model_cfg": {"vision_cfg": {"width": 100}, "embed_dim": 9}}"#, "do not divide"),
       (#"{"model_cfg": {"vision_cfg": {"width": 1e30}, "embed_dim": 9}}"#, "'width'"),
       (#"{"model_cfg": {"vision_cfg": {"pool_type": "avg"}, "embed_dim": 9}}"#, "'pool_type'"),
-      (#"{"model_cfg": {"vision_cfg": {"attentional_pool": true}, "embed_dim": 9}}"#, "'attentional_pool'"),
+      (
+        #"{"model_cfg": {"vision_cfg": {"attentional_pool": true}, "embed_dim": 9}}"#,
+        "'attentional_pool'"
+      ),
       (#"{"model_cfg": {"vision_cfg": {"mystery": 1}, "embed_dim": 9}}"#, "'mystery'"),
       (#"{"model_cfg": {"vision_cfg": {"patch_size": 15}, "embed_dim": 9}}"#, "whole patches"),
-      (#"{"model_cfg": {"vision_cfg": {"timm_model_name": "nonesuch"}, "embed_dim": 9}}"#, "nonesuch"),
+      (
+        #"{"model_cfg": {"vision_cfg": {"timm_model_name": "nonesuch"}, "embed_dim": 9}}"#,
+        "nonesuch"
+      ),
       (
         #"{"model_cfg": {"vision_cfg": {}, "embed_dim": 9}, "preprocess_cfg": {"resize_mode": "longest"}}"#,
         "'resize_mode' is 'longest'"
@@ -213,11 +223,14 @@ struct HubFolderTests {
     #expect(loaded.family == "ResNet")
   }
 
-  @Test("a description tells format, numbers, dtypes, architecture and preprocessing of every kind of file")
+  @Test(
+    "a description tells format, numbers, dtypes, architecture and preprocessing of every kind of file"
+  )
   func description() throws {
     let files = CheckpointFixtures.folder
     for (name, format) in [
-      ("zip.pt", "torch, zip"), ("legacy.pt", "torch, as before 1.6"), ("sharded", "safetensors, 2 files"),
+      ("zip.pt", "torch, zip"), ("legacy.pt", "torch, as before 1.6"),
+      ("sharded", "safetensors, 2 files"),
       ("float16.onnx", "ONNX"), ("int8.onnx", "ONNX"),
     ] {
       let found = try FileDescription("\(files)/\(name)")

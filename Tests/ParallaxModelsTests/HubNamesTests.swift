@@ -137,7 +137,9 @@ struct HubNamesTests {
       if text == "Sources/nothing", !FileManager.default.fileExists(atPath: "Sources") { continue }
       #expect(throws: ModelError.self, "\(text)") { try ModelReference(parsing: text) }
     }
-    for text in ["hf-hub:a/b@", "hf-hub:a/b@..", "hf-hub:a/b@x/../y", "hf-hub:a/b@.x", "hf-hub:a b/c"] {
+    for text in [
+      "hf-hub:a/b@", "hf-hub:a/b@..", "hf-hub:a/b@x/../y", "hf-hub:a/b@.x", "hf-hub:a b/c",
+    ] {
       #expect(throws: ModelError.self, "\(text)") { try ModelReference(parsing: text) }
     }
   }
@@ -150,7 +152,8 @@ struct HubNamesTests {
     #expect(hub.cache.path == folder.file("hub") && hub.token == "hf_file" && !hub.isOffline)
     #expect(hub.endpoint == "https://huggingface.co")
     let other = Hub(environment: [
-      "HF_HOME": folder.path, "HF_HUB_CACHE": "/x/y", "HF_TOKEN": " hf_own\n", "HF_HUB_OFFLINE": "yes",
+      "HF_HOME": folder.path, "HF_HUB_CACHE": "/x/y", "HF_TOKEN": " hf_own\n",
+      "HF_HUB_OFFLINE": "yes",
       "HF_ENDPOINT": "https://mirror.example/",
     ])
     #expect(other.cache.path == "/x/y" && other.token == "hf_own" && other.isOffline)

@@ -52,7 +52,9 @@ struct HubSetting {
 
 @Suite("Downloads from the hub")
 struct HubTests {
-  @Test("a model is downloaded into the layout of the official client, and then found without a request")
+  @Test(
+    "a model is downloaded into the layout of the official client, and then found without a request"
+  )
   func layout() throws {
     let setting = try HubSetting()
     #expect(try setting.downloaded() == setting.weights)
@@ -71,7 +73,8 @@ struct HubTests {
         type == .typeRegular
       {
         let bytes = try setting.folder.bytes(path)
-        found[path] = bytes.count > 100 ? "\(bytes.count) bytes" : String(decoding: bytes, as: UTF8.self)
+        found[path] =
+          bytes.count > 100 ? "\(bytes.count) bytes" : String(decoding: bytes, as: UTF8.self)
       }
     }
     #expect(found == expected)
@@ -102,7 +105,7 @@ struct HubTests {
 
     let other = try HubSetting()
     try other.server.behave(#"[{"path": "/cdn/", "do": "cut", "bytes": 1000, "times": 4}]"#)
-    #expect(other.problem().contains("the connection"))
+    #expect(other.problem().contains("4 times in a row"))
     #expect(other.blobs.count { $0.hasSuffix(".incomplete") } == 1)
     #expect(try other.downloaded() == other.weights)
     #expect(other.contentRequests.last?.range == "bytes=4000-")
@@ -113,12 +116,14 @@ struct HubTests {
   func ranges() throws {
     let setting = try HubSetting()
     try setting.server.behave(
-      #"[{"path": "/cdn/", "do": "cut", "bytes": 70000, "times": 1}, {"path": "/cdn/", "do": "no range"}]"#)
+      #"[{"path": "/cdn/", "do": "cut", "bytes": 70000, "times": 1}, {"path": "/cdn/", "do": "no range"}]"#
+    )
     #expect(try setting.downloaded() == setting.weights)
     #expect(setting.contentRequests.map(\.range) == [nil, "bytes=70000-"])
   }
 
-  @Test("a wrong checksum is refused and the bytes deleted; remains that do not fit are replaced once")
+  @Test(
+    "a wrong checksum is refused and the bytes deleted; remains that do not fit are replaced once")
   func checksum() throws {
     let setting = try HubSetting()
     try setting.server.behave(#"[{"path": "/cdn/", "do": "corrupt", "times": 1}]"#)
@@ -208,23 +213,27 @@ struct HubTests {
   @Test("a repository without weights, or with an index that points elsewhere, is refused")
   func contents() throws {
     let setting = try HubSetting()
-    try FileManager.default.removeItem(atPath: setting.server.root.file("someone/model/model.safetensors"))
+    try FileManager.default.removeItem(
+      atPath: setting.server.root.file("someone/model/model.safetensors"))
     #expect(setting.problem().contains("has no weights: none of model.safetensors"))
     try setting.server.add(
-      "model.safetensors.index.json", Array(#"{"weight_map": {"a": "../../evil.safetensors"}}"#.utf8))
+      "model.safetensors.index.json",
+      Array(#"{"weight_map": {"a": "../../evil.safetensors"}}"#.utf8))
     // What was not there an hour ago is remembered for a commit; a new cache knows nothing.
     let again = try TemporaryFolder()
     var hub = setting.hub
     hub.cache = again.url
     #expect(throws: ModelError.self) { try hub.snapshot(of: setting.model) }
     #expect(!setting.server.requests.contains { $0.path.contains("evil") })
-    try FileManager.default.removeItem(atPath: setting.server.root.file("someone/model/config.json"))
+    try FileManager.default.removeItem(
+      atPath: setting.server.root.file("someone/model/config.json"))
     hub.cache = again.url.appending(path: "third")
     let error = #expect(throws: ModelError.self) { try hub.snapshot(of: setting.model) }
     #expect(error?.description.contains("has no config.json") == true)
   }
 
-  @Test("a server in trouble is asked again: 500, 429 with Retry-After, a connection that says nothing")
+  @Test(
+    "a server in trouble is asked again: 500, 429 with Retry-After, a connection that says nothing")
   func patience() throws {
     var setting = try HubSetting()
     setting.hub.patience.stall = 0.5

@@ -36,9 +36,8 @@ public final class HubServer: Sendable {
     try process.run()
     var text = ""
     while !text.contains("\n") {
-      guard let data = try output.fileHandleForReading.read(upToCount: 64), !data.isEmpty else {
-        throw CocoaError(.executableLoad)
-      }
+      let data = output.fileHandleForReading.availableData
+      guard !data.isEmpty else { throw CocoaError(.executableLoad) }
       text += String(decoding: data, as: UTF8.self)
     }
     endpoint = "http://127.0.0.1:" + text.filter(\.isNumber)

@@ -77,8 +77,7 @@ struct ModelsCommand: ParsableCommand {
       ("images", "\(row.imageSize[1])×\(row.imageSize[2])"),
       (
         "other names",
-        entry.architecture.aliases.isEmpty
-          ? nil : entry.architecture.aliases.joined(separator: ", ")
+        entry.otherNames.isEmpty ? nil : entry.otherNames.joined(separator: ", ")
       ),
     ]
     let table = Table(

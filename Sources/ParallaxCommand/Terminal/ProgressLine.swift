@@ -15,8 +15,12 @@ final class ProgressLine: Sendable {
   private let state = Mutex(State())
   private let isTerminal = isatty(2) != 0
   private let isQuiet: Bool
+  private let tellsDownloads: Bool
 
-  init(quiet: Bool) { isQuiet = quiet }
+  init(quiet: Bool, tellsDownloads: Bool? = nil) {
+    isQuiet = quiet
+    self.tellsDownloads = tellsDownloads ?? !quiet
+  }
 
   /// Says where the run is, at most ten times a second, or every ten seconds where nobody watches.
   func update(_ progress: Pass.Progress) {
@@ -43,7 +47,7 @@ final class ProgressLine: Sendable {
 
   /// Says how far a download is, a line a file.
   func update(download: Hub.Progress) {
-    guard !isQuiet else { return }
+    guard tellsDownloads else { return }
     state.withLock { state in
       let now = Date()
       let isDone = download.total == download.done

@@ -34,6 +34,11 @@ public struct CatalogEntry: Sendable {
   public var origin: String? { weights?.origin }
   /// Their licence.
   public var licence: String? { weights?.licence }
+  /// Other names that the architecture is known by, torchvision's among them.
+  public var otherNames: [String] {
+    let own = architecture.aliases
+    return own + TorchVision.names(of: architecture.name).filter { !own.contains($0) }
+  }
   /// What one must know before quoting a number.
   public var caveat: String? { weights?.caveat }
   /// Where the weights lie, if they have been fetched.

@@ -50,7 +50,7 @@ public struct FileDescription: Sendable, Codable, Equatable {
   /// All parameters, sorted by name.
   public var parameters: [Parameter]
 
-  /// Describes a file, or a folder as the hub lays it out.
+  /// Describes a file, or a folder as the hub lays it out: one function a kind of file.
   ///
   /// - Throws: what `Checkpoint.open` throws.
   public init(_ path: String) throws {
@@ -82,7 +82,8 @@ public struct FileDescription: Sendable, Codable, Equatable {
     for parameter in parameters {
       let count = parameter.shape.reduce(1, *)
       values += count
-      kinds[parameter.dtype, default: Kind(dtype: parameter.dtype, tensors: 0, values: 0)].tensors += 1
+      kinds[parameter.dtype, default: Kind(dtype: parameter.dtype, tensors: 0, values: 0)]
+        .tensors += 1
       kinds[parameter.dtype]?.values += count
     }
     let fitting = Catalog.architectures(fitting: source)

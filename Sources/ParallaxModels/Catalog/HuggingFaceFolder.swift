@@ -67,17 +67,25 @@ struct HuggingFaceFolder {
     let description = TransformersConfiguration(
       kind: kind, keys: config, file: "\(path)/config.json")
     let architecture = try description.architecture()
-    guard has("preprocessor_config.json") else {
-      return Description(
-        architecture: architecture,
-        preprocessing: try JSONEncoder().encode(architecture.preprocessing))
-    }
-    guard let keys = FileManager.default.contents(atPath: "\(path)/preprocessor_config.json") else {
-      throw problem("preprocessor_config.json", "cannot be read")
-    }
+    let (keys, file) = try processor()
     return Description(
-      architecture: architecture, preprocessing: keys,
-      preprocessingFile: "preprocessor_config.json")
+      architecture: architecture,
+      preprocessing: try keys ?? JSONEncoder().encode(architecture.preprocessing),
+      preprocessingFile: file)
+  }
+
+  /// How transformers prepares images: since its version 5 an object in `processor_config.json` where that is there,
+  /// else `preprocessor_config.json`.
+  private func processor() throws -> (keys: Data?, file: String?) {
+    let (new, old) = ("processor_config.json", "preprocessor_config.json")
+    if has(new), let own = try json(new)["image_processor"] as? [String: Any] {
+      return (try JSONSerialization.data(withJSONObject: own), new)
+    }
+    guard has(old) else { return (nil, nil) }
+    guard let keys = FileManager.default.contents(atPath: "\(path)/\(old)") else {
+      throw problem(old, "cannot be read")
+    }
+    return (keys, old)
   }
 
   /// The model, with the folder's weights or with made-up ones.
@@ -85,7 +93,8 @@ struct HuggingFaceFolder {
     let found = try described()
     let caveat =
       found.preprocessingFile == nil
-      ? "no file says how its images are prepared; what is usual for the architecture is taken" : nil
+      ? "no file says how its images are prepared; what is usual for the architecture is taken"
+      : nil
     return try Catalog.load(
       name: name, found.architecture, summary: found.architecture.summary,
       preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, device, seed,

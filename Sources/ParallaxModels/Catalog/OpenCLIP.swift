@@ -52,7 +52,9 @@ enum OpenCLIP {
       ("ViT-L-14", "vit_large_patch14_clip_224"), ("ViT-L-14-336", "vit_large_patch14_clip_336"),
     ].flatMap { model, place in
       // open_clip has them under the plain name and, meaning the same, under that of the QuickGELU model.
-      ["", "-quickgelu"].map { Pair(model: model + $0, tag: "openai", id: "timm/\(place).openai", quickGELU: true) }
+      ["", "-quickgelu"].map {
+        Pair(model: model + $0, tag: "openai", id: "timm/\(place).openai", quickGELU: true)
+      }
     }
     + [
       ("ViT-B-32-quickgelu", "metaclip_400m", "vit_base_patch32_clip_224.metaclip_400m"),

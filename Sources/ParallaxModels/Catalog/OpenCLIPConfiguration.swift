@@ -39,7 +39,10 @@ struct OpenCLIPConfiguration {
     let unlike: [(String, Bool)] = [
       ("pool_type", (tower["pool_type"] as? String ?? "tok") != "tok"),
       ("no_ln_pre", tower["no_ln_pre"] as? Bool == true),
-      ("attentional_pool", (tower["attentional_pool"] as? Bool ?? false) || tower["attentional_pool"] is String),
+      (
+        "attentional_pool",
+        (tower["attentional_pool"] as? Bool ?? false) || tower["attentional_pool"] is String
+      ),
       ("final_ln_after_pool", tower["final_ln_after_pool"] as? Bool == true),
       ("ls_init_value", tower["ls_init_value"].map { !($0 is NSNull) } ?? false),
       ("act_kwargs", (tower["act_kwargs"] as? [String: Any])?.isEmpty == false),
@@ -62,7 +65,8 @@ struct OpenCLIPConfiguration {
     c.heads = c.width / head
     guard c.imageSize % c.patch == 0, c.imageSize / c.patch <= 128 else {
       throw problem(
-        "images of \(c.imageSize) pixels: expected 1 to 128 whole patches of \(c.patch) pixels a side")
+        "images of \(c.imageSize) pixels: expected 1 to 128 whole patches of \(c.patch) pixels a side"
+      )
     }
     c.mlpRatio = (tower["mlp_ratio"] as? NSNumber)?.doubleValue ?? 4
     guard c.mlpRatio > 0, c.mlpRatio <= 64 else {
@@ -101,7 +105,8 @@ struct OpenCLIPConfiguration {
   private func trunk(_ name: String) throws(ModelError) -> Architecture {
     let projection = tower["timm_proj"] as? String ?? ""
     guard ["", "none"].contains(projection) else {
-      throw problem("'timm_proj' is '\(projection)'; a projection behind '\(name)' is not known here")
+      throw problem(
+        "'timm_proj' is '\(projection)'; a projection behind '\(name)' is not known here")
     }
     let entry = try Catalog.entry(named: String(name.prefix { $0 != "." }))
     let own = entry.architecture

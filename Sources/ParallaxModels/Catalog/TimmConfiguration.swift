@@ -70,7 +70,8 @@ struct TimmConfiguration {
           result = resized(side)
         } else if result.preprocessing.inputSize != [3, side, side] {
           throw problem(
-            "'model_args' asks for images of \(side) pixels, which \(result.name) is not made for here")
+            "'model_args' asks for images of \(side) pixels, which \(result.name) is not made for here"
+          )
         }
       default:
         throw problem(

@@ -104,7 +104,8 @@ private struct Dialect: Sendable {
     ], qkv: ["attn.in_proj_*"],
     useless: [
       "/transformer.", "/token_embedding.", "/positional_embedding", "/ln_final.",
-      "/text_projection", "/text.", "/logit_scale", "/logit_bias", "/input_resolution", "/context_length",
+      "/text_projection", "/text.", "/logit_scale", "/logit_bias", "/input_resolution",
+      "/context_length",
       "/vocab_size",
     ])
 

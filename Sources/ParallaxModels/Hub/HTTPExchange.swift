@@ -122,7 +122,8 @@ final class HTTPExchange: NSObject, URLSessionDataDelegate, Sendable {
   // MARK: What the session tells
 
   func urlSession(
-    _ session: URLSession, task: URLSessionTask, willPerformHTTPRedirection response: HTTPURLResponse,
+    _ session: URLSession, task: URLSessionTask,
+    willPerformHTTPRedirection response: HTTPURLResponse,
     newRequest request: URLRequest, completionHandler: @escaping @Sendable (URLRequest?) -> Void
   ) {
     take(response)

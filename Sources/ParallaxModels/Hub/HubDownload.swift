@@ -70,7 +70,8 @@ struct HubDownload {
     case (40, true): found = try ContentHash.gitBlob(ofFile: partial.path)
     default: return nil
     }
-    return found == etag ? nil : "has the checksum \(found.prefix(12))…, expected \(etag.prefix(12))…"
+    return found == etag
+      ? nil : "has the checksum \(found.prefix(12))…, expected \(etag.prefix(12))…"
   }
 
   /// Receives until all is there, beginning anew at the last byte whenever the connection breaks.

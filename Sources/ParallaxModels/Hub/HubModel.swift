@@ -64,7 +64,8 @@ public struct HubModel: Sendable, Hashable, CustomStringConvertible {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     return text.utf8.count <= 200
       && parts.allSatisfy { part in
-        !part.isEmpty && !part.hasPrefix(".") && part.utf8.allSatisfy { isWordByte($0) || $0 == 0x2b }
+        !part.isEmpty && !part.hasPrefix(".")
+          && part.utf8.allSatisfy { isWordByte($0) || $0 == 0x2b }
       }
   }
 

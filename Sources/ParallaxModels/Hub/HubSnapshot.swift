@@ -79,7 +79,9 @@ private struct HubFetching {
     if transport.model.layout == .standard, try fetch("config.json") {
       let keys = json("config.json")
       let isDescribed = keys["architecture"] != nil || keys["model_type"] != nil
-      if keys["model_type"] != nil { _ = try fetch("preprocessor_config.json") }
+      if keys["model_type"] != nil {
+        for file in ["processor_config.json", "preprocessor_config.json"] { _ = try fetch(file) }
+      }
       if isDescribed { return weights ? try fetchWeights(.standard) : () }
     }
     guard try fetch("open_clip_config.json") else {

@@ -98,7 +98,9 @@ struct HubTransport: Sendable {
       let exchange = HTTPExchange.begin(
         request(method, url, from: byte), stall: hub.patience.stall)
       var answer: HTTPExchange.Answer
-      do throws(HTTPExchange.Problem) { answer = try exchange.answer(atEnd: method == "HEAD") } catch {
+      do throws(HTTPExchange.Problem) {
+        answer = try exchange.answer(atEnd: method == "HEAD")
+      } catch {
         exchange.end()
         if error.isPassing { throw Passing(text: error.text) }
         throw ModelError.download(what: "\(model)", problem: "\(host(url)): \(error.text)")

@@ -72,7 +72,8 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
   /// Whether the last `@` belongs to a model of the hub and its revision, and so has no sites behind it.
   private static func endsInRevision(_ text: String, _ last: String.Index) -> Bool {
     let start = text.hasPrefix("hf-hub:") ? text.index(text.startIndex, offsetBy: 7) : nil
-    guard let first = text.firstIndex(of: "@"), HubModel.isID(text[(start ?? text.startIndex)..<first])
+    guard let first = text.firstIndex(of: "@"),
+      HubModel.isID(text[(start ?? text.startIndex)..<first])
     else { return false }
     var after = text[text.index(after: last)...]
     if let hash = after.firstIndex(of: "#") { after = after[..<hash] }
