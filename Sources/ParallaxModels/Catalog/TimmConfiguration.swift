@@ -21,6 +21,7 @@ struct TimmConfiguration {
   /// The architecture with its arguments applied, and its preprocessing.
   ///
   /// - Parameter asked: the architecture that the user named; nil for the configuration's own.
+  /// - Returns: both, and which file said how images are prepared.
   /// - Throws: `ModelError`, with the argument that cannot be applied.
   func described(_ asked: String?) throws -> HuggingFaceFolder.Description {
     guard let own = asked ?? name.split(separator: ".").first.map(String.init) else {

@@ -84,6 +84,7 @@ final class HTTPExchange: NSObject, URLSessionDataDelegate, Sendable {
   /// The status line and headers.
   ///
   /// - Parameter atEnd: waits for the end of the body, too.
+  /// - Returns: them.
   /// - Throws: `Problem` where none come.
   func answer(atEnd: Bool = false) throws(Problem) -> Answer {
     while true {
