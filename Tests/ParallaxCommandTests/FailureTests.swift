@@ -83,6 +83,8 @@ struct FailureTests {
       Case(["layers", "absent/folder/deep"], 66, "absent/folder/deep: no such file or folder"),
       Case(["layers", "absent/weights.pth"], 66, "absent/weights.pth: no such file or folder"),
       Case(["layers", "ViT-B-32,laion2b"], 64, "did you mean ViT-B-32,laion2b_s34b_b79k"),
+      Case(["models", "ViT-B-32,laion2b"], 64, "did you mean ViT-B-32,laion2b_s34b_b79k"),
+      Case(["models", "hf-hub:nobody"], 64, "expected hf-hub:ORG/NAME"),
       Case(["layers", "resnet50.a1_in1k"], 69, "hf-hub:timm/resnet50.a1_in1k", "HF_HUB_OFFLINE"),
       Case(["layers", "hf-hub:a/b@../../x@"], 64, "expected hf-hub:ORG/NAME"),
       Case(["layers", "hf-hub:nobody"], 64, "expected hf-hub:ORG/NAME"),

@@ -112,6 +112,51 @@ struct HubTests {
     #expect(other.blobs.allSatisfy { !$0.hasSuffix(".incomplete") })
   }
 
+  @Test("a mirror that gives large files itself, without a redirect, is as good")
+  func mirror() throws {
+    let setting = try HubSetting()
+    try setting.server.behave(
+      """
+      [{"path": "model.safetensors", "method": "HEAD", "do": "direct"},
+       {"path": "model.safetensors", "method": "GET", "do": "direct"}]
+      """)
+    #expect(try setting.downloaded() == setting.weights)
+    #expect(setting.contentRequests.isEmpty)
+    // An ETag that is no checksum: the size alone is checked.
+    let other = try HubSetting()
+    try other.server.behave(
+      #"[{"path": "config.json", "do": "etag", "etag": "5f-17"}]"#)
+    #expect(try other.downloaded() == other.weights)
+    #expect(other.blobs.contains("5f-17"))
+  }
+
+  @Test("weights in several files are fetched as their index says, all of one commit")
+  func shards() throws {
+    let setting = try HubSetting()
+    try FileManager.default.removeItem(
+      atPath: setting.server.root.file("someone/model/model.safetensors"))
+    let names = ["model-1.safetensors", "model-2.safetensors"]
+    try setting.server.add(
+      "model.safetensors.index.json",
+      Array(
+        #"{"weight_map": {"a": "\#(names[0])", "b": "\#(names[1])", "c": "\#(names[0])"}}"#.utf8))
+    try setting.server.add(names[0], [1, 2, 3])
+    #expect(setting.problem().contains("lacks model-2.safetensors"))
+    try setting.server.add(names[1], [4, 5])
+    try FileManager.default.removeItem(
+      atPath: setting.folder.file("models--someone--model/.no_exist"))
+    let found = try setting.hub.snapshot(of: setting.model)
+    let files = try FileManager.default.contentsOfDirectory(atPath: found.folder.path).sorted()
+    #expect(files == ["config.json"] + names + ["model.safetensors.index.json"])
+    let count = setting.server.requests.count
+    _ = try setting.hub.snapshot(of: setting.model)
+    #expect(setting.server.requests.count == count)
+    // One of them gone: that one alone is fetched again.
+    try FileManager.default.removeItem(at: found.folder.appending(path: names[1]))
+    _ = try setting.hub.snapshot(of: setting.model)
+    #expect(!setting.server.requests.dropFirst(count).contains { $0.path.contains(names[0]) })
+  }
+
   @Test("a server that does not know ranges sends the whole file again, and it is whole")
   func ranges() throws {
     let setting = try HubSetting()

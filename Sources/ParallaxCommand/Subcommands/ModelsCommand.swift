@@ -25,7 +25,11 @@ struct ModelsCommand: ParsableCommand {
     if FileManager.default.fileExists(atPath: name) {
       return try describe(FileDescription(name))
     }
-    if case .hub(let model) = try? ModelReference(parsing: name) {
+    // What can be nothing else is refused as that.
+    let isHub = name.hasPrefix("hf-hub:") || name.contains(",")
+    let reference =
+      isHub ? try ModelReference(parsing: name) : try? ModelReference(parsing: name)
+    if case .hub(let model)? = reference {
       let progress = ProgressLine(quiet: false)
       return try describe(FileDescription(model) { progress.update(download: $0) })
     }
