@@ -61,7 +61,10 @@ struct Failure {
     case .noSuchSite:
       // The error knows what results call the model, which need not be what one types.
       self.init("\(error)", code: 64, advice: "`parallax layers MODEL` lists them all")
-    case .notDownloaded, .notInstalled: self.init("\(error)", code: 69)
+    case .notDownloaded, .notInstalled, .hub: self.init("\(error)", code: 69)
+    case .download:
+      self.init(
+        "\(error)", code: 69, advice: "the same command goes on where the download stopped")
     }
   }
 

@@ -9,8 +9,13 @@ struct ParallaxCommand: ParsableCommand {
     abstract: "Look at images through several vision models and measure how their views differ.",
     discussion: """
       A model is a name of the catalog (parallax models), NAME=PATH for an architecture with weights of your own, \
-      a folder with config.json and model.safetensors, or hf-hub:ORG/NAME. A representation is addressed as \
-      model@site#tokens: clip-vit-base-patch16@blocks.5#cls. Without @site all blocks are meant.
+      a folder with config.json and model.safetensors, or a model of the Hugging Face hub: hf-hub:ORG/NAME, timm's \
+      ARCHITECTURE.TAG, open_clip's MODEL,TAG. What the hub client's cache lacks is downloaded into it (HF_ENDPOINT, \
+      HF_TOKEN, HF_HUB_OFFLINE=1).
+
+      A representation is addressed as model@site#tokens: clip-vit-base-patch16@blocks.5#cls. Without @site all \
+      blocks are meant. A revision stands before the sites: hf-hub:ORG/NAME@REVISION@SITES; a single @ after \
+      hf-hub:ORG/NAME is followed by sites unless it is main, a 40-digit commit, refs/… or v1.0; @REVISION@ is one too.
 
       Begin with:  parallax study --limit 96
       """,

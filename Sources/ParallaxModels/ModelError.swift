@@ -24,8 +24,12 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
   case tokens(text: String, site: String, problem: String)
   /// An address that cannot be read.
   case address(text: String, problem: String)
-  /// A model of the hub that has not been downloaded; Parallax does not fetch it.
+  /// A model of the hub that is not in the local cache while `HF_HUB_OFFLINE` forbids requests.
   case notDownloaded(name: String, folder: String)
+  /// A model that the hub does not have, does not give out, or has without the files that are needed.
+  case hub(model: String, problem: String)
+  /// A download that the network, the server or a wrong checksum has stopped.
+  case download(what: String, problem: String)
   /// Weights of the catalog that the set-up has not fetched.
   case notInstalled(name: String, file: String)
   /// Images of a size that the model cannot take.
@@ -58,7 +62,9 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     case .tokens(let text, let site, let problem): "tokens '\(text)' at \(site): \(problem)"
     case .address(let text, let problem): "'\(text)': \(problem)"
     case .notDownloaded(let name, let folder):
-      "hf-hub:\(name) has not been downloaded to \(folder); `hf download \(name)` fetches it"
+      "hf-hub:\(name) has not been downloaded to \(folder), and HF_HUB_OFFLINE forbids fetching it; `hf download \(name)` does where there is a network"
+    case .hub(let model, let problem): "\(model) \(problem)"
+    case .download(let what, let problem): "\(what): not downloaded: \(problem)"
     case .notInstalled(let name, let file):
       "the weights of '\(name)' are not at \(file); `make setup` fetches them"
     case .imageSize(let model, let problem): "\(model): \(problem)"

@@ -1,17 +1,20 @@
 import COpenSSL
 
-/// The SHA-256 of some content, as 64 hexadecimal digits.
+/// The SHA-256 of some content, as 64 hexadecimal digits; git's SHA-1 where that is what a file is known by.
 @safe public struct ContentHash {
   private let context: OpaquePointer
 
-  private init() {
-    guard let made = unsafe EVP_MD_CTX_new() else { fatalError("SHA-256: out of memory") }
+  private let size: Int
+
+  private init(git: Bool = false) {
+    guard let made = unsafe EVP_MD_CTX_new() else { fatalError("ContentHash: out of memory") }
     unsafe context = made
-    unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    size = git ? 20 : 32
+    unsafe EVP_DigestInit_ex(context, git ? EVP_sha1() : EVP_sha256(), nil)
   }
 
   private func finish() -> String {
-    var digest = [UInt8](repeating: 0, count: 32)
+    var digest = [UInt8](repeating: 0, count: size)
     unsafe EVP_DigestFinal_ex(context, &digest, nil)
     unsafe EVP_MD_CTX_free(context)
     let digits = Array("0123456789abcdef".utf8)
@@ -34,8 +37,22 @@ import COpenSSL
   ///
   /// - Throws: `TensorError.file`.
   public static func sha256(ofFile path: String) throws(TensorError) -> String {
+    try digest(of: MappedFile(path), ContentHash())
+  }
+
+  /// git's name for a file's content: the SHA-1 of `blob`, a space, the size, a zero byte and the bytes, as 40
+  /// hexadecimal digits.
+  ///
+  /// - Throws: `TensorError.file`.
+  public static func gitBlob(ofFile path: String) throws(TensorError) -> String {
     let file = try MappedFile(path)
-    let hash = ContentHash()
+    let hash = ContentHash(git: true)
+    let head = Array("blob \(file.count)\0".utf8)
+    unsafe EVP_DigestUpdate(hash.context, head, head.count)
+    return digest(of: file, hash)
+  }
+
+  private static func digest(of file: MappedFile, _ hash: ContentHash) -> String {
     unsafe file.withBytes(0..<file.count) { bytes in
       _ = unsafe EVP_DigestUpdate(hash.context, bytes.baseAddress, bytes.count)
     }

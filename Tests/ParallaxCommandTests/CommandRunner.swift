@@ -44,7 +44,7 @@ final class CommandRunner: Sendable {
       // Several run at once, so that one thread each is quickest.
       [
         "PARALLAX_CACHE": cache.path, "SWIFT_BACKTRACE": "enable=no", "COLUMNS": "80",
-        "OMP_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
       ]
     ) { _, new in new }.merging(environment) { _, new in new }
   }
@@ -175,7 +175,7 @@ extension CommandRunner.Outcome {
     let notes = errorLines.prefix { !$0.hasPrefix("error: ") }
     #expect(
       notes.allSatisfy { note in
-        ["loaded ", "left out ", "… and "].contains { note.hasPrefix($0) }
+        ["loaded ", "left out ", "… and ", "downloading "].contains { note.hasPrefix($0) }
       }, "\(errors)",
       sourceLocation: sourceLocation)
     let lines = errorLines.dropFirst(notes.count)

@@ -43,10 +43,33 @@ struct AddressTests {
     arguments: [
       "clip-vit-base-patch16", "clip-vit-base-patch16@blocks.5#cls", "resnet50#avg",
       "efficientnet-lite0@blocks.11#grid:4", "resnet50=/a#b/w@2.pth@layer1.*,fc#flat",
-      "hf-hub:org/name@blocks.-1",
+      "hf-hub:org/name@blocks.-1", "hf-hub:org/name@main", "hf-hub:org/name@dev@",
+      "hf-hub:org/name@v1.0@blocks.3#cls", "hf-hub:org/name@refs/pr/1#avg",
+      "ViT-B-32,laion2b_s34b_b79k@blocks.3#cls", "resnet50.a1_in1k@layer1.*,fc",
     ])
   func roundTrip(text: String) throws {
     #expect(try Address(parsing: text).description == text)
+  }
+
+  @Test(
+    "of a single @ after a model of the hub, sites follow, unless it can only be a revision",
+    arguments: [
+      ("hf-hub:a/b@blocks.3#cls", "hf-hub:a/b", "blocks.3"),
+      ("hf-hub:a/b@head", "hf-hub:a/b", "head"),
+      ("hf-hub:a/b@main", "hf-hub:a/b@main", nil), ("a/b@v1.0", "a/b@v1.0", nil),
+      ("hf-hub:a/b@visual", "hf-hub:a/b", "visual"), ("a/b@blocks.*", "a/b", "blocks.*"),
+      ("hf-hub:a/b@refs/pr/2", "hf-hub:a/b@refs/pr/2", nil),
+      (
+        "hf-hub:a/b@0123456789abcdef0123456789abcdef01234567",
+        "hf-hub:a/b@0123456789abcdef0123456789abcdef01234567", nil
+      ),
+      ("hf-hub:a/b@dev@", "hf-hub:a/b@dev", nil), ("hf-hub:a/b@dev@head", "hf-hub:a/b@dev", "head"),
+      ("hf-hub:a/b@main@head#avg", "hf-hub:a/b@main", "head"), ("x=a/b@main", "x=a/b", "main"),
+    ] as [(String, String, String?)])
+  func revisions(text: String, model: String, sites: String?) throws {
+    let address = try Address(parsing: text)
+    #expect(address.model == model && address.sites?.description == sites)
+    #expect(try Address(parsing: address.description) == address)
   }
 
   @Test("the parts of an address are what stands between @ and #")

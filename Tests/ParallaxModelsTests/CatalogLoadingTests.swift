@@ -172,6 +172,18 @@ struct CatalogLoadingTests {
     try folder.write(Array(text.utf8), "preprocessor_config.json")
     let loaded = try Catalog.load(.folder(folder.path))
     #expect(try Preprocessing(json: loaded.preprocessing).mean == [0.1, 0.2, 0.3])
+    #expect(loaded.caveat == nil)
+    // transformers 5 puts it into another file, which it reads first.
+    let new =
+      #"{"processor_class": "CLIPProcessor", "image_processor": \#(text.replacing("0.1", with: "0.7"))}"#
+    try folder.write(Array(new.utf8), "processor_config.json")
+    let newer = try Catalog.load(.folder(folder.path))
+    #expect(try Preprocessing(json: newer.preprocessing).mean == [0.7, 0.2, 0.3])
+    for file in ["processor_config.json", "preprocessor_config.json"] {
+      try FileManager.default.removeItem(atPath: folder.file(file))
+    }
+    // Without either, results carry a word of it.
+    #expect(try Catalog.load(.folder(folder.path)).caveat?.contains("no file says") == true)
   }
 
   @Test(

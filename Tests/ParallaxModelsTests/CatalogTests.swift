@@ -117,7 +117,7 @@ struct CatalogTests {
       try ModelReference(parsing: "resnet18=a=b/c.pth")
         == .file(name: "resnet18", path: "a=b/c.pth"))
     #expect(try ModelReference(parsing: folder.path) == .folder(folder.path))
-    #expect(try ModelReference(parsing: "hf-hub:timm/vit") == .hub("timm/vit"))
+    #expect(try ModelReference(parsing: "hf-hub:timm/vit") == .hub(HubModel("timm/vit")))
     for text in ["=a", "resnet18=", "=", "hf-hub:", "hf-hub:a", "hf-hub:a/b/c", "hf-hub:../b"] {
       let error = #expect(throws: ModelError.self) { try ModelReference(parsing: text) }
       guard case .address(text, _)? = error else {

@@ -17,10 +17,12 @@ struct LoadingOptions: ParsableArguments {
   @Flag(help: "Run an ONNX file's 8-bit products as they are, not in float32.")
   var asShipped = false
 
-  /// The model that a text names.
-  func load(_ reference: String, on device: Device) throws -> LoadedModel {
+  /// The model that a text names; downloads are told as they go on.
+  func load(
+    _ reference: String, on device: Device, progress: @escaping (Hub.Progress) -> Void
+  ) throws -> LoadedModel {
     try Catalog.load(
       ModelReference(parsing: reference), device: device, randomWeights: randomWeights,
-      graphs: GraphOptions(everyNode: everyNode, asShipped: asShipped))
+      graphs: GraphOptions(everyNode: everyNode, asShipped: asShipped), progress: progress)
   }
 }

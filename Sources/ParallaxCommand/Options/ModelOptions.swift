@@ -44,7 +44,7 @@ struct ModelOptions: ParsableArguments {
         chosen[place].wishes.append(wish)
         continue
       }
-      var model = try loading.load(address.model, on: device)
+      var model = try loading.load(address.model, on: device) { progress.update(download: $0) }
       model.name = unused(model.name, chosen.map(\.model.name))
       progress.note("loaded \(model.name)")
       chosen.append(Chosen(reference: address.model, model: model, wishes: [wish]))

@@ -28,7 +28,8 @@ struct LayersCommand: ParsableCommand {
   }
 
   func run() throws {
-    let quiet = ProgressLine(quiet: true)
+    // Nothing but a download takes long here.
+    let quiet = ProgressLine(quiet: true, tellsDownloads: true)
     if let tokens = try Address(parsing: model).tokens {
       throw CommandError(
         "\(model): layers lists sites whole, without tokens such as #\(tokens)", code: 64)

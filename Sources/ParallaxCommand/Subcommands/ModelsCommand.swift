@@ -5,9 +5,14 @@ import Parallax
 struct ModelsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "models", abstract: "List the catalog, or say what a model or a checkpoint is.",
-    discussion: "Example:  parallax models clip-vit-base-patch16")
+    discussion: """
+      Of a file, a folder or a model of the hub it tells format, parameters, dtypes, the architectures that fit, and \
+      how images are prepared.
 
-  @Argument(help: "A name of the catalog, or a checkpoint file.")
+      Example:  parallax models clip-vit-base-patch16
+      """)
+
+  @Argument(help: "A name of the catalog, a checkpoint file, its folder, or hf-hub:ORG/NAME.")
   var name: String?
 
   @OptionGroup var output: OutputOptions
@@ -17,9 +22,18 @@ struct ModelsCommand: ParsableCommand {
     if let entry = try? Catalog.entry(named: name), !FileManager.default.fileExists(atPath: name) {
       return try show(entry)
     }
-    if FileManager.default.fileExists(atPath: name) || name.contains("/") {
-      return try showCheckpoint(name)
+    if FileManager.default.fileExists(atPath: name) {
+      return try describe(FileDescription(name))
     }
+    // What can be nothing else is refused as that.
+    let isHub = name.hasPrefix("hf-hub:") || name.contains(",")
+    let reference =
+      isHub ? try ModelReference(parsing: name) : try? ModelReference(parsing: name)
+    if case .hub(let model)? = reference {
+      let progress = ProgressLine(quiet: false)
+      return try describe(FileDescription(model) { progress.update(download: $0) })
+    }
+    if name.contains("/") { return try describe(FileDescription(name)) }
     try show(Catalog.entry(named: name))
   }
 
@@ -67,8 +81,7 @@ struct ModelsCommand: ParsableCommand {
       ("images", "\(row.imageSize[1])×\(row.imageSize[2])"),
       (
         "other names",
-        entry.architecture.aliases.isEmpty
-          ? nil : entry.architecture.aliases.joined(separator: ", ")
+        entry.otherNames.isEmpty ? nil : entry.otherNames.joined(separator: ", ")
       ),
     ]
     let table = Table(
@@ -78,39 +91,45 @@ struct ModelsCommand: ParsableCommand {
         ? table.csv : table.text.split(separator: "\n").dropFirst().joined(separator: "\n"))
   }
 
-  private struct Parameter: Codable {
-    var name: String
-    var shape: [Int]
-  }
-
-  private struct Content: Codable {
-    var file: String
-    var values: Int
-    var fits: [String]
-    var parameters: [Parameter]
-  }
-
-  private func showCheckpoint(_ path: String) throws {
-    let source = try Checkpoint.open(path)
-    let parameters = source.names.sorted().map {
-      Parameter(name: $0, shape: source.shape($0) ?? [])
-    }
-    let content = Content(
-      file: path, values: parameters.reduce(0) { $0 + $1.shape.reduce(1, *) },
-      fits: Catalog.architectures(fitting: source).map(\.name), parameters: parameters)
+  private func describe(_ description: FileDescription) throws {
     let table = Table(
-      header: ["parameter", "shape"],
-      rows: parameters.map { [$0.name, $0.shape.map(String.init).joined(separator: "×")] })
+      header: ["parameter", "shape", "dtype"],
+      rows: description.parameters.map {
+        [$0.name, $0.shape.map(String.init).joined(separator: "×"), $0.dtype]
+      })
     switch output.chosen {
-    case .json: print(try json(content))
+    case .json: print(try json(description))
     case .csv: print(table.csv)
     case nil:
-      print(table.text)
-      print("\n\(parameters.count) tensors, \(content.values) values")
-      print(
-        content.fits.isEmpty
-          ? "fits no architecture of the catalog"
-          : "fits \(content.fits.joined(separator: ", ")): use it as \(content.fits[0])=\(path)")
+      print(table.text + "\n")
+      print(facts(description).map { "\($0): \($1)" }.joined(separator: "\n"))
     }
+  }
+
+  /// What a person wants to know of a file besides its parameters.
+  private func facts(_ description: FileDescription) -> [(String, String)] {
+    let kinds = description.dtypes.map {
+      "\($0.dtype) (\($0.tensors) tensor\($0.tensors == 1 ? "" : "s"), \($0.values) values)"
+    }
+    var facts = [
+      ("format", description.format),
+      ("size", "\(description.parameters.count) tensors, \(description.values) values"),
+      ("stored as", kinds.joined(separator: ", ")),
+    ]
+    if let architecture = description.architecture { facts.append(("architecture", architecture)) }
+    if let problem = description.problem { facts.append(("configuration", problem.printable)) }
+    let fits = description.fits
+    facts.append(
+      (
+        "fits",
+        fits.isEmpty
+          ? "no architecture of the catalog"
+          : "\(fits.joined(separator: ", ")): use it as \(fits[0])=\(description.file)"
+      ))
+    if let found = description.preprocessing {
+      let place = found.file ?? "no file says; the architecture's own"
+      facts.append(("preprocessing", "\(place): \(found.keys.printable)"))
+    }
+    return facts
   }
 }

@@ -18,17 +18,21 @@ public struct Architecture: Sendable {
   public let make: @Sendable (Weights) throws -> any Model
   /// A checkpoint's parameters under timm's names, whatever names it uses.
   public let recognise: @Sendable (any WeightSource) -> any WeightSource
+  /// The same network for square images of another side, where it has parameters that depend on it; nil where
+  /// there is no such network.
+  public let resized: (@Sendable (Int) -> Architecture)?
 
   /// An architecture from its parts.
   public init(
     name: String, aliases: [String] = [], family: String, summary: String,
     preprocessing: PreprocessingKeys, oracles: [String],
     recognise: @escaping @Sendable (any WeightSource) -> any WeightSource = { $0 },
+    resized: (@Sendable (Int) -> Architecture)? = nil,
     make: @escaping @Sendable (Weights) throws -> any Model
   ) {
     (self.name, self.aliases, self.family, self.summary) = (name, aliases, family, summary)
     (self.preprocessing, self.oracles) = (preprocessing, oracles)
-    (self.recognise, self.make) = (recognise, make)
+    (self.recognise, self.resized, self.make) = (recognise, resized, make)
   }
 
   /// Parameters that checkpoints carry and no network reads: step counters, masks, index tables.

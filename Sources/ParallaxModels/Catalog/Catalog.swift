@@ -34,6 +34,11 @@ public struct CatalogEntry: Sendable {
   public var origin: String? { weights?.origin }
   /// Their licence.
   public var licence: String? { weights?.licence }
+  /// Other names that the architecture is known by, torchvision's among them.
+  public var otherNames: [String] {
+    let own = architecture.aliases
+    return own + TorchVision.names(of: architecture.name).filter { !own.contains($0) }
+  }
   /// What one must know before quoting a number.
   public var caveat: String? { weights?.caveat }
   /// Where the weights lie, if they have been fetched.
@@ -74,6 +79,7 @@ public enum Catalog {
   public static func entry(named name: String) throws(ModelError) -> CatalogEntry {
     let asked = name.lowercased()
     if let found = entries.first(where: { $0.name.lowercased() == asked }) { return found }
+    if let found = TorchVision.entry(asked) { return found }
     if let found = architectures.first(where: { $0.aliases.contains { $0.lowercased() == asked } })
     {
       return CatalogEntry(found.name, found)

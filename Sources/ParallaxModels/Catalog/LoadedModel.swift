@@ -43,11 +43,14 @@ extension Catalog {
   ///   - device: where the parameters shall lie.
   ///   - seed: draws made-up weights instead of reading any; nil to read them.
   ///   - graphs: how imported graphs are taken.
+  ///   - hub: where models of the hub are looked for and kept.
+  ///   - progress: told how far the download of a model of the hub is.
   /// - Returns: the model, with what must be said about it.
   /// - Throws: `ModelError`, and what the files throw.
   public static func load(
     _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil,
-    graphs: GraphOptions = GraphOptions()
+    graphs: GraphOptions = GraphOptions(),
+    hub: Hub = Hub(), progress: @escaping (Hub.Progress) -> Void = { _ in }
   ) throws -> LoadedModel {
     switch reference {
     case .graph(let path):
@@ -58,8 +61,9 @@ extension Catalog {
       return try load(graph: path, device, graphs)
     case .folder(let path):
       return try HuggingFaceFolder(path).load(device: device, randomWeights: seed)
-    case .hub(let name):
-      return try HuggingFaceFolder(hub: name).load(device: device, randomWeights: seed)
+    case .hub(let model):
+      return try HuggingFaceFolder(model, hub, weights: seed == nil, progress)
+        .load(device: device, randomWeights: seed)
     case .file(let name, let path):
       let entry = try entry(named: name)
       return try load(entry, from: path, device, seed, origin: path)

@@ -10,19 +10,27 @@ public enum ModelReference: Sendable, Equatable {
   case graph(String)
   /// A folder with `config.json` and `model.safetensors`.
   case folder(String)
-  /// A model of the Hugging Face hub that has been downloaded: `hf-hub:ORG/NAME`.
-  case hub(String)
+  /// A model of the Hugging Face hub: `hf-hub:ORG/NAME@REVISION`, `ORG/NAME`, timm's `ARCHITECTURE.TAG`,
+  /// open_clip's `MODEL,TAG`.
+  case hub(HubModel)
 
-  /// Reads `NAME`, `NAME=PATH`, the path of a graph or a folder, or `hf-hub:ORG/NAME`.
+  /// Reads what a user types. In this order:
+  ///
+  /// 1. `hf-hub:ORG/NAME` or `hf-hub:ORG/NAME@REVISION`: a model of the hub;
+  /// 2. `NAME=PATH`: an architecture with weights from a file;
+  /// 3. a folder that is there, or a graph: `model.pt2`, `model.onnx`;
+  /// 4. `MODEL,TAG`, a pair of open_clip's, such as `ViT-B-32,laion2b_s34b_b79k`: its repository on the hub;
+  /// 5. `ARCHITECTURE.TAG` of timm's, such as `resnet50.a1_in1k`, where the architecture is known: `timm/…` on the hub;
+  /// 6. `ORG/NAME` or `ORG/NAME@REVISION` where no file or folder has that path: a model of the hub;
+  /// 7. anything else without a stroke: a name of the catalog.
   ///
   /// - Throws: `ModelError.address`, and `ModelError.checkpoint` for files that are no checkpoint folder.
   public init(parsing text: String) throws(ModelError) {
     if text.hasPrefix("hf-hub:") {
-      let name = String(text.dropFirst(7))
-      let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-      guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), !name.contains("..")
-      else { throw .address(text: text, problem: "expected hf-hub:ORG/NAME") }
-      self = .hub(name)
+      guard let model = HubModel(parsing: text.dropFirst(7), isBare: false) else {
+        throw .address(text: text, problem: "expected hf-hub:ORG/NAME or hf-hub:ORG/NAME@REVISION")
+      }
+      self = .hub(model)
       return
     }
     if let equals = text.firstIndex(of: "=") {
@@ -40,7 +48,19 @@ public enum ModelReference: Sendable, Equatable {
       self = .folder(text)
       return
     }
+    if !exists, text.contains(",") {
+      self = .hub(try OpenCLIP.model(text))
+      return
+    }
+    if !exists, let model = Self.tagged(text) {
+      self = .hub(model)
+      return
+    }
     let isGraph = [".onnx", ".pt2"].contains { text.lowercased().hasSuffix($0) }
+    if !exists, let model = Self.bareHubModel(text) {
+      self = .hub(model)
+      return
+    }
     if exists || isGraph || text.contains("/") {
       guard exists else { throw .checkpoint(file: text, problem: "no such file or folder") }
       guard isGraph else {
@@ -51,5 +71,27 @@ public enum ModelReference: Sendable, Equatable {
       return
     }
     self = .name(text)
+  }
+
+  /// timm's `ARCHITECTURE.TAG`, where the architecture is known.
+  private static func tagged(_ text: String) -> HubModel? {
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !text.contains("/"), HubModel.isID("timm/\(text)"),
+      let entry = Catalog.architectures.first(where: { $0.name == parts[0] })
+    else { return nil }
+    // timm keeps CLIP's towers once: the repository's name does not say that they use QuickGELU.
+    let place = text.replacing("_clip_quickgelu_", with: "_clip_")
+    return HubModel("timm/\(place)", architecture: entry.name)
+  }
+
+  /// `ORG/NAME`, unless it looks more like the path of a file that is not there.
+  static func bareHubModel(_ text: String) -> HubModel? {
+    guard let model = HubModel(parsing: text[...], isBare: true) else { return nil }
+    let files = [".pt", ".pth", ".pt2", ".onnx", ".safetensors", ".bin", ".ckpt", ".json", ".pkl"]
+    let name = model.id.lowercased()
+    if files.contains(where: name.hasSuffix) { return nil }
+    // A folder that is there, and in it nothing of that name.
+    let folder = String(model.id.prefix { $0 != "/" })
+    return FileManager.default.fileExists(atPath: folder) ? nil : model
   }
 }

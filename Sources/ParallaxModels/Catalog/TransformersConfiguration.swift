@@ -117,6 +117,15 @@ struct TransformersConfiguration {
     }
   }
 
+  /// The same for a Vision Transformer that a file of another kind describes.
+  static func checkMemory(_ c: ViT.Configuration, file: String) throws(ModelError) {
+    let (width, grid) = (Double(c.width), Double(c.imageSize / c.patch))
+    let block = 4 * width * width + 2 * width * width * c.mlpRatio
+    let values =
+      Double(c.depth) * block + width * (grid * grid + 3 * Double(c.patch) * Double(c.patch))
+    try Self(kind: "", keys: [:], file: file).checkMemory(values: values)
+  }
+
   /// Refuses a network whose parameters alone exceed the machine's memory: libtorch would end the process.
   func checkMemory(values: Double) throws(ModelError) {
     let memory = Double(ProcessInfo.processInfo.physicalMemory)

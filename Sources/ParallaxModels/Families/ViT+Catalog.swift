@@ -24,7 +24,8 @@ extension ViT {
     return architecture(
       "vit_\(size)_patch\(patch)_224", aliases: ["vit-\(size)-patch\(patch)"],
       "ViT-\(letter)/\(patch) for ImageNet-1k", c,
-      PreprocessingKeys(224, cropFraction: 0.9, mean: halves, std: halves), ["vit-timm"])
+      PreprocessingKeys(224, cropFraction: 0.9, mean: halves, std: halves),
+      ["vit-timm", "vit-torchvision"])
   }
 
   private static let clip: [Architecture] = [
@@ -79,6 +80,13 @@ extension ViT {
     Architecture(
       name: name, aliases: aliases, family: "ViT", summary: summary, preprocessing: preprocessing,
       oracles: oracles, recognise: { recognised($0, c) },
+      resized: { side in
+        var (c, keys) = (c, preprocessing)
+        c.imageSize = side
+        keys.inputSize = [3, side, side]
+        return architecture(
+          name, aliases: aliases, "\(summary), images of \(side) pixels", c, keys, oracles)
+      },
       make: { w in
         var c = c
         c.classes = w.outputs(of: "head", standard: c.classes)

@@ -2,7 +2,7 @@ import ParallaxTensors
 
 extension ViT {
   /// A checkpoint under timm's names, whatever names it has: timm's own, DINOv2's as its authors wrote it,
-  /// transformers' ViT, DeiT, MAE, CLIP, DINOv2 and SigLIP, open_clip's and OpenAI's CLIP, MAE and DINO with what they were
+  /// transformers' ViT, DeiT, MAE, CLIP, DINOv2 and SigLIP, open_clip's and OpenAI's CLIP, torchvision's ViT, MAE and DINO with what they were
   /// trained with, and ONNX files of any of these.
   ///
   /// Known to be of no use, and dropped: the text tower of CLIP, transformers' pooler behind a
@@ -49,7 +49,9 @@ private struct Dialect: Sendable {
   /// The beginnings of names that are of no use, without the prefix and with it.
   var useless: [String] = []
 
-  static let all = [hubDeiT, hubViT, hubSigLIP, hubDINO, hubCLIP, openCLIP, dino, mae, teacher]
+  static let all = [
+    hubDeiT, hubViT, hubSigLIP, hubDINO, hubCLIP, openCLIP, torchVision, dino, mae, teacher,
+  ]
 
   private static let hubAttention = [
     "attention.attention.query.*", "attention.attention.key.*", "attention.attention.value.*",
@@ -131,9 +133,22 @@ private struct Dialect: Sendable {
     ], qkv: ["attn.in_proj_*"],
     useless: [
       "/transformer.", "/token_embedding.", "/positional_embedding", "/ln_final.",
-      "/text_projection", "/logit_scale", "/logit_bias", "/input_resolution", "/context_length",
+      "/text_projection", "/text.", "/logit_scale", "/logit_bias", "/input_resolution",
+      "/context_length",
       "/vocab_size",
     ])
+
+  /// torchvision's `VisionTransformer`; its older files have other names for the layers of the MLP.
+  static let torchVision = Dialect(
+    prefixes: [""], mark: "encoder.layers.encoder_layer_0.ln_1.weight",
+    stem: [("patch_embed.proj", "conv_proj"), ("norm", "encoder.ln"), ("head", "heads.head")],
+    classToken: "class_token", positions: "encoder.pos_embedding",
+    blocks: "encoder.layers.encoder_layer_",
+    block: [
+      ("norm1", "ln_1"), ("attn.proj", "self_attention.out_proj"), ("norm2", "ln_2"),
+      ("mlp.fc1", "mlp.linear_1"), ("mlp.fc2", "mlp.linear_2"), ("mlp.fc1", "mlp.0"),
+      ("mlp.fc2", "mlp.3"),
+    ], qkv: ["self_attention.in_proj_*"])
 
   /// DINOv2 with registers under its authors' names; without registers these are timm's.
   static let dino = Dialect(

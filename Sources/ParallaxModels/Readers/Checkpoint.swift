@@ -52,7 +52,8 @@ public enum Checkpoint {
     if exists("model.safetensors") { return try open(folder + "model.safetensors") }
     let index = "model.safetensors.index.json"
     if exists(index) { return try ShardedSafetensors(index: folder + index) }
-    if exists("pytorch_model.bin") { return try open(folder + "pytorch_model.bin") }
+    let others = ["pytorch_model.bin"] + Hub.weightFiles(.openCLIP(quickGELU: false))
+    if let other = others.first(where: exists) { return try open(folder + other) }
     throw ModelError.checkpoint(
       file: path,
       problem:

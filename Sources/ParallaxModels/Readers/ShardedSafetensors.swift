@@ -4,7 +4,7 @@ import ParallaxTensors
 /// Parameters spread over several safetensors files by an index (`model.safetensors.index.json`).
 ///
 /// The index' `weight_map` gives each parameter the name of a file beside it.
-public struct ShardedSafetensors: WeightSource {
+public struct ShardedSafetensors: WeightSource, StoredWeights {
   /// The index' path.
   public let label: String
   /// The parameters' names, sorted.
@@ -55,6 +55,11 @@ public struct ShardedSafetensors: WeightSource {
 
   /// A parameter's shape, without reading it; nil where there is none of that name.
   public func shape(_ name: String) -> [Int]? { shardOf[name].flatMap { shards[$0]?.shape(name) } }
+
+  var format: String { "safetensors, \(shards.count) files" }
+  func storedType(_ name: String) -> String? {
+    shardOf[name].flatMap { shards[$0]?.storedType(name) }
+  }
 
   /// A parameter; nil where there is none of that name.
   public func tensor(_ name: String) throws -> Tensor? {

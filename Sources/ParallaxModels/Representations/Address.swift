@@ -6,6 +6,10 @@
 /// dinov2-small-saliency@blocks.0...5      the first six blocks
 /// ```
 ///
+/// A model of the hub can be followed by a revision: `hf-hub:ORG/NAME@REVISION@SITES`. Of a single `@` after it, what
+/// follows are sites, unless it is `main`, a commit of 40 digits, `refs/…` or a version such as `v1.0`; an `@` at
+/// the end says that it is a revision, whatever it looks like: `hf-hub:ORG/NAME@dev@`.
+///
 /// Without `@site` all blocks are meant, without `#tokens` what suits each site.
 public struct Address: Sendable, Hashable, CustomStringConvertible {
   /// What names the model: see `ModelReference`.
@@ -31,7 +35,12 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
         text: text, problem: "an empty address; expected MODEL, MODEL@SITE or MODEL@SITE#TOKENS")
     }
     var rest = Substring(text)
-    let at = rest.lastIndex(of: "@")
+    var at = rest.lastIndex(of: "@")
+    if let last = at, Self.endsInRevision(text, last) {
+      // `…@REVISION`, or `…@REVISION@` with nothing behind.
+      if rest.index(after: last) == rest.endIndex { rest = rest[..<last] }
+      at = nil
+    }
     // Without a site, a path with a # in one of its folders is still a path.
     let after = at ?? rest.lastIndex(of: "/") ?? rest.startIndex
     if let hash = rest[after...].lastIndex(of: "#") {
@@ -51,7 +60,24 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
 
   /// The address as it is typed.
   public var description: String {
-    model + (sites.map { "@\($0)" } ?? "") + (tokens.map { "#\($0)" } ?? "")
+    let isClear = sites != nil || !model.contains("@") || Self.endsInRevision(model)
+    return model + (isClear ? "" : "@") + (sites.map { "@\($0)" } ?? "")
+      + (tokens.map { "#\($0)" } ?? "")
+  }
+
+  private static func endsInRevision(_ model: String) -> Bool {
+    model.lastIndex(of: "@").map { endsInRevision(model, $0) } ?? false
+  }
+
+  /// Whether the last `@` belongs to a model of the hub and its revision, and so has no sites behind it.
+  private static func endsInRevision(_ text: String, _ last: String.Index) -> Bool {
+    let start = text.hasPrefix("hf-hub:") ? text.index(text.startIndex, offsetBy: 7) : nil
+    guard let first = text.firstIndex(of: "@"),
+      HubModel.isID(text[(start ?? text.startIndex)..<first])
+    else { return false }
+    var after = text[text.index(after: last)...]
+    if let hash = after.firstIndex(of: "#") { after = after[..<hash] }
+    return first == last ? HubModel.looksLikeRevision(after) : after.isEmpty
   }
 }
 

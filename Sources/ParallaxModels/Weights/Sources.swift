@@ -1,5 +1,18 @@
 import ParallaxTensors
 
+/// A checkpoint file: it knows its own format and how each parameter is stored.
+protocol StoredWeights: WeightSource {
+  /// The file's format, in a few words.
+  var format: String { get }
+  /// How the values of a parameter are stored, such as `float16`; nil where there is none of that name.
+  func storedType(_ name: String) -> String?
+}
+
+extension Safetensors: StoredWeights {
+  var format: String { "safetensors" }
+  func storedType(_ name: String) -> String? { dtype(name)?.description }
+}
+
 extension Safetensors: WeightSource {
   /// The file's path.
   public var label: String { path }

@@ -65,6 +65,15 @@ struct ONNXFile: Sendable {
     }
   }
 
+  /// How an initialiser's values are stored.
+  func storedType(_ name: String) -> String? {
+    guard let index = indices[name] else { return nil }
+    switch places[index] {
+    case .mapped(_, _, let dtype, _), .typed(let dtype, _): return dtype.description
+    case .unreadable(let type, _): return type
+    }
+  }
+
   /// An initialiser as it is stored; nil where there is none of that name.
   ///
   /// - Throws: `ModelError.checkpoint` where its element type is one that Parallax does not read.

@@ -14,7 +14,7 @@ import ParallaxTensors
 ///
 /// The layout is the node's: `[in, out]` for MatMul, `[out, in]` for Gemm with `transB`, `[out, in, h, w]`
 /// for Conv.
-public struct ONNXInitializers: WeightSource {
+public struct ONNXInitializers: WeightSource, StoredWeights {
   /// The file's path.
   public var label: String { file.path }
   /// Every parameter once: under its node's name where its own is made up by the exporter, without the scales
@@ -60,6 +60,11 @@ public struct ONNXInitializers: WeightSource {
   /// A parameter's shape, without reading it; nil where there is none of that name.
   public func shape(_ name: String) -> [Int]? {
     file.shape(name) ?? aliases[name].flatMap { file.shape($0.data) }
+  }
+
+  var format: String { "ONNX" }
+  func storedType(_ name: String) -> String? {
+    file.storedType(name) ?? aliases[name].flatMap { file.storedType($0.data) }
   }
 
   /// A parameter; nil where there is none of that name.

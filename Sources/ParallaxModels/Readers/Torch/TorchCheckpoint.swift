@@ -10,9 +10,10 @@ import ParallaxTensors
 /// `state_dict`, `model_state_dict`, `model`, `module`, `net`, `network`, `weights`, `state_dict_ema`,
 /// `model_ema`, `ema` that holds tensors, and again inside that; else everything, by dotted path.
 /// A prefix `module.` or `_orig_mod.` that all names share is taken off.
-public struct TorchCheckpoint: WeightSource {
+public struct TorchCheckpoint: WeightSource, StoredWeights {
   /// The file's path.
   public let label: String
+  let format: String
   private let tensors: TorchTensors
 
   /// Opens a checkpoint and checks that every tensor lies within the file.
@@ -23,15 +24,16 @@ public struct TorchCheckpoint: WeightSource {
     let file = try MappedFile(path)
     label = path
     let start = file.bytes(0..<min(file.count, 16))
-    tensors =
-      start.starts(with: [0x50, 0x4b])
-      ? try TorchZip(file).tensors : try TorchLegacy(file).tensors
+    let isZip = start.starts(with: [0x50, 0x4b])
+    format = isZip ? "torch, zip" : "torch, as before 1.6"
+    tensors = isZip ? try TorchZip(file).tensors : try TorchLegacy(file).tensors
   }
 
   /// The parameters' names, in the checkpoint's order.
   public var names: [String] { tensors.names }
   /// A parameter's shape, without reading it; nil where there is none of that name.
   public func shape(_ name: String) -> [Int]? { tensors.shape(name) }
+  func storedType(_ name: String) -> String? { tensors.dtype(name)?.description }
   /// A parameter; nil where there is none of that name.
   public func tensor(_ name: String) throws -> Tensor? { try tensors.tensor(name) }
 }

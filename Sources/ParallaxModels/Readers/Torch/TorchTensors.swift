@@ -75,6 +75,7 @@ struct TorchTensors: Sendable {
   }
 
   func shape(_ name: String) -> [Int]? { entries[name]?.shape }
+  func dtype(_ name: String) -> DType? { entries[name]?.dtype }
 
   /// The tensor over the file's own memory, where its bytes are aligned there.
   func tensor(_ name: String) throws(TensorError) -> Tensor? {
