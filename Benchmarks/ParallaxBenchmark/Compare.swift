@@ -18,9 +18,7 @@ func compare(_ arguments: [String]) throws {
   guard let images = try Safetensors(arguments[3])["images"] else { return }
   let size = (height: images.shape[2], width: images.shape[3])
   let contestants = try [("vit_small_patch16_224", 1), ("resnet50", 2)].map { name, place in
-    let weights = Weights(try Safetensors(arguments[place]))
-    let model = try made(name, weights)
-    try weights.finish { $0.hasSuffix("num_batches_tracked") }
+    let model = try made(name, from: arguments[place])
     return Contestant(
       model: model,
       blocks: model.sites(height: size.height, width: size.width).filter(\.isBlock))

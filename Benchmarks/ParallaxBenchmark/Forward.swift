@@ -2,23 +2,23 @@ import Foundation
 import ParallaxModels
 import ParallaxTensors
 
-/// A network of timm by its name, from its own weights.
-func made(_ name: String, _ w: Weights) throws -> any Model {
-  try Catalog.entry(named: name).architecture.make(w)
+/// A network of the catalog by its name, from a file of weights under any names that the catalog recognises.
+func made(_ name: String, from path: String) throws -> any Model {
+  let architecture = try Catalog.entry(named: name).architecture
+  let weights = Weights(architecture.recognise(try Safetensors(path)))
+  let model = try architecture.make(weights)
+  try weights.finish { $0.hasSuffix("num_batches_tracked") }
+  return model
 }
 
 /// One forward pass for each line on standard input; prints how many seconds it took.
 func forward(_ arguments: [String]) throws {
   HostMemory.keepForReuse()
   Threads.use(Int(arguments[4]) ?? 2)
-  let model: any Model
-  if arguments[0] == "graph" {
-    model = try Catalog.load(ModelReference(parsing: arguments[1])).model
-  } else {
-    let weights = Weights(try Safetensors(arguments[1]))
-    model = try made(arguments[0], weights)
-    try weights.finish { $0.hasSuffix("num_batches_tracked") }
-  }
+  let model =
+    arguments[0] == "graph"
+    ? try Catalog.load(ModelReference(parsing: arguments[1])).model
+    : try made(arguments[0], from: arguments[1])
   guard let images = try Safetensors(arguments[2])["images"] else { return }
   let sites = model.sites(height: images.shape[2], width: images.shape[3])
   let blocks = Set(sites.filter(\.isBlock).map(\.name))

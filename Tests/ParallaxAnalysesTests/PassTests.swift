@@ -70,6 +70,21 @@ struct PassTests {
     #expect(gap(recorder.all(0), recorder.all(3)) > 1e-3)
   }
 
+  @Test("a model is not given images that are smaller than it takes")
+  func tooSmall() throws {
+    var c = VGG.Configuration([[4], [4], [4], [4]])
+    (c.hidden, c.side, c.classes) = (4, 2, 3)
+    let model = try VGG(c, Weights(RandomWeights(seed: 1)))
+    func subject(_ side: Int) throws -> Subject {
+      try Subject(
+        name: "vgg", family: "VGG", model: model, preprocessing: .letterbox(side),
+        fingerprint: "\(side)")
+    }
+    #expect(try subject(16).sites.last?.shape == [3])
+    let error = #expect(throws: AnalysisError.self) { try subject(15) }
+    #expect("\(error.map { "\($0)" } ?? "")".contains("at least 16×16 pixels, found 15×15"))
+  }
+
   @Test("each block begins, gets every representation once, and finishes, for every accumulator")
   func order() throws {
     let folder = try imageFolder(14, broken: [6, 7, 8, 9, 10, 11])

@@ -106,6 +106,13 @@ struct ModelsCommand: ParsableCommand {
     }
   }
 
+  private static func blocks(_ names: [String]) -> String {
+    guard let first = names.first, let last = names.last else { return "none of them a block" }
+    return names.count == 1
+      ? "one of them a block: \(first.printable)"
+      : "\(names.count) of them blocks: \(first.printable) to \(last.printable)"
+  }
+
   /// What a person wants to know of a file besides its parameters.
   private func facts(_ description: FileDescription) -> [(String, String)] {
     let kinds = description.dtypes.map {
@@ -117,6 +124,17 @@ struct ModelsCommand: ParsableCommand {
       ("stored as", kinds.joined(separator: ", ")),
     ]
     if let architecture = description.architecture { facts.append(("architecture", architecture)) }
+    if let graph = description.graph {
+      facts += [
+        (
+          "graph",
+          "\(graph.nodes) nodes" + (graph.writer.map { ", written by \($0.printable)" } ?? "")
+        ),
+        ("images", graph.images), ("sites", "\(graph.sites.count), \(Self.blocks(graph.blocks))"),
+      ]
+      if let tokens = graph.tokens { facts.append(("tokens", tokens)) }
+      if let caveat = graph.caveat { facts.append(("caveat", caveat)) }
+    }
     if let problem = description.problem { facts.append(("configuration", problem.printable)) }
     let fits = description.fits
     facts.append(

@@ -31,6 +31,24 @@ public struct FileDescription: Sendable, Codable, Equatable {
     public var keys: String
   }
 
+  /// A graph with its weights.
+  public struct Graph: Sendable, Codable, Equatable {
+    /// Who wrote it.
+    public var writer: String?
+    /// The number of operators.
+    public var nodes: Int
+    /// The images that it takes, such as `any number × 3 × 224 × 224, float32`.
+    public var images: String
+    /// How its tokens stand in a row, where it has any.
+    public var tokens: String?
+    /// Its sites in execution order.
+    public var sites: [String]
+    /// Those of them that are blocks.
+    public var blocks: [String]
+    /// What one must know before quoting a number.
+    public var caveat: String?
+  }
+
   /// The path, as it was given.
   public var file: String
   /// The format, in a few words.
@@ -47,6 +65,8 @@ public struct FileDescription: Sendable, Codable, Equatable {
   public var fits: [String]
   /// How images are prepared for it, where a file says so or the architecture is known.
   public var preprocessing: Preparation?
+  /// The graph that the file holds; nil for parameters alone.
+  public var graph: Graph?
   /// All parameters, sorted by name.
   public var parameters: [Parameter]
 
@@ -56,7 +76,11 @@ public struct FileDescription: Sendable, Codable, Equatable {
   public init(_ path: String) throws {
     var isFolder: ObjCBool = false
     let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    self = exists && isFolder.boolValue ? try Self.folder(path) : try Self.checkpoint(path)
+    if exists, isFolder.boolValue {
+      self = try Self.folder(path)
+    } else {
+      self = try ModelReference.isGraph(path) ? Self.graph(path) : Self.checkpoint(path)
+    }
   }
 
   /// Describes the files of a model of the hub, fetched where they are not in the cache.
@@ -126,7 +150,7 @@ public struct FileDescription: Sendable, Codable, Equatable {
   }
 
   /// JSON on one line, its keys sorted.
-  private static func text(_ json: Data) -> String {
+  static func text(_ json: Data) -> String {
     guard let object = try? JSONSerialization.jsonObject(with: json),
       let sorted = try? JSONSerialization.data(
         withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])

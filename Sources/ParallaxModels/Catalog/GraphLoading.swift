@@ -19,23 +19,45 @@ extension Catalog {
   static func load(
     graph path: String, _ device: Device, _ options: GraphOptions
   ) throws -> LoadedModel {
-    let found = try ImportedGraph.reading(path, device, options)
+    let found = try GraphImport.ready(path, device, options)
     let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
-    let size = found.graph.fixedImageSize
-    let preparation = try GraphPreprocessing(
-      of: path, inside: found.preprocessing, size: size.map { max($0.height, $0.width) })
-    let side = preparation.size ?? (224, 224)
-    let graph = try found.graph.probe(
-      height: size?.height ?? side.height, width: size?.width ?? side.width, device: device)
-    let caveats = [found.caveat, preparation.caveat].compactMap { $0 }
     let taken = "\(options.everyNode ? " every node" : "")\(options.asShipped ? " as shipped" : "")"
     return LoadedModel(
       name: stem, family: found.family ?? "graph",
-      summary: "an imported graph of \(graph.nodeCount) nodes"
+      summary: "an imported graph of \(found.graph.nodeCount) nodes"
         + (found.writer.map { ", written by \($0)" } ?? ""),
-      model: graph, preprocessing: preparation.keys, device: device, parameters: found.parameters,
+      model: found.graph, preprocessing: found.preparation.keys, device: device,
+      parameters: found.parameters,
       fingerprint: "graph \(try contentHash(path))\(taken)", origin: path, licence: nil,
-      caveat: caveats.isEmpty ? nil : caveats.joined(separator: "; "))
+      caveat: found.caveat)
+  }
+}
+
+/// A graph that has run once, and how images are prepared for it.
+struct ReadyGraph {
+  var graph: ImportedGraph
+  var preparation: GraphPreprocessing
+  var parameters: [String: Int]
+  var writer: String?
+  var family: String?
+  var caveat: String?
+}
+
+extension GraphImport {
+  /// The graph of a file, run once on images of the size that it is made for.
+  static func ready(
+    _ path: String, _ device: Device, _ options: GraphOptions
+  ) throws -> ReadyGraph {
+    let found = try ImportedGraph.reading(path, device, options)
+    let fixed = found.graph.fixedImageSize
+    let preparation = try GraphPreprocessing(
+      of: path, inside: found.preprocessing, size: fixed.map { max($0.height, $0.width) })
+    let size = fixed ?? preparation.size ?? (224, 224)
+    let caveats = [found.caveat, preparation.caveat].compactMap { $0 }
+    return ReadyGraph(
+      graph: try found.graph.probe(height: size.height, width: size.width, device: device),
+      preparation: preparation, parameters: found.parameters, writer: found.writer,
+      family: found.family, caveat: caveats.isEmpty ? nil : caveats.joined(separator: "; "))
   }
 }
 

@@ -56,7 +56,7 @@ public enum ModelReference: Sendable, Equatable {
       self = .hub(model)
       return
     }
-    let isGraph = [".onnx", ".pt2"].contains { text.lowercased().hasSuffix($0) }
+    let isGraph = Self.isGraph(text)
     if !exists, let model = Self.bareHubModel(text) {
       self = .hub(model)
       return
@@ -71,6 +71,11 @@ public enum ModelReference: Sendable, Equatable {
       return
     }
     self = .name(text)
+  }
+
+  /// Whether a path is that of a graph.
+  static func isGraph(_ path: String) -> Bool {
+    [".onnx", ".pt2"].contains { path.lowercased().hasSuffix($0) }
   }
 
   /// timm's `ARCHITECTURE.TAG`, where the architecture is known.

@@ -33,6 +33,19 @@ public struct ImportedGraph: Model {
   /// The only number of images that it takes at a time; nil where any will do.
   public var fixedBatch: Int? { program.input.batch }
 
+  /// Its sites, once it has run.
+  var places: [GraphProgram.Place] { program.places }
+
+  /// The images that it takes, in words.
+  var images: String {
+    let input = program.input
+    func word(_ size: Int?) -> String { size.map(String.init) ?? "any" }
+    let sides = [word(input.height), word(input.width)]
+    let shape = input.isChannelsLast ? sides + ["3"] : ["3"] + sides
+    return ([input.batch.map(String.init) ?? "any number"] + shape).joined(separator: " × ")
+      + ", \(input.dtype)"
+  }
+
   /// Images through the graph, each site shown to the tap.
   ///
   /// - Precondition: the graph takes images of this size and number: `check` tells.

@@ -133,6 +133,12 @@ struct ExportArchive: Sendable {
     }
   }
 
+  /// How the values of a parameter are stored; nil where that is no type that is read.
+  func dtype(of name: String) -> String? {
+    weights[name]?.meta.flatMap { ExportedCode.dtype($0.dtype) }
+      .flatMap { DType(rawValue: Int32($0)) }?.description
+  }
+
   /// What holds the numbers of a parameter: tied ones have the same.
   func payload(of name: String) -> String { weights[name]?.path ?? name }
 
