@@ -1,5 +1,5 @@
 # The contributor's whole interface. `make` alone says what there is.
-.PHONY: help setup build demo test format lint docs clean
+.PHONY: help setup build demo test exports fuzz format lint docs clean
 
 # Where Swift files lie; a folder that is not there is no mistake.
 SWIFT = Package.swift Sources Tests $(wildcard Benchmarks Snippets)
@@ -7,6 +7,8 @@ SWIFT = Package.swift Sources Tests $(wildcard Benchmarks Snippets)
 help:
 	@echo "make demo     set up, build, run the built-in study, say where its report lies"
 	@echo "make test     set up, build, run the whole test suite"
+	@echo "make exports  full-size networks exported and held against PyTorch (PYTHON=… with Oracles/requirements.txt)"
+	@echo "make fuzz     every parser under libFuzzer for ten minutes"
 	@echo "make setup    libraries, libtorch, sample models and images; a second time it fetches nothing"
 	@echo "make build    the command in release mode: .build/release/parallax"
 	@echo "make format   swift-format in place;  make lint: check style and habits"
@@ -29,6 +31,15 @@ test:
 	@python3 Scripts/setup.py --tests
 	@python3 -m unittest discover -q -s Tests -p '*_test.py'
 	@swift test
+
+# A Python that has what Oracles/requirements.txt names.
+PYTHON ?= python3
+exports: setup
+	@swift build -c release --product ParallaxBenchmark
+	@$(PYTHON) Oracles/exports_full.py
+
+fuzz: setup
+	@python3 Fuzz/run.py
 
 format:
 	@swift format -i -r $(SWIFT)
