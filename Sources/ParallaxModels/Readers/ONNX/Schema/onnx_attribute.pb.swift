@@ -98,6 +98,16 @@ nonisolated struct ONNXAttributeProto: Sendable {
   /// Clears the value of `type`. Subsequent reads from it will return its default value.
   mutating func clearType() {self._type = nil}
 
+  /// In a function: the attribute of the call whose value this one takes.
+  var refAttrName: String {
+    get {_refAttrName ?? String()}
+    set {_refAttrName = newValue}
+  }
+  /// Returns true if `refAttrName` has been explicitly set.
+  var hasRefAttrName: Bool {self._refAttrName != nil}
+  /// Clears the value of `refAttrName`. Subsequent reads from it will return its default value.
+  mutating func clearRefAttrName() {self._refAttrName = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -108,6 +118,7 @@ nonisolated struct ONNXAttributeProto: Sendable {
   fileprivate var _s: Data? = nil
   fileprivate var _g: Data? = nil
   fileprivate var _type: Int32? = nil
+  fileprivate var _refAttrName: String? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -116,7 +127,7 @@ fileprivate nonisolated let _protobuf_package = "onnx"
 
 nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".AttributeProto"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}f\0\u{1}i\0\u{1}s\0\u{1}t\0\u{1}g\0\u{1}floats\0\u{1}ints\0\u{1}strings\0\u{1}tensors\0\u{2}\u{a}type\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}f\0\u{1}i\0\u{1}s\0\u{1}t\0\u{1}g\0\u{1}floats\0\u{1}ints\0\u{1}strings\0\u{1}tensors\0\u{2}\u{a}type\0\u{3}ref_attr_name\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -135,6 +146,7 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
       case 9: try { try decoder.decodeRepeatedBytesField(value: &self.strings) }()
       case 10: try { try decoder.decodeRepeatedMessageField(value: &self.tensors) }()
       case 20: try { try decoder.decodeSingularInt32Field(value: &self._type) }()
+      case 21: try { try decoder.decodeSingularStringField(value: &self._refAttrName) }()
       default: break
       }
     }
@@ -178,6 +190,9 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
     try { if let v = self._type {
       try visitor.visitSingularInt32Field(value: v, fieldNumber: 20)
     } }()
+    try { if let v = self._refAttrName {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 21)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -193,6 +208,7 @@ nonisolated extension ONNXAttributeProto: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs.strings != rhs.strings {return false}
     if lhs.tensors != rhs.tensors {return false}
     if lhs._type != rhs._type {return false}
+    if lhs._refAttrName != rhs._refAttrName {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

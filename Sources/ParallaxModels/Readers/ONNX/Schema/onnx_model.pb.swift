@@ -96,6 +96,8 @@ nonisolated struct ONNXModelProto: Sendable {
 
   var metadataProps: [ONNXStringStringEntryProto] = []
 
+  var functions: [ONNXFunctionProto] = []
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -151,7 +153,7 @@ nonisolated extension ONNXOperatorSetIdProto: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension ONNXModelProto: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ModelProto"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ir_version\0\u{3}producer_name\0\u{3}producer_version\0\u{2}\u{4}graph\0\u{3}opset_import\0\u{4}\u{6}metadata_props\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}ir_version\0\u{3}producer_name\0\u{3}producer_version\0\u{2}\u{4}graph\0\u{3}opset_import\0\u{4}\u{6}metadata_props\0\u{2}\u{b}functions\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -165,6 +167,7 @@ nonisolated extension ONNXModelProto: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 7: try { try decoder.decodeSingularMessageField(value: &self._graph) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.opsetImport) }()
       case 14: try { try decoder.decodeRepeatedMessageField(value: &self.metadataProps) }()
+      case 25: try { try decoder.decodeRepeatedMessageField(value: &self.functions) }()
       default: break
       }
     }
@@ -193,6 +196,9 @@ nonisolated extension ONNXModelProto: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.metadataProps.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.metadataProps, fieldNumber: 14)
     }
+    if !self.functions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.functions, fieldNumber: 25)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -203,6 +209,7 @@ nonisolated extension ONNXModelProto: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs._graph != rhs._graph {return false}
     if lhs.opsetImport != rhs.opsetImport {return false}
     if lhs.metadataProps != rhs.metadataProps {return false}
+    if lhs.functions != rhs.functions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
