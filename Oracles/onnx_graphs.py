@@ -155,10 +155,10 @@ def gap(a, b):
     return ((a.double() - b.double()).abs().max() / b.double().abs().max()).item()
 
 
-def write(name, model, images, about, torch_output=None, sites=None, gradient=None, tolerance=1e-4):
-    """The file beside what ONNX Runtime and PyTorch make of the images."""
+def write(name, model, images, about, torch_output=None, sites=None, gradient=None, tolerance=1e-4, feed=lambda x: x):
+    """The file beside what ONNX Runtime and PyTorch make of the images, `[n, 3, h, w]`; `feed` makes of them what the file takes."""
     onnx.checker.check_model(model)
-    output, nodes = of_nodes(model, images)
+    output, nodes = of_nodes(model, feed(images))
     tensors = {"input": images.half(), "output": output} | {f"node/{k}": sample(v, 64) for k, v in nodes.items()}
     open_sizes = all(d.dim_param for d in model.graph.input[0].type.tensor_type.shape.dim[2:])
     if open_sizes:
@@ -185,7 +185,7 @@ def write(name, model, images, about, torch_output=None, sites=None, gradient=No
     if about.get("external"):
         (FOLDER / f"{name}.onnx.data").unlink(missing_ok=True)
         onnx.save(model, path, save_as_external_data=True, location=f"{name}.onnx.data", size_threshold=64)
-        check = session(str(path)).run(None, {model.graph.input[0].name: images.numpy()})[0]
+        check = session(str(path)).run(None, {model.graph.input[0].name: feed(images).numpy()})[0]
         assert np.array_equal(check, output.numpy())
     else:
         assert not external
@@ -260,17 +260,19 @@ class Blocks(nn.Module):
         self.predictions = nn.Linear(8, 5)
 
     def forward(self, x):
-        x = x.permute(0, 3, 1, 2)
         x = F.relu6(self.stem(F.pad(x, (0, 1, 0, 1))))
         x = x + self.point(F.relu6(self.depth(F.pad(x, (1, 1, 1, 1)))))
         return self.predictions(x.mean((2, 3))).softmax(-1)
 
 
 def channels_last():
-    """The file that tf2onnx makes of such a network: channels last outside and first inside, TensorFlow's names."""
+    """The file that tf2onnx makes of such a network: channels last outside and first inside, TensorFlow's names.
+
+    The fixture's images and their gradient are `[n, 3, h, w]` nevertheless.
+    """
     seed = 40
     model = oracle.randomise(Blocks(), seed)
-    images = oracle.images(seed, 2, 3, 24, 24).permute(0, 2, 3, 1).contiguous()
+    images = oracle.images(seed, 2, 3, 24, 24)
     weights = {k: v.detach().numpy() for k, v in model.state_dict().items()}
     fixed = {"const_min": np.array(0, np.float32), "const_max": np.array(6, np.float32), "axes": np.array([2, 3])}
     nodes = []
@@ -306,7 +308,8 @@ def channels_last():
     file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7, producer_name="tf2onnx")
     with torch.no_grad():
         output = model(images)
-    write("nhwc", file, images, {"network": "nhwc", "seed": seed, "exporter": "as tf2onnx"}, output, None, oracle.gradient(model, images))
+    write("nhwc", file, images, {"network": "nhwc", "seed": seed, "exporter": "as tf2onnx"}, output, None, oracle.gradient(model, images),
+          feed=lambda x: x.permute(0, 2, 3, 1).contiguous())
 
 
 def main():
