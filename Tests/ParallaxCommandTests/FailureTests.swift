@@ -64,7 +64,7 @@ struct FailureTests {
     "a model that is not there is refused, with the nearest names or the way to have it",
     arguments: [
       Case(
-        ["layers", "mobilenetv3"], 64, "no model is called 'mobilenetv3'",
+        ["layers", "mobilenetv5"], 64, "no model is called 'mobilenetv5'",
         "did you mean mobilenetv2", "`parallax models` lists them all"),
       Case(["layers", "ressnet50"], 64, "did you mean resnet50"),
       Case(["models", "efficient-lite0"], 64, "did you mean efficientnet-lite0"),

@@ -69,7 +69,9 @@ extension ImportedGraph {
   static func reading(
     _ path: String, _ device: Device, _ options: GraphOptions
   ) throws -> GraphImport {
-    try export(path, device: device, everyNode: options.everyNode)
+    path.lowercased().hasSuffix(".onnx")
+      ? try onnx(path, device: device, options: options)
+      : try export(path, device: device, everyNode: options.everyNode)
   }
 }
 

@@ -89,7 +89,9 @@ struct GraphProgram: Sendable {
   var isConvolutional: Bool {
     func count(_ word: String) -> Int { steps.count { $0.kind.lowercased().contains(word) } }
     return count("conv") >= 8
-      && ["attention", "layer_norm", "permute", "as_strided"].allSatisfy { count($0) == 0 }
+      && ["attention", "layer_norm", "layernorm", "permute", "as_strided"].allSatisfy {
+        count($0) == 0
+      } && !steps.contains { $0.kind == "Transpose" }
   }
 
   private mutating func arrange() {
@@ -167,7 +169,7 @@ struct GraphProgram: Sendable {
       return results
     } catch TensorError.operation(_, let message) {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
-    } catch let problem as SymbolicOperators.Problem {
+    } catch let problem as GraphProblem {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: problem.text)
     } catch ModelError.checkpoint(_, let message) {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)

@@ -62,3 +62,8 @@ extension GraphValue: OperatorArgument {
     }
   }
 }
+
+/// What is wrong with the values that an operator was given; the graph adds the node's name.
+struct GraphProblem: Error {
+  var text: String
+}

@@ -16,6 +16,16 @@ struct ModuleTree {
     /// The calls directly inside it.
     var children: Set<Int> = []
     var stepCount = 0
+    /// Steps that multiply by a weight.
+    var productCount = 0
+  }
+
+  /// A module that a step ran in.
+  struct Module: Sendable, Hashable {
+    /// Its path; `sub.lin@1` is the second call of `sub.lin`.
+    var key: String
+    /// Its class with the module that defines it; empty where nothing tells.
+    var type: String
   }
 
   private struct Origin {
@@ -43,23 +53,39 @@ struct ModuleTree {
   ///   - reads: slots that it reads.
   ///   - makes: slots that it fills.
   mutating func add(step: Int, name: String, stack: String?, reads: [Int], makes: [Int]) {
-    var chain: [Int] = []
+    var modules: [Module] = []
     for entry in (stack ?? "").split(separator: ";") {
       let parts = entry.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
       guard parts.count == 3, parts[0].hasPrefix("L__self__") else { continue }
       let key = String(parts[0].dropFirst(9))
       if key.isEmpty { root = parts[2].split(separator: ".").last.map(String.init) }
-      if !key.isEmpty { chain.append(index(of: key, type: String(parts[2]), within: chain.last)) }
+      if !key.isEmpty { modules.append(Module(key: key, type: String(parts[2]))) }
     }
-    add(step: step, name: name, chain: chain, reads: reads, makes: makes)
+    add(step: step, name: name, modules: modules, reads: reads, makes: makes)
   }
 
-  private mutating func add(step: Int, name: String, chain: [Int], reads: [Int], makes: [Int]) {
+  /// Notes a step.
+  ///
+  /// - Parameters:
+  ///   - step: its index.
+  ///   - name: the node's.
+  ///   - modules: those that it ran in, from the outermost.
+  ///   - isProduct: whether it multiplies by a weight.
+  ///   - reads: slots that it reads.
+  ///   - makes: slots that it fills.
+  mutating func add(
+    step: Int, name: String, modules: [Module], isProduct: Bool = false, reads: [Int], makes: [Int]
+  ) {
+    var chain: [Int] = []
+    for module in modules {
+      chain.append(index(of: module.key, type: module.type, within: chain.last))
+    }
     for slot in reads { read(slot, by: chain, at: step) }
     for call in chain {
       calls[call].last = step
       calls[call].made += makes
       calls[call].stepCount += 1
+      calls[call].productCount += isProduct ? 1 : 0
     }
     let origin = Origin(step: step, chain: chain, name: name)
     for slot in makes { origins[slot] = origin }
@@ -151,13 +177,20 @@ struct ModuleTree {
     let parts = Set(inside.map { calls[$0].type })
     var repeats: [String: Int] = [:]
     for call in calls { repeats[call.type, default: 0] += 1 }
-    look { (repeats[$0.type] ?? 0) > 1 && !parts.contains($0.type) }
+    look { !$0.type.isEmpty && (repeats[$0.type] ?? 0) > 1 && !parts.contains($0.type) }
+    // Where no class is known, names that count: `encoder_layer_0`.
+    let numbered = Set(found.map { calls[$0].site })
+    look { call in
+      call.type.isEmpty && call.site.last?.isNumber == true
+        && !numbered.contains { $0.hasPrefix(call.site + ".") }
+    }
     return found
   }
 
   private func isBlock(_ call: Call) -> Bool {
     let type = call.type.split(separator: ".").last.map(String.init) ?? call.type
     guard !call.type.hasPrefix("torch.nn."), call.children.count > 1 || call.stepCount > 3,
+      !call.type.isEmpty || call.productCount > 1,
       !["Norm", "Conv2d", "ConvBn", "Embed", "Merging", "Downsample", "Stage", "Stem"].contains(
         where: { type.contains($0) })
     else { return false }

@@ -27,13 +27,13 @@ enum ArgumentTemplate: Sendable {
   }
 
   /// The argument of a call.
-  func argument(_ values: [GraphValue]) throws(SymbolicOperators.Problem) -> any OperatorArgument {
+  func argument(_ values: [GraphValue]) throws(GraphProblem) -> any OperatorArgument {
     if case .byDefault = self { return Absent.byDefault }
     return try value(values)
   }
 
   /// Its value, with what the graph made put in.
-  func value(_ values: [GraphValue]) throws(SymbolicOperators.Problem) -> GraphValue {
+  func value(_ values: [GraphValue]) throws(GraphProblem) -> GraphValue {
     switch self {
     case .byDefault: return .none
     case .fixed(let value): return value

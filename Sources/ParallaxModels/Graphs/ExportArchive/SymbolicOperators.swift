@@ -5,10 +5,6 @@ import ParallaxTensors
 enum SymbolicOperators {
   typealias Body = @Sendable ([GraphValue]) throws -> GraphValue
 
-  struct Problem: Error {
-    var text: String
-  }
-
   /// The operator of that target; nil where there is none.
   static func named(_ target: String) -> Body? {
     let name = target.hasPrefix("_operator.") ? String(target.dropFirst(10)) : target
@@ -23,7 +19,7 @@ enum SymbolicOperators {
     "mod": { values in try divided(values, remainder: true) },
     "truediv": { values in
       let (a, b) = try doubles(values)
-      guard b != 0 else { throw Problem(text: "division by zero") }
+      guard b != 0 else { throw GraphProblem(text: "division by zero") }
       return .double(a / b)
     },
     "pow": { values in
@@ -62,24 +58,24 @@ enum SymbolicOperators {
       return try whole(min(a, b), where: isInt(values))
     },
     "torch.sym_ite": { values in
-      guard values.count == 3 else { throw Problem(text: "expected three arguments") }
+      guard values.count == 3 else { throw GraphProblem(text: "expected three arguments") }
       return try truth(values, 0) ? values[1] : values[2]
     },
     "torch.sym_sqrt": { values in .double(try number(values.first).squareRoot()) },
     "torch._sym_sqrt": { values in .double(try number(values.first).squareRoot()) },
     "torch.ops.aten.sym_size.int": { values in
       guard values.count == 2, case .tensor(let tensor) = values[0], case .int(let dim) = values[1]
-      else { throw Problem(text: "expected a tensor and a dimension") }
+      else { throw GraphProblem(text: "expected a tensor and a dimension") }
       let shape = tensor.shape
       let index = dim < 0 ? dim + shape.count : dim
       guard shape.indices.contains(index) else {
-        throw Problem(text: "a tensor of \(shape.count) dimensions has no dimension \(dim)")
+        throw GraphProblem(text: "a tensor of \(shape.count) dimensions has no dimension \(dim)")
       }
       return .int(shape[index])
     },
     "torch.ops.aten.sym_numel.default": { values in
       guard case .tensor(let tensor)? = values.first else {
-        throw Problem(text: "expected a tensor")
+        throw GraphProblem(text: "expected a tensor")
       }
       return .int(tensor.count)
     },
@@ -92,7 +88,7 @@ enum SymbolicOperators {
     { values in
       if values.count == 2, case .int(let a) = values[0], case .int(let b) = values[1] {
         let (result, overflow) = ints(a, b)
-        guard !overflow else { throw Problem(text: "\(a) and \(b): too large a number") }
+        guard !overflow else { throw GraphProblem(text: "\(a) and \(b): too large a number") }
         return .int(result)
       }
       let (a, b) = try Self.doubles(values)
@@ -101,16 +97,17 @@ enum SymbolicOperators {
   }
 
   /// Python's `//` and `%`: towards −∞.
-  private static func divided(_ values: [GraphValue], remainder: Bool) throws(Problem) -> GraphValue
+  private static func divided(_ values: [GraphValue], remainder: Bool) throws(GraphProblem)
+    -> GraphValue
   {
     guard values.count == 2, case .int(let a) = values[0], case .int(let b) = values[1] else {
       let (a, b) = try doubles(values)
-      guard b != 0 else { throw Problem(text: "division by zero") }
+      guard b != 0 else { throw GraphProblem(text: "division by zero") }
       let quotient = (a / b).rounded(.down)
       return .double(remainder ? a - b * quotient : quotient)
     }
     let (quotient, overflow) = b == 0 ? (0, true) : a.dividedReportingOverflow(by: b)
-    guard !overflow else { throw Problem(text: "\(a) divided by \(b)") }
+    guard !overflow else { throw GraphProblem(text: "\(a) divided by \(b)") }
     let rest = a - quotient * b
     let isBelow = rest != 0 && (rest < 0) != (b < 0)
     return .int(remainder ? (isBelow ? rest + b : rest) : (isBelow ? quotient - 1 : quotient))
@@ -125,22 +122,22 @@ enum SymbolicOperators {
     }
   }
 
-  static func number(_ value: GraphValue?) throws(Problem) -> Double {
+  static func number(_ value: GraphValue?) throws(GraphProblem) -> Double {
     switch value {
     case .int(let value): Double(value)
     case .double(let value): value
     case .bool(let value): value ? 1 : 0
-    default: throw Problem(text: "expected a number, found \(value?.kind ?? "nothing")")
+    default: throw GraphProblem(text: "expected a number, found \(value?.kind ?? "nothing")")
     }
   }
 
-  private static func doubles(_ values: [GraphValue]) throws(Problem) -> (Double, Double) {
-    guard values.count == 2 else { throw Problem(text: "expected two numbers") }
+  private static func doubles(_ values: [GraphValue]) throws(GraphProblem) -> (Double, Double) {
+    guard values.count == 2 else { throw GraphProblem(text: "expected two numbers") }
     return (try number(values[0]), try number(values[1]))
   }
 
-  private static func truth(_ values: [GraphValue], _ index: Int) throws(Problem) -> Bool {
-    guard values.indices.contains(index) else { throw Problem(text: "an argument is missing") }
+  private static func truth(_ values: [GraphValue], _ index: Int) throws(GraphProblem) -> Bool {
+    guard values.indices.contains(index) else { throw GraphProblem(text: "an argument is missing") }
     return try number(values[index]) != 0
   }
 
@@ -149,12 +146,12 @@ enum SymbolicOperators {
   }
 
   /// A whole number, unless `where` is false.
-  private static func whole(_ value: Double, where isWhole: Bool = true) throws(Problem)
+  private static func whole(_ value: Double, where isWhole: Bool = true) throws(GraphProblem)
     -> GraphValue
   {
     guard isWhole else { return .double(value) }
     guard let whole = Int(exactly: value) else {
-      throw Problem(text: "\(value) is no whole number")
+      throw GraphProblem(text: "\(value) is no whole number")
     }
     return .int(whole)
   }

@@ -5,6 +5,8 @@ import SwiftProtobuf
 /// An ONNX file: its graph decoded, its initialisers' numbers left where they lie.
 struct ONNXFile: Sendable {
   let path: String
+  /// Its bytes, those of files beside it left out.
+  let size: Int
   /// The model, its initialisers without `raw_data`.
   let model: ONNXModelProto
   /// The place of an initialiser in the graph's list, by name.
@@ -25,6 +27,7 @@ struct ONNXFile: Sendable {
     self.path = path
     func bad(_ problem: String) -> ModelError { .checkpoint(file: path, problem: problem) }
     let file = try MappedFile(path)
+    size = file.count
     let raw: [Int: Range<Int>]
     do {
       let skeleton = try ONNXSkeleton(file)
@@ -96,6 +99,42 @@ struct ONNXFile: Sendable {
     11: .float64, 16: .bfloat16,
   ]
 
+  /// The type of an attribute.
+  ///
+  /// - Throws: `GraphProblem` where it is one that Parallax does not read.
+  static func dtype(_ code: Int) throws(GraphProblem) -> DType {
+    guard let dtype = Int32(exactly: code).flatMap({ dtypes[$0] }) else {
+      throw GraphProblem(text: "asks for ONNX's element type \(code), which is not known here")
+    }
+    return dtype
+  }
+
+  /// A tensor in an attribute, its numbers copied.
+  ///
+  /// - Throws: `GraphProblem`.
+  static func tensor(of proto: ONNXTensorProto) throws(GraphProblem) -> Tensor {
+    let dtype = try dtype(Int(proto.dataType))
+    let shape = proto.dims.map { Int(clamping: $0) }
+    guard proto.dataLocation != 1, shape.count <= 64, let size = dtype.byteCount(of: shape),
+      size == (proto.hasRawData ? proto.rawData.count : typedCount(proto, dtype) * dtype.byteCount)
+    else {
+      throw GraphProblem(text: "a tensor of shape \(shape) and type \(dtype) has other numbers")
+    }
+    guard proto.hasRawData else { return typed(proto, dtype, shape) }
+    return unsafe proto.rawData.withUnsafeBytes {
+      unsafe Tensor(copying: $0, dtype: dtype, shape: shape)
+    }
+  }
+
+  private static func typedCount(_ tensor: ONNXTensorProto, _ dtype: DType) -> Int {
+    switch dtype {
+    case .float32: tensor.floatData.count
+    case .float64: tensor.doubleData.count
+    case .int64: tensor.int64Data.count
+    default: tensor.int32Data.count
+    }
+  }
+
   private static func place(
     _ tensor: ONNXTensorProto, _ raw: Range<Int>?, _ file: MappedFile,
     _ external: inout ExternalData
@@ -132,14 +171,7 @@ struct ONNXFile: Sendable {
       try check(raw.count)
       return .mapped(file, raw.lowerBound, dtype, shape)
     }
-    let count: Int
-    switch dtype {
-    case .float32: count = tensor.floatData.count
-    case .float64: count = tensor.doubleData.count
-    case .int64: count = tensor.int64Data.count
-    default: count = tensor.int32Data.count
-    }
-    try check(count * dtype.byteCount)
+    try check(typedCount(tensor, dtype) * dtype.byteCount)
     return .typed(dtype, shape)
   }
 
