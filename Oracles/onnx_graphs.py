@@ -199,12 +199,22 @@ def crop(images):
     return images[:1, :, :, images.shape[3] // 4:].contiguous()
 
 
-def recorded(model, images):
+def folded(model, file):
+    """Convolutions that exporters have folded the batch norm after them into: none of the file's weights is theirs, and what PyTorch's
+    give is nowhere in the graph."""
+    weights = {t.name: numpy_helper.to_array(t) for t in file.graph.initializer}
+    convs = {k: m.weight.detach().numpy() for k, m in model.named_modules() if isinstance(m, nn.Conv2d)}
+    return sorted(k for k, w in convs.items() if not any(np.array_equal(w, v) for v in weights.values()))
+
+
+def recorded(model, images, file):
     """PyTorch's sites, output and gradient."""
     with torch.no_grad():
         sites, result = oracle.record(model, lambda: model(images.clone()))
     idle = {k for k, m in model.named_modules() if "DropPath" in type(m).__name__ or "StochasticDepth" in type(m).__name__}
     sites = {k: v for k, v in sites.items() if v.is_floating_point() and k.split("_1")[0] not in idle and k not in idle}
+    for name in folded(model, file):
+        del sites[name]
     return {"torch_output": first(result).detach(), "sites": sites, "gradient": oracle.gradient(model, images, first)}
 
 
@@ -321,8 +331,8 @@ def main():
         def make(name, exporter, opset, sizes=None):
             model, images, seed = network(name)
             file = thinned(exported(model, images, exporter, opset, name in SIZES if sizes is None else sizes, path))
-            about = {"network": name, "seed": seed, "exporter": exporter}
-            return file, images, about, recorded(model, images)
+            about = {"network": name, "seed": seed, "exporter": exporter, "folded": folded(model, file)}
+            return file, images, about, recorded(model, images, file)
 
         for name, entry in EXPORTS.items():
             if wanted(name):
