@@ -56,6 +56,8 @@ struct ONNXModules {
     if types.count > 1, let network = types.first?.split(separator: ".").last {
       root = root ?? String(network)
     }
+    // Sizes belong to no module, and leave none.
+    guard scopes.first == "" else { return Origin(name: name, chain: []) }
     var chain: [ModuleTree.Module] = []
     for (place, scope) in scopes.enumerated().dropLast() where !scope.isEmpty {
       let type = types.indices.contains(place) ? types[place] : ""
@@ -72,6 +74,14 @@ struct ONNXModules {
     }
     inside = chain
     return Origin(name: name, chain: chain)
+  }
+
+  /// The path of the module that a node belongs to, where torch's exporter notes it.
+  static func path(of node: ONNXNodeProto) -> String? {
+    let scopes = node.metadataProps.first { $0.key == "pkg.torch.onnx.name_scopes" }
+      .map { list($0.value) }
+    guard let scopes, scopes.first == "" else { return nil }
+    return scopes.dropLast().last { !$0.isEmpty }
   }
 
   private static func plain(_ key: String) -> Substring { key.prefix { $0 != "@" } }

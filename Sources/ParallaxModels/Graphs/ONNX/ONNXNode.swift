@@ -76,13 +76,6 @@ struct ONNXNode: Sendable {
     }
     return found
   }
-
-  /// Refuses an attribute that asks for what is not known here.
-  func refuse(_ name: String, unless allowed: Int) throws {
-    if let value = int(name), value != allowed {
-      throw GraphProblem(text: "\(name) = \(value) is not known here, only \(allowed)")
-    }
-  }
 }
 
 extension Int {

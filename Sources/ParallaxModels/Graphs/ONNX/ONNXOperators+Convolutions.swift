@@ -94,7 +94,7 @@ extension ONNXOperators {
         guard x.rank == rank + 2, weight.rank == rank + 2, groups > 0 else {
           throw GraphProblem(text: "weight \(weight.shape) does not fit \(x.shape)")
         }
-        let more = try node.ints("output_padding", count: rank, 0)
+        var more = try node.ints("output_padding", count: rank, 0)
         let wanted = node.ints("output_shape").map { Array($0.suffix(rank)) }
         var (before, after) = (Array(window.pads[..<rank]), Array(window.pads[rank...]))
         for axis in 0..<rank {
@@ -106,9 +106,10 @@ extension ONNXOperators {
           let size =
             wanted.flatMap { $0.count == rank ? $0[axis] : nil }
             ?? x.shape[axis + 2] * window.strides[axis]
+          more[axis] += max(0, size - full)
           let total = max(0, full - size)
           let half = total / 2
-          before[axis] = window.auto == "SAME_UPPER" || !isSame ? half : total - half
+          before[axis] = window.auto == "SAME_UPPER" ? half : total - half
           after[axis] = total - before[axis]
         }
         // All of it, then what is not wanted is cut off.

@@ -10,7 +10,7 @@ extension ONNXOperators {
     "Reciprocal": unary("reciprocal"), "Relu": unary("relu"), "Round": unary("round"),
     "Sigmoid": unary("sigmoid"), "Sign": unary("sign"), "Sin": unary("sin"), "Sinh": unary("sinh"),
     "Sqrt": unary("sqrt"), "Tan": unary("tan"), "Tanh": unary("tanh"),
-    "Softplus": plain { try softplus($0[0], 1.0, 1e9) },
+    "Softplus": plain { try softplus($0[0], 1.0, 20.0) },
     "Softsign": plain { try divide($0[0], addNumber(abs($0[0]), 1.0, 1.0)) },
     "HardSwish": unary("hardswish"),
     "Identity": { _ in { $0.values } },

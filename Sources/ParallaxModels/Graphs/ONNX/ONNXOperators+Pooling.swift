@@ -5,7 +5,7 @@ extension ONNXOperators {
   static let pooling: [String: Make] = [
     "MaxPool": { node in
       let window = try ONNXWindow(node)
-      try node.refuse("storage_order", unless: 0)
+      let isByColumn = node.flag("storage_order")
       return { values in
         let x = try values[0]
         guard x.rank == window.rank + 2 else {
@@ -23,6 +23,13 @@ extension ONNXOperators {
           throw GraphProblem(text: "places of maxima with uneven pads are not known here")
         }
         let both = try maxPoolPlaces(padded, window, pads)
+        var places = both[1]
+        if isByColumn, window.rank == 2 {
+          let (height, width) = (x.shape[2], x.shape[3])
+          let rows = try divideNumberMode(places, width, "floor")
+          places = try add(
+            multiplyNumber(subtract(places, multiplyNumber(rows, width)), height), rows)
+        }
         // ONNX counts through all images, libtorch through one channel.
         let planes = x.shape[0] * x.shape[1]
         let first = try reshape(
@@ -30,7 +37,7 @@ extension ONNXOperators {
             ONNXShape.value(Array(0..<planes)).to(x.device),
             x.shape.dropFirst(2).reduce(1, *)),
           [x.shape[0], x.shape[1]] + [Int](repeating: 1, count: window.rank))
-        return [.tensor(try toDType(both[0], x.dtype)), .tensor(try add(both[1], first))]
+        return [.tensor(try toDType(both[0], x.dtype)), .tensor(try add(places, first))]
       }
     },
     "AveragePool": one { node in
@@ -139,6 +146,7 @@ extension ONNXOperators {
   }
 
   static let mean = Aten("mean.dim")
+  private static let divideNumberMode = Aten("div.Scalar_mode")
   static let amax = Aten("amax")
   static let norm = Aten("linalg_vector_norm")
   private static let maxPools = [Aten("max_pool1d"), Aten("max_pool2d"), Aten("max_pool3d")]

@@ -23,11 +23,16 @@ extension ONNXOperators {
     "com.microsoft.FusedMatMul": one { node in
       let alpha = node.float("alpha", 1)
       let (flipsLeft, flipsRight) = (node.flag("transA"), node.flag("transB"))
-      try node.refuse("transBatchA", unless: 0)
-      try node.refuse("transBatchB", unless: 0)
+      let (movesLeft, movesRight) = (node.flag("transBatchA"), node.flag("transBatchB"))
+      // Of a matrix whose rows come before the batch, the rows go behind it.
+      @Sendable func ordered(_ x: Tensor, _ moves: Bool, _ flips: Bool) throws -> Tensor {
+        let rank = x.rank
+        let y = try moves && rank > 2 ? permute(x, Array(1..<rank - 1) + [0, rank - 1]) : x
+        return try flips ? transpose(y, -2, -1) : y
+      }
       return { values in
-        let a = try flipsLeft ? transpose(values[0], -2, -1) : values[0]
-        let b = try flipsRight ? transpose(values[1], -2, -1) : values[1]
+        let a = try ordered(values[0], movesLeft, flipsLeft)
+        let b = try ordered(values[1], movesRight, flipsRight)
         let result = try product(a, b)
         return try alpha == 1 ? result : multiplyNumber(result, alpha)
       }
@@ -73,84 +78,6 @@ extension ONNXOperators {
       let axis = node.int("axis", isOld ? 1 : -1)
       return { values in try flattening(values[0], axis, isOld) { try call($0, $1) } }
     }
-  }
-
-  // MARK: Attention, opset 23
-
-  /// softmax(s·QKᵀ + mask)·V; heads side by side in `[batch, tokens, heads · d]` or apart in `[batch, heads, tokens, d]`.
-  private static let attention: Make = { node in
-    let (queryHeads, keyHeads) = (node.int("q_num_heads"), node.int("kv_num_heads"))
-    let (isCausal, cap, form) = (
-      node.flag("is_causal"), node.float("softcap", 0), node.int("qk_matmul_output_mode", 0)
-    )
-    let (scale, count) = (node.float("scale"), node.outputCount)
-    return { values in
-      let q = try heads(values, 0, queryHeads)
-      var (k, v) = (try heads(values, 1, keyHeads), try heads(values, 2, keyHeads))
-      if let pastKey = values.optional(4), let pastValue = values.optional(5) {
-        (k, v) = (try concatenate([pastKey, k], 2), try concatenate([pastValue, v], 2))
-      }
-      let (presentKey, presentValue) = (k, v)
-      guard q.rank == 4, k.rank == 4, v.rank == 4, k.shape[1] > 0, q.shape[1] % k.shape[1] == 0
-      else { throw GraphProblem(text: "queries \(q.shape), keys \(k.shape)") }
-      let groups = q.shape[1] / k.shape[1]
-      if groups > 1 { (k, v) = (try repeated(k, groups, 1), try repeated(v, groups, 1)) }
-      let factor = scale ?? 1 / Double(max(1, q.shape[3])).squareRoot()
-      var mask = values.optional(3)
-      if let found = mask, found.dtype == .bool {
-        mask = try whereTensor(
-          found, Tensor.zeros([], q.dtype).to(q.device),
-          Tensor([-Float.infinity], shape: []).to(q.dtype).to(q.device))
-      }
-      let (queries, keys) = (q.shape[2], k.shape[2])
-      if let found = mask, found.rank > 0, let size = found.shape.last, size < keys {
-        // Keys that a shorter mask does not speak of are not to be seen.
-        mask = try pad(found, [0, keys - size], -Double.infinity)
-      }
-      if isCausal {
-        let past = values.optional(4)?.shape[2] ?? 0
-        let hidden = try triu(
-          addNumber(Tensor.zeros([queries, keys], q.dtype).to(q.device), -Double.infinity, 1.0),
-          1 + past)
-        mask = try mask.map { try add($0, hidden) } ?? hidden
-      }
-      if cap == 0, count < 4, q.dtype != .float16 {
-        let y = try scaledAttention(q, k, v, mask, 0.0, false, factor)
-        return try results(y, values[0], [presentKey, presentValue])
-      }
-      try ONNXShape.check([q.shape[0], q.shape[1], queries, keys], q.dtype)
-      let raw = try multiplyNumber(matmul(q, transpose(k, -2, -1)), factor)
-      let capped = try cap == 0 ? raw : multiplyNumber(tanh(divideNumber(raw, cap)), cap)
-      let masked = try mask.map { try add(capped, $0) } ?? capped
-      let weights = try softmaxLast(masked, -1)
-      let shown = [raw, masked, capped, weights]
-      return try results(
-        matmul(weights, v), values[0],
-        [presentKey, presentValue, shown[max(0, min(3, form))]])
-    }
-  }
-
-  /// An input with its heads apart.
-  private static func heads(
-    _ values: ONNXValues, _ index: Int, _ count: Int?
-  ) throws -> Tensor {
-    let x = try values[index]
-    guard x.rank == 3 else { return x }
-    guard let count, count > 0, x.shape[2] % count == 0 else {
-      throw GraphProblem(text: "\(x.shape) is not cut into \(count ?? 0) heads")
-    }
-    return try transpose(
-      reshape(x, [x.shape[0], x.shape[1], count, x.shape[2] / count]), 1, 2)
-  }
-
-  private static func results(
-    _ y: Tensor, _ like: Tensor, _ others: [Tensor]
-  ) throws -> [GraphValue] {
-    let shape = y.shape
-    let first =
-      try like.rank == 3
-      ? reshape(transpose(y, 1, 2), [shape[0], shape[2], shape[1] * shape[3]]) : y
-    return [.tensor(first)] + others.map { .tensor($0) }
   }
 
   /// Pairs of channels turned by an angle, which depends on the token.
@@ -210,7 +137,5 @@ extension ONNXOperators {
   static let tanh = Aten("tanh")
   private static let addmm = Aten("addmm")
   private static let einsum = Aten("einsum")
-  private static let triu = Aten("triu")
-  private static let scaledAttention = Aten("scaled_dot_product_attention")
   private static let repeatInterleave = Aten("repeat_interleave.self_int")
 }

@@ -226,6 +226,7 @@ extension ONNXOperators {
     },
     "SpaceToDepth": one { node in
       let block = node.int("blocksize", 0)
+      let order = node.text("mode", "DCR") == "DCR" ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]
       return { values in
         let x = try values[0]
         guard x.rank == 4, block > 0, block < 1 << 12 else {
@@ -233,7 +234,7 @@ extension ONNXOperators {
         }
         let (n, c, h, w) = (x.shape[0], x.shape[1], x.shape[2] / block, x.shape[3] / block)
         let parts = try reshape(x, [n, c, h, block, w, block])
-        return try reshape(permute(parts, [0, 3, 5, 1, 2, 4]), [n, c * block * block, h, w])
+        return try reshape(permute(parts, order), [n, c * block * block, h, w])
       }
     },
   ]

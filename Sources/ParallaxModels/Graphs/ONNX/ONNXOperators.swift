@@ -9,7 +9,7 @@ enum ONNXOperators {
   typealias Make = @Sendable (ONNXNode) throws -> Body
 
   /// The versions of ONNX's own operators that are known.
-  static let opsets = 7...26
+  static let opsets = 7...28
 
   static let table: [String: Make] = [
     elementwise, comparisons, shapes, selections, products, convolutions, pooling, normalisations,

@@ -21,7 +21,9 @@ struct ONNXWeight: Sendable {
 
   /// Whether a name says nothing: the exporter's numbering of the graph's values.
   static func isMadeUp(_ name: String) -> Bool {
-    name.hasPrefix("onnx::") || name.allSatisfy(\.isNumber)
+    name.hasPrefix("onnx::")
+      || name.drop { $0.isLetter || $0 == "_" }.allSatisfy(\.isNumber)
+        && (name.first?.isNumber == true || name.hasPrefix("val_"))
   }
 
   /// Every use of an initialiser as weight or bias, in the graph's order.
@@ -33,7 +35,7 @@ struct ONNXWeight: Sendable {
       for (input, kind) in zip(inputs, kinds) where input < node.input.count {
         guard let weight = graph.weight(node, input) else { continue }
         let path = node.name.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-        let module = path.joined(separator: "/")
+        let module = ONNXModules.path(of: node) ?? path.joined(separator: "/")
         uses.append(
           Use(
             short: (module.isEmpty ? node.name : module) + kind, long: node.name + kind,
