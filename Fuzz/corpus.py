@@ -5,6 +5,7 @@
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import torch  # noqa: E402
 from export import export  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from PIL import Image  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 CORPUS = Path(__file__).resolve().parent / "Corpus"
@@ -62,8 +64,37 @@ def graphs():
     graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["b", 3])],
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["b", 2])], [weight, small, typed, scale])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    for name in ("onnx-weights", "onnx"):
-        onnx.save(model, folder(name) / "products.onnx")
+    onnx.save(model, folder("onnx-weights") / "products.onnx")
+
+
+def operators():
+    """Every operator once, over what the file holds, so that it is computed when the graph is made ready; and three graphs."""
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["b", 3, 8, 8])
+    result = helper.make_tensor_value_info("result", TensorProto.FLOAT, None)
+    # Of each operator and number of inputs, the smallest case.
+    found = {}
+    for path in sorted((ROOT / "Tests/Fixtures/onnx").glob("operators-*.safetensors")):
+        with safe_open(path, "pt") as file:
+            cases = json.loads(file.metadata()["cases"])
+            for name, case in sorted(cases.items()):
+                key = (case["domain"], case["op"], len(case["inputs"]))
+                model = onnx.ModelProto.FromString(file.get_tensor(f"{name}/model").numpy().tobytes())
+                keys = set(file.keys())
+                values = {n: file.get_tensor(f"{name}/in/{i}") for i, n in enumerate(case["inputs"]) if f"{name}/in/{i}" in keys}
+                if any(v.dtype == torch.bfloat16 for v in values.values()):
+                    continue
+                model.graph.initializer.extend(numpy_helper.from_array(v.numpy(), n) for n, v in values.items())
+                model.graph.node.append(helper.make_node("Relu", ["images"], ["result"], name="/a/Relu"))
+                del model.graph.input[:], model.graph.output[:]
+                model.graph.input.append(images)
+                model.graph.output.append(result)
+                if key not in found or model.ByteSize() < found[key].ByteSize():
+                    found[key] = model
+    for (domain, op, count), model in found.items():
+        if model.ByteSize() < 4000:
+            (folder("onnx") / f"{op}-{count}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    for name in ("nhwc", "own", "own-torchscript"):
+        shutil.copy(ROOT / f"Tests/Fixtures/onnx/{name}.onnx", folder("onnx"))
 
 
 def preparations():
@@ -82,7 +113,7 @@ def pictures():
 
 
 if __name__ == "__main__":
-    for make in (archives, checkpoints, graphs, preparations, pictures):
+    for make in (archives, checkpoints, graphs, operators, preparations, pictures):
         make()
     for path in sorted(CORPUS.rglob("*.*")):
         print(path.relative_to(CORPUS), path.stat().st_size)

@@ -193,7 +193,7 @@ def row(name, exporter, path, folder, images, truth=None, options=(), change=Non
     shown = lambda v: f"{v:9.1e}" if truth else " " * 9
     print(f"{head} {len(gaps):6} {len(absent):6} {len(modules) or '':>7} {at_node:9.1e} {shown(at_module)} {last:9.1e} {shown(gradient)}  {worst}"
           + (f"; module {module}" if at_module > limit else ""), flush=True)
-    return bool(gaps) and max(at_node, at_module, last) < limit and gradient < max(limit, 1e-3)
+    return bool(gaps) and max(at_node, at_module, last) < limit and gradient < max(limit, 2e-2)
 
 
 def real(name, folder):

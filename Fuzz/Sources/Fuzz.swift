@@ -9,6 +9,7 @@ import Parallax
 /// What can be read, by name.
 private let targets: [String: @Sendable (String) throws -> Void] = [
   "export": { _ = try ImportedGraph.export($0) },
+  "onnx": { _ = try ImportedGraph.onnx($0) },
   "torch": { path in
     let source = try TorchCheckpoint(path)
     for name in source.names { _ = try source.tensor(name)?.bytes() }

@@ -53,6 +53,11 @@ extension GraphImport {
     let preparation = try GraphPreprocessing(
       of: path, inside: found.preprocessing, size: fixed.map { max($0.height, $0.width) })
     let size = fixed ?? preparation.size ?? (224, 224)
+    guard size.height <= 4096, size.width <= 4096 else {
+      throw ModelError.imageSize(
+        model: path,
+        problem: "takes images of \(size.height) × \(size.width), expected at most 4096 a side")
+    }
     let caveats = [found.caveat, preparation.caveat].compactMap { $0 }
     return ReadyGraph(
       graph: try found.graph.probe(height: size.height, width: size.width, device: device),

@@ -29,7 +29,7 @@ struct ONNXCompiler {
   private var sitesAreOff = false
   /// Bytes that may yet be made of the file alone, and nodes that may yet be compiled.
   private var budget = 1 << 30
-  private var nodeBudget = 1 << 20
+  private var nodeBudget = 1 << 17
 
   init(_ file: ONNXFile, device: Device, options: GraphOptions) throws(ModelError) {
     (self.file, self.device, self.options) = (file, device, options)

@@ -42,8 +42,9 @@ extension ONNXOperators {
       return { values in
         var parts: [Tensor] = []
         var sizes: [Character: Int] = [:]
-        let terms = equation.split(separator: "-")[0].split(
-          separator: ",", omittingEmptySubsequences: false)
+        let terms =
+          equation.split(separator: "-").first?
+          .split(separator: ",", omittingEmptySubsequences: false) ?? []
         for index in values.values.indices {
           parts.append(try values[index])
           guard terms.indices.contains(index), !terms[index].contains(".") else { continue }
