@@ -7,6 +7,8 @@ extension FileDescription {
   /// It runs once. A graph that cannot be run is described as a checkpoint, with the reason.
   static func graph(_ path: String) throws -> FileDescription {
     var result = try checkpoint(path)
+    // Sizes that the exporter has numbered are no parameters.
+    result.parameters.removeAll { $0.dtype == "int64" && ONNXWeight.isMadeUp($0.name) }
     do {
       let found = try GraphImport.ready(path, .cpu, GraphOptions())
       let (model, sites) = (found.graph, found.graph.places)

@@ -60,7 +60,7 @@ extension ImportedGraph {
       guard let shape = source.shape(name), let dtype = source.storedType(name),
         dtype.contains("float") || dtype.hasSuffix("int8"), !shape.isEmpty
       else { return nil }
-      return (name, shape)
+      return (ONNXModules.dotted(name), shape)
     }
   }
 }

@@ -84,6 +84,13 @@ struct ONNXModules {
     return scopes.dropLast().last { !$0.isEmpty }
   }
 
+  /// `/layer1/layer1.0/conv1.weight` under its module's path: `layer1.0.conv1.weight`.
+  static func dotted(_ name: String) -> String {
+    guard name.hasPrefix("/"), let dot = name.lastIndex(of: ".") else { return name }
+    let parts = name[..<dot].split(separator: "/").map(String.init)
+    return (chain(of: parts[...]).last?.key ?? "") + name[dot...]
+  }
+
   private static func plain(_ key: String) -> Substring { key.prefix { $0 != "@" } }
 
   /// The texts of a list as Python prints it.
