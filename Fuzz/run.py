@@ -34,7 +34,7 @@ def run(target, minutes):
         shutil.copytree(CORPUS / target, work, dirs_exist_ok=True)
         command = [str(BINARY), work, f"-max_total_time={int(60 * minutes)}", "-timeout=20", "-rss_limit_mb=3000",
                    "-max_len=65536", "-print_final_stats=1", f"-artifact_prefix={crashes}/"]
-        environment = {**os.environ, "PARALLAX_FUZZ_TARGET": target, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "PARALLAX_FUZZ_TARGET": target, "OMP_NUM_THREADS": "1", "SWIFT_BACKTRACE": "enable=no"}
         result = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     log = result.stderr + result.stdout
     (crashes.parent / f"{target}.log").write_text(log)
@@ -42,8 +42,9 @@ def run(target, minutes):
     coverage = re.findall(r"cov: (\d+)", log)
     found = sorted(p.name for p in crashes.iterdir())
     line = f"{target:14} {runs[-1] if runs else '?':>9} runs in {minutes:g} min, {coverage[-1] if coverage else '?':>6} edges, "
-    print(line + (f"{len(found)} FAULTS: {', '.join(found)}" if found else "no fault"), flush=True)
-    return not found and result.returncode == 0
+    fine = not found and result.returncode == 0
+    print(line + ("no fault" if fine else f"FAULT: {', '.join(found) or f'ended with {result.returncode}, see {target}.log'}"), flush=True)
+    return fine
 
 
 def main():

@@ -64,7 +64,7 @@ public struct Tensor: Sendable {
   public var rank: Int { Int(unsafe px_tensor_rank(storage.object)) }
 
   /// The number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  public var count: Int { shape.elementCount }
 
   /// The type of the elements.
   public var dtype: DType {
@@ -108,6 +108,11 @@ public struct Tensor: Sendable {
       initialized = size
     }
   }
+}
+
+extension [Int] {
+  /// The number of elements of a tensor of that shape: beside a size of 0 the others may be of any size.
+  package var elementCount: Int { contains(0) ? 0 : reduce(1, *) }
 }
 
 extension Tensor: CustomStringConvertible {

@@ -104,7 +104,7 @@ public struct FileDescription: Sendable, Codable, Equatable {
     var kinds: [String: Kind] = [:]
     var values = 0
     for parameter in parameters {
-      let count = parameter.shape.reduce(1, *)
+      let count = parameter.shape.elementCount
       values += count
       kinds[parameter.dtype, default: Kind(dtype: parameter.dtype, tensors: 0, values: 0)]
         .tensors += 1

@@ -62,7 +62,8 @@ public struct ImportedGraph: Model {
   /// - Throws: `ModelError.graph` with the node that fails.
   public func check(height: Int, width: Int, device: Device) throws {
     if let probed, probed == (height, width) { return }
-    _ = try program.run(zeros(height, width, device), .off)
+    let images = zeros(height, width, device)
+    _ = try ONNXShape.$largest.withValue(1 << 31) { try program.run(images, .off) }
   }
 
   /// The sites in execution order; what was found when the graph was read, where the size is the same.
@@ -88,12 +89,13 @@ public struct ImportedGraph: Model {
     var program = program
     var kept: [GraphProgram.Place] = []
     program.usesChannelsLast = program.isConvolutional && !program.input.isChannelsLast
+    let images = zeros(height, width, device)
     do {
-      kept = try places(of: program, zeros(height, width, device))
+      kept = try places(of: program, images)
     } catch  where program.usesChannelsLast {
       // A view that counts on the ordinary order of values.
       program.usesChannelsLast = false
-      kept = try places(of: program, zeros(height, width, device))
+      kept = try places(of: program, images)
     }
     let best = kept.reduce(into: [String: Int]()) { ranks, place in
       ranks[place.name] = min(ranks[place.name] ?? Int.max, place.rank)
@@ -109,7 +111,7 @@ public struct ImportedGraph: Model {
   ) throws -> [GraphProgram.Place] {
     let batch = images.shape[0]
     var kept: [GraphProgram.Place] = []
-    _ = try program.run(images, .off) { place, value in
+    let watch = { (place: GraphProgram.Place, value: Tensor) in
       let shape = value.shape
       guard value.dtype.isFloatingPoint, shape.count > 1, shape[0] == batch else { return }
       var place = place
@@ -117,6 +119,7 @@ public struct ImportedGraph: Model {
       place.kind = kind(place.shape, height: images.shape[2], width: images.shape[3])
       kept.append(place)
     }
+    _ = try ONNXShape.$largest.withValue(1 << 31) { try program.run(images, .off, watch: watch) }
     return kept
   }
 

@@ -193,7 +193,7 @@ struct ExportArchive: Sendable {
       throw bad("of shape \(shape) needs \(last + 1) elements, its bytes hold \(held)")
     }
     // Steps of zero repeat elements; what they make must stay small.
-    guard shape.reduce(1, *) <= max(held, 1 << 24) else {
+    guard shape.elementCount <= max(held, 1 << 24) else {
       throw bad("of shape \(shape) repeats its \(held) elements too often")
     }
     if shape.contains(0) { return Tensor.zeros(shape, dtype) }

@@ -20,7 +20,7 @@ extension ImportedGraph {
     let file = try ONNXFile(path)
     var compiler = try ONNXCompiler(file, device: device, options: options)
     let input = try compiler.input()
-    try compiler.compile(file.model.graph.node)
+    try ONNXShape.$largest.withValue(1 << 28) { try compiler.compile(file.model.graph.node) }
     guard compiler.missing.isEmpty else {
       throw ModelError.missingOperators(names: compiler.missing.sorted(), file: path)
     }
@@ -38,7 +38,7 @@ extension ImportedGraph {
     let writer = [model.producerName, model.producerVersion].filter { !$0.isEmpty }
     return GraphImport(
       graph: ImportedGraph(program, tokenLayout: .guessed(from: parameters)),
-      parameters: Dictionary(parameters.map { ($0.name, $0.shape.reduce(1, *)) }) { first, _ in
+      parameters: Dictionary(parameters.map { ($0.name, $0.shape.elementCount) }) { first, _ in
         first
       },
       preprocessing: model.metadataProps.first { $0.key == "preprocessing.json" }

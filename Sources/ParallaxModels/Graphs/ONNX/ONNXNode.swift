@@ -96,6 +96,11 @@ struct ONNXValues {
         let found = values.indices.contains(index) ? values[index].kind : "nothing"
         throw GraphProblem(text: "expected a tensor as input \(index), found \(found)")
       }
+      let shape = tensor.shape
+      // Beside a size of 0 the others may be of any size: operators multiply them.
+      guard !shape.contains(0) || shape.reduce(1, { $0 * Double(max(1, $1)) }) < 1e12 else {
+        throw GraphProblem(text: "input \(index) has the impossible shape \(shape)")
+      }
       return tensor
     }
   }

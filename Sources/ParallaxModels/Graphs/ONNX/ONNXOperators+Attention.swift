@@ -35,6 +35,8 @@ struct ONNXAttention: Sendable {
     else { throw GraphProblem(text: "queries \(q.shape), keys \(k.shape), values \(v.shape)") }
     let groups = q.shape[1] / k.shape[1]
     if groups > 1 {
+      try ONNXShape.check([groups] + k.shape, k.dtype)
+      try ONNXShape.check([groups] + v.shape, v.dtype)
       k = try ONNXOperators.repeated(k, groups, 1)
       v = try ONNXOperators.repeated(v, groups, 1)
     }

@@ -58,6 +58,19 @@ struct ONNXWindow: Sendable {
     return (before, after)
   }
 
+  /// Refuses windows whose results would fill the memory.
+  func check(_ x: Tensor, channels: Int) throws(GraphProblem) {
+    guard x.rank == rank + 2 else {
+      throw GraphProblem(text: "expected images of \(rank) dimensions, found \(x.shape)")
+    }
+    let sizes = Array(x.shape.dropFirst(2))
+    let (before, after) = try padding(for: sizes)
+    let whole = sizes.indices.map { sizes[$0] + before[$0] + after[$0] }
+    try ONNXShape.check([x.shape[0], x.shape[1]] + whole, x.dtype)
+    try ONNXShape.check(
+      [x.shape[0], channels] + whole.indices.map { whole[$0] / strides[$0] + 1 }, x.dtype)
+  }
+
   /// An image with more around it after than before: what is the same on both sides is left to the operator.
   func evened(
     _ x: Tensor, with value: Double = 0
@@ -85,59 +98,7 @@ extension ONNXOperators {
         return try activation(y)
       }
     },
-    "ConvTranspose": one { node in
-      let groups = node.int("group", 1)
-      return { values in
-        let (x, weight) = (try values[0], try values[1])
-        let window = try ONNXWindow(node, kernel: Array(weight.shape.dropFirst(2)))
-        let rank = window.rank
-        guard x.rank == rank + 2, weight.rank == rank + 2, groups > 0 else {
-          throw GraphProblem(text: "weight \(weight.shape) does not fit \(x.shape)")
-        }
-        var more = try node.ints("output_padding", count: rank, 0)
-        let wanted = node.ints("output_shape").map { Array($0.suffix(rank)) }
-        var (before, after) = (Array(window.pads[..<rank]), Array(window.pads[rank...]))
-        for axis in 0..<rank {
-          let full =
-            window.strides[axis] * (x.shape[axis + 2] - 1) + more[axis]
-            + (window.kernel[axis] - 1) * window.dilations[axis] + 1
-          let isSame = window.auto.hasPrefix("SAME")
-          guard wanted != nil || isSame else { continue }
-          let size =
-            wanted.flatMap { $0.count == rank ? $0[axis] : nil }
-            ?? x.shape[axis + 2] * window.strides[axis]
-          more[axis] += max(0, size - full)
-          let total = max(0, full - size)
-          let half = total / 2
-          before[axis] = window.auto == "SAME_UPPER" ? half : total - half
-          after[axis] = total - before[axis]
-        }
-        // All of it, then what is not wanted is cut off.
-        let zeros = [Int](repeating: 0, count: rank)
-        var y = try convolution(
-          x, weight, values.optional(2), window.strides, zeros, window.dilations, true, zeros,
-          groups)
-        if more.contains(where: { $0 > 0 }) {
-          guard more.allSatisfy({ (0..<1 << 16).contains($0) }) else {
-            throw GraphProblem(text: "output_padding is \(more)")
-          }
-          // More rows than the window reaches hold the bias alone.
-          let shape = y.shape
-          y = try pad(y, more.reversed().flatMap { [0, $0] }, 0.0)
-          if let bias = values.optional(2) {
-            let mask = try pad(
-              Tensor.zeros(shape, y.dtype), more.reversed().flatMap { [0, $0] }, 1.0)
-            let row = try reshape(bias, [1, -1] + [Int](repeating: 1, count: rank))
-            y = try add(y, multiply(mask, row))
-          }
-        }
-        for axis in 0..<rank where before[axis] > 0 || after[axis] > 0 {
-          y = try slice(
-            y, axis + 2, before[axis], max(before[axis], y.shape[axis + 2] - after[axis]), 1)
-        }
-        return y
-      }
-    },
+    "ConvTranspose": transposedConvolution,
   ]
 
   /// A convolution as a node's attributes say.
@@ -149,6 +110,7 @@ extension ONNXOperators {
     guard x.rank == window.rank + 2, weight.rank == x.rank, groups > 0,
       Array(weight.shape.dropFirst(2)) == window.kernel
     else { throw GraphProblem(text: "weight \(weight.shape) does not fit \(x.shape)") }
+    try window.check(x, channels: weight.shape[0])
     let (image, pads) = try window.evened(x)
     let zeros = [Int](repeating: 0, count: window.rank)
     return try convolution(

@@ -74,6 +74,9 @@ extension ONNXOperators {
             ? x
             : try clamp(x, least.map { $0.item(Double.self) }, most.map { $0.item(Double.self) })
         }
+        guard least?.count ?? 1 == 1, most?.count ?? 1 == 1 else {
+          throw GraphProblem(text: "its bounds are no single numbers")
+        }
         return least == nil && most == nil ? x : try clampTensor(x, least, most)
       }
     },
@@ -167,6 +170,8 @@ extension ONNXOperators {
     "Where": plain { values in
       let (a, b) = try ONNXShape.together(values[1], values[2])
       let (condition, _) = try ONNXShape.together(values[0], a.rank > 0 ? a : b)
+      let shape = try ONNXShape.broadcast(ONNXShape.broadcast(a.shape, b.shape), condition.shape)
+      try ONNXShape.check(shape, a.dtype)
       return try whereTensor(condition, a, b)
     },
   ]
@@ -186,12 +191,8 @@ extension ONNXOperators {
   // MARK: What several operators are made of
 
   static let abs = Aten("abs")
-  static let add = Aten("add.Tensor")
   static let addNumber = Aten("add.Scalar")
-  static let subtract = Aten("sub.Tensor")
-  static let multiply = Aten("mul.Tensor")
   static let multiplyNumber = Aten("mul.Scalar")
-  static let divide = Aten("div.Tensor")
   static let divideMode = Aten("div.Tensor_mode")
   static let divideNumber = Aten("div.Scalar")
   static let pow = Aten("pow.Tensor_Tensor")
@@ -208,6 +209,21 @@ extension ONNXOperators {
   static let lessNumber = Aten("lt.Scalar")
   static let or = Aten("logical_or")
   static let toType = Aten("to.dtype")
+
+  static func add(_ a: Tensor, _ b: Tensor) throws -> Tensor { try both(a, b, addTensor) }
+  static func subtract(_ a: Tensor, _ b: Tensor) throws -> Tensor { try both(a, b, subTensor) }
+  static func multiply(_ a: Tensor, _ b: Tensor) throws -> Tensor { try both(a, b, mulTensor) }
+  static func divide(_ a: Tensor, _ b: Tensor) throws -> Tensor { try both(a, b, divTensor) }
+
+  /// An operator of two tensors that broadcast, unless to more than there is room for.
+  private static func both(_ a: Tensor, _ b: Tensor, _ call: Aten) throws -> Tensor {
+    let (a, b) = try ONNXShape.together(a, b)
+    return try call(a, b)
+  }
+  private static let addTensor = Aten("add.Tensor")
+  private static let subTensor = Aten("sub.Tensor")
+  private static let mulTensor = Aten("mul.Tensor")
+  private static let divTensor = Aten("div.Tensor")
 
   /// The same numbers in another type.
   static func toDType(_ x: Tensor, _ dtype: DType) throws -> Tensor {

@@ -68,7 +68,11 @@ extension ONNXOperators {
         }
         // Before opset 21 there was a factor a group.
         func fitted(_ given: Tensor) throws -> Tensor {
-          given.count == channels ? given : try repeated(given, channels / groups, 0)
+          guard given.count != channels else { return given }
+          guard given.count == groups else {
+            throw GraphProblem(text: "\(given.shape) fits neither channels nor groups")
+          }
+          return try repeated(given, channels / groups, 0)
         }
         return try groupNorm(x, groups, fitted(values[1]), fitted(values[2]), epsilon, false)
       }

@@ -8,9 +8,7 @@ extension ONNXOperators {
       let isByColumn = node.flag("storage_order")
       return { values in
         let x = try values[0]
-        guard x.rank == window.rank + 2 else {
-          throw GraphProblem(text: "expected images of \(window.rank) dimensions, found \(x.shape)")
-        }
+        try window.check(x, channels: x.rank > 1 ? x.shape[1] : 1)
         // Whole numbers have no −∞; these are bytes of quantised networks.
         let image = try x.dtype.isFloatingPoint ? x : toDType(x, .float32)
         let (padded, pads) = try evenedForMaximum(window, image)
@@ -19,7 +17,7 @@ extension ONNXOperators {
             padded, window.kernel, window.strides, pads, window.dilations, window.roundsUp)
           return [.tensor(try toDType(y, x.dtype))]
         }
-        guard padded.shape == image.shape else {
+        guard padded.shape == image.shape, x.count > 0 else {
           throw GraphProblem(text: "places of maxima with uneven pads are not known here")
         }
         let both = try maxPoolPlaces(padded, window, pads)
@@ -45,6 +43,7 @@ extension ONNXOperators {
       let countsPads = node.flag("count_include_pad")
       return { values in
         let x = try values[0]
+        try window.check(x, channels: x.rank > 1 ? x.shape[1] : 1)
         let sizes = Array(x.shape.dropFirst(2))
         let (before, after) = try window.padding(for: sizes)
         let isPlain = window.dilations.allSatisfy { $0 == 1 } && before == after
@@ -67,6 +66,7 @@ extension ONNXOperators {
       let (window, p) = (try ONNXWindow(node), node.float("p", 2))
       return { values in
         let x = try values[0]
+        try window.check(x, channels: x.rank > 1 ? x.shape[1] : 1)
         let (before, after) = try window.padding(for: Array(x.shape.dropFirst(2)))
         return try powNumber(summed(powNumber(abs(x), p), window, before, after), 1 / p)
       }
@@ -86,6 +86,8 @@ extension ONNXOperators {
       let isAligned = node.flag("align_corners")
       return { values in
         let x = try values[0]
+        let grid = try values[1].shape
+        try ONNXShape.check([x.rank > 1 ? x.shape[1] : 1] + grid, x.dtype)
         return try (x.rank == 5 ? gridSampler3D : gridSampler2D)(
           x, values[1], mode, edge, isAligned)
       }

@@ -162,7 +162,7 @@ private struct QuantisedAxis: Sendable {
     if scale.count == 1 { return try ONNXOperators.reshape(scale, [Int]()) }
     let place = try ONNXShape.axis(axis, rank: x.rank)
     if block > 0 {
-      guard scale.rank == x.rank, scale.shape[place] <= x.shape[place] else {
+      guard scale.rank == x.rank, scale.shape[place] * block < x.shape[place] + block else {
         throw GraphProblem(text: "scales \(scale.shape) do not fit \(x.shape)")
       }
       return try ONNXOperators.repeated(scale, block, place).sliced(place, 0, x.shape[place])

@@ -76,7 +76,7 @@ extension ONNXOperators {
   ) throws -> Tensor {
     var shape = x.shape
     for step in steps {
-      guard step.to >= 0, step.size > 0 || step.to == 0 else {
+      guard step.to >= 0, step.to <= 1 << 24, step.size > 0 || step.to == 0 else {
         throw GraphProblem(text: "cannot bring \(x.shape) to \(step.to)")
       }
       shape[step.axis] = step.to
@@ -101,7 +101,9 @@ extension ONNXOperators {
   private static func interpolated(
     _ x: Tensor, _ step: ResizingRule.Axis, _ rule: ResizingRule
   ) throws -> Tensor {
-    try ONNXShape.check([step.to, step.size], .float64)
+    guard step.to * step.size <= 1 << 26 else {
+      throw GraphProblem(text: "cannot interpolate \(step.size) to \(step.to) values")
+    }
     let dtype = x.dtype == .float64 ? DType.float64 : .float32
     let (weights, outside) = rule.matrix(step)
     let matrix = try toDType(Tensor(weights, shape: [step.to, step.size]), dtype).to(x.device)

@@ -126,7 +126,7 @@ extension ONNXOperators {
         let depth = Int(saturating: try values.double(1))
         let place = try ONNXShape.axis(axis, rank: indices.rank + 1)
         var shape = indices.shape
-        guard depth > 0, ends.count == 2 else {
+        guard depth > 0, depth <= 1 << 24, ends.count == 2 else {
           throw GraphProblem(text: "depth is \(depth), values are \(ends.shape)")
         }
         shape.insert(depth, at: place)

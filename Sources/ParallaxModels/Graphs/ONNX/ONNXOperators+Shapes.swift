@@ -106,6 +106,10 @@ extension ONNXOperators {
         if let device = parts.map(\.device).first(where: { $0 != .cpu }) {
           parts = parts.map { $0.to(device) }
         }
+        let most = parts.reduce(0.0) { $0 + Double($1.count) * Double($1.dtype.byteCount) }
+        guard most <= Double(ONNXShape.largest) else {
+          throw GraphProblem(text: "its result would take \(Int(saturating: most)) bytes")
+        }
         return try concatenate(parts, axis)
       }
     },
@@ -179,7 +183,7 @@ extension ONNXOperators {
       )
       return { values in
         let x = try values[0]
-        guard x.rank == 2, Swift.abs(offset) < 1 << 20 else {
+        guard x.rank == 2, offset.magnitude < 1 << 20 else {
           throw GraphProblem(text: "expected a matrix, found \(x.shape)")
         }
         let square = try eye(x.shape[0], x.shape[1] + Swift.abs(offset), DType.float32)
@@ -200,7 +204,7 @@ extension ONNXOperators {
         let axes =
           try values.optionalInts(3).map { try ONNXShape.axes($0, rank: x.rank) }
           ?? Array(0..<x.rank)
-        guard pads.count == 2 * axes.count, pads.allSatisfy({ Swift.abs($0) < 1 << 24 }) else {
+        guard pads.count == 2 * axes.count, pads.allSatisfy({ $0.magnitude < 1 << 24 }) else {
           throw GraphProblem(text: "pads are \(pads) for \(axes.count) axes")
         }
         var (before, after) = (x.shape.map { _ in 0 }, x.shape.map { _ in 0 })
@@ -215,7 +219,7 @@ extension ONNXOperators {
       let (block, isColumns) = (node.int("blocksize", 0), node.text("mode", "DCR") == "DCR")
       return { values in
         let x = try values[0]
-        guard x.rank == 4, block > 0, block < 1 << 12 else {
+        guard x.rank == 4, block > 0, block < 1 << 10 else {
           throw GraphProblem(text: "cannot spread \(x.shape) over blocks of \(block)")
         }
         let (n, c, h, w) = (x.shape[0], x.shape[1] / (block * block), x.shape[2], x.shape[3])
@@ -229,7 +233,7 @@ extension ONNXOperators {
       let order = node.text("mode", "DCR") == "DCR" ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]
       return { values in
         let x = try values[0]
-        guard x.rank == 4, block > 0, block < 1 << 12 else {
+        guard x.rank == 4, block > 0, block < 1 << 10 else {
           throw GraphProblem(text: "cannot gather \(x.shape) in blocks of \(block)")
         }
         let (n, c, h, w) = (x.shape[0], x.shape[1], x.shape[2] / block, x.shape[3] / block)

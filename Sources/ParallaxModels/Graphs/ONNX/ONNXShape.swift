@@ -3,7 +3,9 @@ import ParallaxTensors
 /// Sizes and axes that come from outside.
 enum ONNXShape {
   /// The most bytes that a value may take which an operator makes larger than what it is given.
-  static let largest = 1 << 31
+  ///
+  /// While a graph is made ready and when it is tried out, less than when it is used.
+  @TaskLocal static var largest = 1 << 34
 
   /// An axis counted from the front.
   static func axis(_ axis: Int, rank: Int) throws(GraphProblem) -> Int {
