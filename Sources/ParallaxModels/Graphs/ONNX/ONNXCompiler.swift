@@ -282,7 +282,11 @@ struct ONNXCompiler {
   private mutating func body(_ graph: ONNXGraphProto, _ depth: Int) throws -> [Int] {
     let outer = names
     for tensor in graph.initializer {
-      try give(tensor.name, placed(try ONNXFile.tensor(of: tensor)))
+      do {
+        try give(tensor.name, placed(ONNXFile.tensor(of: tensor)))
+      } catch let found as GraphProblem {
+        throw problem("initialiser '\(tensor.name)' of a subgraph \(found.text)")
+      }
     }
     try compile(graph.node, depth: depth + 1)
     var made: [Int] = []
