@@ -6,6 +6,7 @@
 Needs the packages of Oracles/requirements.txt. In each round every contestant runs once, in turn: eager PyTorch in both memory
 layouts, the same archive in PyTorch (`torch.export.load(...).module()`), and Parallax. A row gives the smallest and the median
 time, and the ratio of the medians to eager in the same layout (contiguous); then how far Parallax's output is from PyTorch's.
+With --onnx the same network as an ONNX file runs too, in ONNX Runtime and in Parallax.
 Loading is timed from the path to the model with its sites known, the file being in the system's cache, beside `torch.export.load`.
 """
 
@@ -55,13 +56,17 @@ def compare(name, options, folder):
             "the archive in PyTorch": timed(lambda: loaded(images)),
             "Parallax": ours,
         }
+        if options.onnx:
+            contestants |= onnx(model, images, folder, options)
         for run in contestants.values():
             run(), run()
         times = {k: [] for k in contestants}
         for _ in range(options.rounds):
             for k, run in contestants.items():
                 times[k].append(run())
-    ours.close()
+    for run in contestants.values():
+        if isinstance(run, Ours):
+            run.close()
     median = {k: statistics.median(v) for k, v in times.items()}
     print(f"  batch {options.batch}, {options.threads} threads, taps of ours: {options.taps}, {options.rounds} rounds")
     for k, v in times.items():
@@ -72,6 +77,22 @@ def compare(name, options, folder):
     return {"model": name, "load": float(found[0]), "median": median, "gap": gap}
 
 
+def onnx(model, images, folder, options):
+    """ONNX Runtime and Parallax on the same network as an ONNX file of PyTorch's newer exporter."""
+    import onnxruntime
+
+    path, output = str(folder / "model.onnx"), str(folder / "onnx.safetensors")
+    batch = {0: torch.export.Dim("batch")}
+    torch.onnx.export(model, (images[:2],), path, dynamo=True, external_data=False, dynamic_shapes=(batch,), verbose=False)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    session = onnxruntime.InferenceSession(path, settings)
+    name = session.get_inputs()[0].name
+    pixels = {name: images.numpy()}
+    ours = Ours([options.binary, "graph", path, str(folder / "images.safetensors"), output, str(options.threads), options.taps])
+    return {"ONNX Runtime": timed(lambda: session.run(None, pixels)), "Parallax, from ONNX": ours}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=MODELS)
@@ -79,6 +100,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--taps", choices=("blocks", "off"), default="off")
+    parser.add_argument("--onnx", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="the numbers once more, as one line of JSON each")
     parser.add_argument("--binary", default=str(ROOT / ".build" / "release" / "ParallaxBenchmark"))

@@ -13,7 +13,6 @@ import os
 import sys
 import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 import onnx

@@ -258,7 +258,7 @@ struct ImportedGraphTests {
   func preprocessing() throws {
     let (oracle, found) = try loaded("vit-timm")
     let keys = try JSONDecoder().decode(PreprocessingKeys.Partial.self, from: found.preprocessing)
-    #expect(keys.mean == [0.5, 0.5, 0.5] && keys.input_size == [3, 32, 32])
+    #expect(keys.mean == [0.5, 0.5, 0.5] && keys.inputSize == [3, 32, 32])
     #expect(found.caveat == nil)
     let folder = try TemporaryFolder()
     let bare = folder.url.appending(path: "bare.pt2").path
@@ -277,7 +277,12 @@ struct ImportedGraphTests {
 
 extension PreprocessingKeys {
   struct Partial: Decodable {
-    var input_size: [Int]
+    var inputSize: [Int]
     var mean: [Double]
+
+    enum CodingKeys: String, CodingKey {
+      case mean
+      case inputSize = "input_size"
+    }
   }
 }

@@ -122,6 +122,7 @@ struct ModuleTree {
   /// - Parameters:
   ///   - output: the graph's output; it is a site of its own where no module hands it on.
   ///   - everyNode: whether every node's first result is a site too, under its module.
+  /// - Returns: the places, still to be tried out.
   func places(output: Int, everyNode: Bool) -> [GraphProgram.Place] {
     let blocks = self.blocks
     var places: [GraphProgram.Place] = []

@@ -5,6 +5,7 @@ extension TokenLayout {
   /// distillation tokens; the patch is the first kernel that cuts up the image.
   ///
   /// - Parameter parameters: names and shapes, in the network's order.
+  /// - Returns: the layout.
   static func guessed(from parameters: [(name: String, shape: [Int])]) -> TokenLayout? {
     func last(_ name: String) -> String {
       name.split { $0 == "." || $0 == "/" }.last.map(String.init) ?? name

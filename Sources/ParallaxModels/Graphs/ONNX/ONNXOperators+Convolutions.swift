@@ -10,9 +10,7 @@ struct ONNXWindow: Sendable {
   var auto: String
   var roundsUp: Bool
 
-  /// - Parameters:
-  ///   - node: the node.
-  ///   - kernel: the window, where a weight says it and no attribute.
+  /// Reads a node's attributes; a weight says how large the window is where no attribute does.
   init(_ node: ONNXNode, kernel given: [Int]? = nil) throws {
     guard let kernel = node.ints("kernel_shape") ?? given, !kernel.isEmpty, kernel.count <= 3 else {
       throw GraphProblem(text: "expected a window of one to three dimensions")
