@@ -248,7 +248,11 @@ extension ONNXOperators {
     _ x: Tensor, _ before: [Int], _ after: [Int], _ mode: String, _ value: Double
   ) throws -> Tensor {
     let shape = zip(x.shape, zip(before, after)).map { $0 + $1.0 + $1.1 }
-    try ONNXShape.check(shape.map { max(0, $0) }, x.dtype)
+    guard shape.allSatisfy({ $0 >= 0 }) else {
+      throw GraphProblem(text: "it would cut \(x.shape) to \(shape)")
+    }
+    // Axis by axis: what grows on the way must fit, too.
+    try ONNXShape.check(zip(shape, x.shape).map { max($0, $1) }, x.dtype)
     if mode == "constant" {
       let amounts = zip(before, after).reversed().flatMap { [$0, $1] }
       if x.dtype == .bool {
