@@ -79,6 +79,12 @@ struct GraphCommandTests {
         ["extract", "\(Self.integers)@blocks.0", "--images", "photos", "--output", output] + more)
       outcome.expectSuccess()
     }
+    let shards = ["plain", "shipped"].map { output in
+      parallax.folder.names(output).filter { $0.hasSuffix(".safetensors") }.sorted()
+    }
+    #expect(!shards[0].isEmpty && shards[0] == shards[1])
+    let bytes = try ["plain", "shipped"].map { try parallax.folder.bytes("\($0)/\(shards[0][0])") }
+    #expect(bytes[0] != bytes[1], "as shipped nothing is otherwise")
   }
 
   @Test(

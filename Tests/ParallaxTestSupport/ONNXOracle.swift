@@ -62,16 +62,13 @@ public struct ONNXOracle: Sendable {
     }
     guard value.shape == shape else { return .infinity }
     guard value.count > 0 else { return 0 }
-    let gap = ExportOracle.sample(value, 64).to(.float64) - expected.to(.float64)
-    let largest = gap.absolute().maximum().item(Double.self)
-    // Where both are infinite, they agree.
-    if largest.isNaN || largest.isInfinite {
-      let (a, b) = (
-        ExportOracle.sample(value, 64).scalars(Double.self), expected.scalars(Double.self)
-      )
-      let finite = zip(a, b).filter { $0 != $1 }.map { abs($0 - $1) }.max() ?? 0
-      return finite / max(scale, 1e-12)
+    let (found, wanted) = (
+      ExportOracle.sample(value, 64).scalars(Double.self), expected.scalars(Double.self)
+    )
+    let gaps = zip(found, wanted).map { x, y in
+      // Where both are infinite, or neither is a number, they agree.
+      x == y || x.isNaN && y.isNaN ? 0 : x.isFinite && y.isFinite ? abs(x - y) : .infinity
     }
-    return largest / max(scale, 1e-12)
+    return (gaps.max() ?? 0) / max(scale, 1e-12)
   }
 }

@@ -70,7 +70,7 @@ struct Plan {
         } catch { failure = error }
         return nil
       }
-      _ = subject.model(batch, tap)
+      _ = try subject.model.run(batch, tap)
       if let failure { throw failure }
     }
     guard !single else { return }

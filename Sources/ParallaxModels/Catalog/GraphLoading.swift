@@ -28,7 +28,9 @@ extension Catalog {
         + (found.writer.map { ", written by \($0)" } ?? ""),
       model: found.graph, preprocessing: found.preparation.keys, device: device,
       parameters: found.parameters,
-      fingerprint: "graph \(try contentHash(path))\(taken)", origin: path, licence: nil,
+      fingerprint:
+        "graph \(try found.files.map { try contentHash($0) }.joined(separator: " "))\(taken)",
+      origin: path, licence: nil,
       caveat: found.caveat)
   }
 }
@@ -41,6 +43,8 @@ struct ReadyGraph {
   var writer: String?
   var family: String?
   var caveat: String?
+  /// The file, and those beside it that hold its weights.
+  var files: [String]
 }
 
 extension GraphImport {
@@ -62,7 +66,8 @@ extension GraphImport {
     return ReadyGraph(
       graph: try found.graph.probe(height: size.height, width: size.width, device: device),
       preparation: preparation, parameters: found.parameters, writer: found.writer,
-      family: found.family, caveat: caveats.isEmpty ? nil : caveats.joined(separator: "; "))
+      family: found.family, caveat: caveats.isEmpty ? nil : caveats.joined(separator: "; "),
+      files: [path] + found.besides)
   }
 }
 

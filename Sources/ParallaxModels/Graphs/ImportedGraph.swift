@@ -48,14 +48,20 @@ public struct ImportedGraph: Model {
 
   /// Images through the graph, each site shown to the tap.
   ///
-  /// - Precondition: the graph takes images of this size and number: `check` tells.
+  /// - Precondition: the graph takes images of this size and number, `check` tells, and none of its nodes depends on
+  ///   them in a way that fails; `run` throws instead.
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
     do {
-      return try program.run(images, tap)
+      return try run(images, tap)
     } catch {
       fatalError("\(error)")
     }
   }
+
+  /// Images through the graph, each site shown to the tap.
+  ///
+  /// - Throws: `ModelError.graph`, with the node that fails.
+  public func run(_ images: Tensor, _ tap: Tap) throws -> Tensor { try program.run(images, tap) }
 
   /// Runs images of that size through the graph where that has not been done yet.
   ///
@@ -96,6 +102,11 @@ public struct ImportedGraph: Model {
       // A view that counts on the ordinary order of values.
       program.usesChannelsLast = false
       kept = try places(of: program, images)
+    }
+    if fixedBatch == nil {
+      // A first dimension of 2 may be another's, such as keys and values: with one image it shows.
+      let alone = Set(try places(of: program, images.sliced(0, 0, 1)))
+      kept.removeAll { !alone.contains($0) }
     }
     let best = kept.reduce(into: [String: Int]()) { ranks, place in
       ranks[place.name] = min(ranks[place.name] ?? Int.max, place.rank)

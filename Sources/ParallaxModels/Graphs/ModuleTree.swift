@@ -161,13 +161,14 @@ struct ModuleTree {
   private var blocks: Set<Int> {
     // Outer calls come before inner ones.
     let order = calls.indices.sorted { (calls[$0].depth, $0) < (calls[$1].depth, $1) }
+    let stages = self.stages
     var found: Set<Int> = []
     var inside: Set<Int> = []
     func look(_ fits: (Call) -> Bool) {
       for index in order {
         if inside.contains(index) || found.contains(index) {
           inside.formUnion(calls[index].children)
-        } else if fits(calls[index]), isBlock(calls[index]) {
+        } else if fits(calls[index]), isBlock(calls[index], stages) {
           found.insert(index)
           inside.formUnion(calls[index].children)
         }
@@ -180,28 +181,42 @@ struct ModuleTree {
     for call in calls { repeats[call.type, default: 0] += 1 }
     look { !$0.type.isEmpty && (repeats[$0.type] ?? 0) > 1 && !parts.contains($0.type) }
     // Where no class is known, names that count: `encoder_layer_0`.
-    let numbered = Set(found.map { calls[$0].site })
+    let around = Set(found.flatMap { Self.around(calls[$0].site) })
     look { call in
-      call.type.isEmpty && call.site.last?.isNumber == true
-        && !numbered.contains { $0.hasPrefix(call.site + ".") }
+      call.type.isEmpty && call.site.last?.isNumber == true && !around.contains(call.site)
     }
     return found
   }
 
-  private func isBlock(_ call: Call) -> Bool {
+  /// The paths that a path lies in: `a` and `a.b` of `a.b.c`.
+  private static func around(_ site: String) -> [String] {
+    site.indices.filter { site[$0] == "." }.map { String(site[..<$0]) }
+  }
+
+  /// What holds a list `blocks` or `layers`: of `stages.0.blocks.1` the stage and what it lies in.
+  private var stages: Set<String> {
+    var found: Set<String> = []
+    for call in calls {
+      let parts = call.site.split(separator: ".")
+      guard
+        let last = parts.indices.dropLast().last(where: {
+          ["blocks", "layers"].contains(parts[$0]) && Int(parts[$0 + 1]) != nil
+        })
+      else { continue }
+      for count in 1..<max(1, last + 1) where count <= last {
+        found.insert(parts[..<count].joined(separator: "."))
+      }
+    }
+    return found
+  }
+
+  private func isBlock(_ call: Call, _ stages: Set<String>) -> Bool {
     let type = call.type.split(separator: ".").last.map(String.init) ?? call.type
     guard !call.type.hasPrefix("torch.nn."), call.children.count > 1 || call.stepCount > 3,
       !call.type.isEmpty || call.productCount > 1,
       !["Norm", "Conv2d", "ConvBn", "Embed", "Merging", "Downsample", "Stage", "Stem"].contains(
         where: { type.contains($0) })
     else { return false }
-    // `stages.0.blocks.1`: the stage is none.
-    return !calls.contains { other in
-      guard other.site.hasPrefix(call.site + ".") else { return false }
-      let rest = other.site.dropFirst(call.site.count + 1).split(separator: ".")
-      return zip(rest, rest.dropFirst()).contains {
-        ["blocks", "layers"].contains($0) && Int($1) != nil
-      }
-    }
+    return !stages.contains(call.site)
   }
 }

@@ -26,6 +26,11 @@ public protocol Model: Sendable {
   ///
   /// - Returns: the output, or where the tap was satisfied, whatever was computed last.
   func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor
+
+  /// The same, for models from outside: what goes wrong with these very images is an error.
+  ///
+  /// - Throws: `ModelError.graph` where a graph's node refuses its values.
+  func run(_ images: Tensor, _ tap: Tap) throws -> Tensor
 }
 
 extension Model {
@@ -39,6 +44,8 @@ extension Model {
   public var fixedImageSize: (height: Int, width: Int)? { nil }
   /// nil: any number.
   public var fixedBatch: Int? { nil }
+  /// An architecture in Swift refuses no images that fit it.
+  public func run(_ images: Tensor, _ tap: Tap) throws -> Tensor { self(images, tap) }
   /// Takes whatever its other properties allow.
   public func check(height: Int, width: Int, device: Device) throws {}
 }

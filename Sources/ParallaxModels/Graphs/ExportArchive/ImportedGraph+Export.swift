@@ -15,6 +15,8 @@ struct GraphImport {
   var writer: String?
   /// The kind of network: the class that was exported.
   var family: String?
+  /// Files beside it that hold weights.
+  var besides: [String] = []
 }
 
 extension ImportedGraph {

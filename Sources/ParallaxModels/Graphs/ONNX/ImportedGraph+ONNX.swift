@@ -44,7 +44,8 @@ extension ImportedGraph {
       preprocessing: model.metadataProps.first { $0.key == "preprocessing.json" }
         .map { Data($0.value.utf8) },
       caveat: compiler.isQuantised ? caveat(options) : nil,
-      writer: writer.isEmpty ? nil : writer.joined(separator: " "), family: compiler.root)
+      writer: writer.isEmpty ? nil : writer.joined(separator: " "), family: compiler.root,
+      besides: file.besides)
   }
 
   private static func caveat(_ options: GraphOptions) -> String {

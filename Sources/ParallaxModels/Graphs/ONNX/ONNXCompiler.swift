@@ -13,8 +13,9 @@ struct ONNXCompiler {
   private(set) var missing: Set<String> = []
   /// Who makes what, for the sites.
   private(set) var tree = ModuleTree()
-  /// Whether some node says which module it belongs to.
-  private(set) var hasModules = false
+  /// Whether nodes say which module they belong to; a stray one does not count.
+  var hasModules: Bool { 10 * moduleNodes > steps.count }
+  private var moduleNodes = 0
   /// Values that are the same for all images, by slot.
   private(set) var known: [Int: GraphValue] = [:]
   /// Whether the file holds products of whole numbers.
@@ -33,6 +34,7 @@ struct ONNXCompiler {
 
   init(_ file: ONNXFile, device: Device, options: GraphOptions) throws(ModelError) {
     (self.file, self.device, self.options) = (file, device, options)
+    opsets[""] = ONNXOperators.opsets.upperBound
     for entry in file.model.opsetImport {
       opsets[ONNXOperators.isStandard(entry.domain) ? "" : entry.domain] = Int(
         clamping: entry.version)
@@ -40,7 +42,7 @@ struct ONNXCompiler {
     for function in file.model.functions {
       functions["\(function.domain).\(function.name)"] = function
     }
-    let opset = opsets[""] ?? ONNXOperators.opsets.upperBound
+    let opset = opsets[""] ?? 1
     guard ONNXOperators.opsets.contains(opset) else {
       throw problem(
         "was written for opset \(opset); known are \(ONNXOperators.opsets.lowerBound) to \(ONNXOperators.opsets.upperBound): onnx.version_converter can bring it there"
@@ -147,11 +149,12 @@ struct ONNXCompiler {
       }
       if case .tensor(let tensor) = results[place] {
         budget -= tensor.count * tensor.dtype.byteCount
-        guard budget > -4 * file.size else {
+        guard budget > -16 * file.size else {
           throw error(node, kind, "what follows from the file alone grows beyond bounds")
         }
       }
-      known[try makeSlot(name)] = results[place]
+      known[try makeSlot(name)] =
+        results[place].tensor.map { .tensor(placed($0)) } ?? results[place]
     }
   }
 
@@ -162,9 +165,11 @@ struct ONNXCompiler {
     var outputs: [Int?] = []
     for name in node.output { outputs.append(name.isEmpty ? nil : try makeSlot(name)) }
     while case .some(.none) = outputs.last { outputs.removeLast() }
-    let origin = modules.origin(of: node)
+    var name = node.name
     if !sitesAreOff {
-      hasModules = hasModules || !origin.chain.isEmpty
+      let origin = modules.origin(of: node)
+      if name.isEmpty { name = origin.name }
+      moduleNodes += origin.chain.isEmpty ? 0 : 1
       tree.add(
         step: steps.count, name: origin.name, modules: origin.chain,
         isProduct: ["Conv", "MatMul", "Gemm", "Attention", "Einsum"].contains { kind.contains($0) },
@@ -172,7 +177,7 @@ struct ONNXCompiler {
     }
     steps.append(
       GraphProgram.Step(
-        name: node.name.isEmpty ? origin.name : node.name, kind: kind, inputs: slots,
+        name: name, kind: kind, inputs: slots,
         outputs: outputs, run: run))
   }
 

@@ -35,6 +35,8 @@ struct ONNXModules {
   /// `/layer1/layer1.0/conv1/Conv` is a node of `layer1.0.conv1`: a part that begins with the one before it takes
   /// its place.
   private static func chain(of parts: ArraySlice<String>) -> [ModuleTree.Module] {
+    // No network is so deep: a name of a hundred thousand strokes would make as many paths.
+    guard parts.count <= 64 else { return [] }
     var chain: [ModuleTree.Module] = []
     var path: [String] = []
     for part in parts {

@@ -26,7 +26,13 @@ struct ONNXAttention: Sendable {
   func callAsFunction(_ values: ONNXValues) throws -> [GraphValue] {
     let q = try heads(values[0], queryHeads)
     var (k, v) = (try heads(values[1], keyHeads), try heads(values[2], keyHeads))
+    guard (values.optional(4) == nil) == (values.optional(5) == nil) else {
+      throw GraphProblem(text: "past keys and past values come together")
+    }
     if let pastKey = values.optional(4), let pastValue = values.optional(5) {
+      guard pastKey.rank == 4, pastValue.rank == 4 else {
+        throw GraphProblem(text: "past keys \(pastKey.shape), past values \(pastValue.shape)")
+      }
       k = try ONNXOperators.concatenate([pastKey, k], 2)
       v = try ONNXOperators.concatenate([pastValue, v], 2)
     }
@@ -41,6 +47,7 @@ struct ONNXAttention: Sendable {
       v = try ONNXOperators.repeated(v, groups, 1)
     }
     let factor = scale ?? 1 / Double(max(1, q.shape[3])).squareRoot()
+    try ONNXShape.check([q.shape[2], k.shape[2]], q.dtype)
     let bias = try bias(values, q, keys: k.shape[2])
     if cap == 0, resultCount < 4, bias == nil, precision == nil {
       let y = try Self.scaled(q, k, v, Tensor?.none, 0.0, false, factor)
@@ -88,6 +95,8 @@ struct ONNXAttention: Sendable {
 
   /// What is added to the scores: 0 where a query may look, −∞ where not, or what the graph gives.
   private func bias(_ values: ONNXValues, _ q: Tensor, keys: Int) throws -> Tensor? {
+    let isPlain = !isCausal && window.left < 0 && window.right < 0
+    if isPlain, values.optional(3) == nil, values.optional(6) == nil { return nil }
     let queries = q.shape[2]
     let zeros = Tensor.zeros([queries, keys], q.dtype).to(q.device)
     var total: Tensor?
@@ -97,7 +106,7 @@ struct ONNXAttention: Sendable {
           total ?? zeros, ONNXShape.broadcast((total ?? zeros).shape, hidden.shape)),
         hidden, -Double.infinity)
     }
-    if var mask = values.optional(3) {
+    if var mask = values.optional(3)?.to(q.device) {
       if mask.dtype == .bool {
         mask = try Self.fill(
           Tensor.zeros(mask.shape, q.dtype).to(q.device), Self.not(mask), -Double.infinity)

@@ -56,6 +56,20 @@ struct ONNXWindow: Sendable {
     return (before, after)
   }
 
+  /// How often it is laid down along each axis.
+  func steps(over sizes: [Int]) throws(GraphProblem) -> [Int] {
+    let (before, after) = try padding(for: sizes)
+    return sizes.indices.map { axis in
+      let reach = (kernel[axis] - 1) * dilations[axis] + 1
+      let rest = max(0, sizes[axis] + before[axis] + after[axis] - reach)
+      let stride = strides[axis]
+      guard roundsUp else { return rest / stride + 1 }
+      let steps = (rest + stride - 1) / stride + 1
+      // The last must begin in the image or before it.
+      return (steps - 1) * stride >= sizes[axis] + before[axis] ? steps - 1 : steps
+    }
+  }
+
   /// Refuses windows whose results would fill the memory.
   func check(_ x: Tensor, channels: Int) throws(GraphProblem) {
     guard x.rank == rank + 2 else {

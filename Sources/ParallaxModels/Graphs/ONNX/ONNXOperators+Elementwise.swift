@@ -17,7 +17,7 @@ extension ONNXOperators {
     "Dropout": { node in
       return { values in
         let x = try values[0]
-        if node.opset >= 12, let training = values.optional(2), training.item(Bool.self),
+        if node.opset >= 12, values.optional(2) != nil, try values.double(2) != 0,
           try values.optional(1) == nil || values.double(1) > 0
         {
           throw GraphProblem(
@@ -29,7 +29,7 @@ extension ONNXOperators {
     "Add": binary("add.Tensor"), "Sub": binary("sub.Tensor"), "Mul": binary("mul.Tensor"),
     "Div": plain { values in
       let (a, b) = try ONNXShape.together(values[0], values[1])
-      return try a.dtype.isFloatingPoint ? divide(a, b) : divideMode(a, b, "trunc")
+      return try a.dtype.isFloatingPoint ? divide(a, b) : wholeQuotient(a, b)
     },
     "Mod": one { node in
       let call = Aten(node.flag("fmod") ? "fmod.Tensor" : "remainder.Tensor")
@@ -49,7 +49,10 @@ extension ONNXOperators {
     "BitShift": one { node in
       let isLeft = node.text("direction", "LEFT") == "LEFT"
       let call = Aten(isLeft ? "bitwise_left_shift.Tensor" : "bitwise_right_shift.Tensor")
-      return { try call($0[0], $0[1]) }
+      return { values in
+        let (a, b) = try ONNXShape.together(values[0], values[1])
+        return try call(a, b)
+      }
     },
     "Max": folded(maximum), "Min": folded(minimum), "Sum": folded(Aten("add.Tensor")),
     "Mean": one { node in
@@ -134,7 +137,10 @@ extension ONNXOperators {
     },
     "Cast": one { node in
       let dtype = try ONNXFile.dtype(node.int("to", 0))
-      return { try toDType($0[0], dtype) }
+      return { values in
+        try ONNXShape.check(values[0].shape, dtype)
+        return try toDType(values[0], dtype)
+      }
     },
     "CastLike": plain { try toDType($0[0], $0[1].dtype) },
     "com.microsoft.Gelu": unary("gelu"),
@@ -169,10 +175,11 @@ extension ONNXOperators {
     },
     "Where": plain { values in
       let (a, b) = try ONNXShape.together(values[1], values[2])
-      let (condition, _) = try ONNXShape.together(values[0], a.rank > 0 ? a : b)
+      let condition = try values[0]
       let shape = try ONNXShape.broadcast(ONNXShape.broadcast(a.shape, b.shape), condition.shape)
       try ONNXShape.check(shape, a.dtype)
-      return try whereTensor(condition, a, b)
+      let device = [condition, a, b].map(\.device).first { $0 != .cpu } ?? .cpu
+      return try whereTensor(condition.to(device), a.to(device), b.to(device))
     },
   ]
 
@@ -193,6 +200,7 @@ extension ONNXOperators {
   static let abs = Aten("abs")
   static let addNumber = Aten("add.Scalar")
   static let multiplyNumber = Aten("mul.Scalar")
+  private static let negate = Aten("neg")
   static let divideMode = Aten("div.Tensor_mode")
   static let divideNumber = Aten("div.Scalar")
   static let pow = Aten("pow.Tensor_Tensor")
@@ -224,6 +232,13 @@ extension ONNXOperators {
   private static let subTensor = Aten("sub.Tensor")
   private static let mulTensor = Aten("mul.Tensor")
   private static let divTensor = Aten("div.Tensor")
+
+  /// Towards zero. The least number over −1, which is none, ends the process in libtorch: here it is itself again.
+  private static func wholeQuotient(_ a: Tensor, _ b: Tensor) throws -> Tensor {
+    let isFlip = try equalNumber(b, -1)
+    let one = Tensor.ones([], b.dtype).to(b.device)
+    return try whereTensor(isFlip, negate(a), divideMode(a, whereTensor(isFlip, one, b), "trunc"))
+  }
 
   /// The same numbers in another type.
   static func toDType(_ x: Tensor, _ dtype: DType) throws -> Tensor {

@@ -13,8 +13,14 @@ extension ONNXOperators {
         let image = try x.dtype.isFloatingPoint ? x : toDType(x, .float32)
         let (padded, pads) = try evenedForMaximum(window, image)
         if node.outputCount < 2 {
-          let y = try maxPools[window.rank - 1](
+          var y = try maxPools[window.rank - 1](
             padded, window.kernel, window.strides, pads, window.dilations, window.roundsUp)
+          if window.roundsUp, padded.shape != image.shape {
+            // A window that begins behind the image is none.
+            for (axis, steps) in try window.steps(over: Array(x.shape.dropFirst(2))).enumerated() {
+              y = try slice(y, axis + 2, 0, steps, 1)
+            }
+          }
           return [.tensor(try toDType(y, x.dtype))]
         }
         guard padded.shape == image.shape, x.count > 0 else {
@@ -56,10 +62,10 @@ extension ONNXOperators {
           countsPads ? zip(sizes, zip(before, after)).map { $0 + $1.0 + $1.1 } : sizes, x.dtype
         ).to(x.device)
         let grid = try reshape(ones, [1, 1] + ones.shape)
+        let none = before.map { _ in 0 }
         let counts = try summed(
-          grid, window, countsPads ? before.map { _ in 0 } : before,
-          countsPads ? after.map { _ in 0 } : after)
-        return try divide(summed(x, window, before, after), counts)
+          grid, window, countsPads ? none : before, countsPads ? none : after, over: sizes)
+        return try divide(summed(x, window, before, after, over: sizes), counts)
       }
     },
     "LpPool": one { node in
@@ -68,7 +74,9 @@ extension ONNXOperators {
         let x = try values[0]
         try window.check(x, channels: x.rank > 1 ? x.shape[1] : 1)
         let (before, after) = try window.padding(for: Array(x.shape.dropFirst(2)))
-        return try powNumber(summed(powNumber(abs(x), p), window, before, after), 1 / p)
+        return try powNumber(
+          summed(powNumber(abs(x), p), window, before, after, over: Array(x.shape.dropFirst(2))),
+          1 / p)
       }
     },
     "GlobalAveragePool": plain { try mean($0[0], spatial($0[0]), true) },
@@ -127,18 +135,18 @@ extension ONNXOperators {
 
   /// The sum over windows of each channel; where a window reaches over the edge, of what lies inside.
   private static func summed(
-    _ x: Tensor, _ window: ONNXWindow, _ before: [Int], _ after: [Int]
+    _ x: Tensor, _ window: ONNXWindow, _ before: [Int], _ after: [Int], over sizes: [Int]
   ) throws -> Tensor {
     var after = after
-    for axis in 0..<window.rank where window.roundsUp {
+    for (axis, steps) in try window.steps(over: sizes).enumerated() where window.roundsUp {
       // What a last window that begins inside needs.
       let reach = (window.kernel[axis] - 1) * window.dilations[axis] + 1
       let size = x.shape[axis + 2] + before[axis] + after[axis]
-      let stride = window.strides[axis]
-      var steps = max(0, size - reach + stride - 1) / stride + 1
-      if (steps - 1) * stride >= x.shape[axis + 2] + before[axis] { steps -= 1 }
-      after[axis] += max(0, (steps - 1) * stride + reach - size)
+      after[axis] += (steps - 1) * window.strides[axis] + reach - size
     }
+    let whole = window.kernel.indices.map { max(0, x.shape[$0 + 2] + before[$0] + after[$0]) }
+    try ONNXShape.check(Array(x.shape.prefix(2)) + whole, x.dtype)
+    try ONNXShape.check([x.shape[1], 1] + window.kernel, x.dtype)
     let padded = try pad(x, zip(before, after).reversed().flatMap { [$0, $1] }, 0.0)
     let channels = x.shape[1]
     let ones = Tensor.ones([channels, 1] + window.kernel, x.dtype).to(x.device)

@@ -69,7 +69,8 @@ extension ONNXOperators {
       let outer = try ONNXShape.broadcast(left.dropLast(2), right.dropLast(2))
       try ONNXShape.check(outer + [left[left.count - 2], right[right.count - 1]], a.dtype)
     }
-    return try matmul(a, b)
+    let device = a.device == .cpu ? b.device : a.device
+    return try matmul(a.to(device), b.to(device))
   }
 
   private static func softmax(_ name: String) -> Make {
@@ -102,7 +103,11 @@ extension ONNXOperators {
         throw GraphProblem(text: "cannot turn \(size) of \(x.shape[3]) channels")
       }
       var (cos, sin) = (try values[1], try values[2])
+      guard cos.rank > 1, cos.shape == sin.shape else {
+        throw GraphProblem(text: "cosines \(cos.shape), sines \(sin.shape)")
+      }
       if let places = values.optional(3) {
+        try ONNXShape.check(places.shape + [cos.shape[1]], cos.dtype)
         let index = try toDType(reshape(places, [-1]), .int64)
         let shape = places.shape + [cos.shape[1]]
         (cos, sin) = (

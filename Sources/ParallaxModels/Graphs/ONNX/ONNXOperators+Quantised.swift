@@ -25,11 +25,13 @@ extension ONNXOperators {
     },
     "DequantizeLinear": one { node in
       let fitting = try QuantisedAxis(node)
+      let dtype = try node.int("output_dtype").flatMap { $0 == 0 ? nil : try ONNXFile.dtype($0) }
       return { values in
         let (x, scale) = (try values[0], try values[1])
         let zero = try values.optional(2).map { try fitting(toDType($0, scale.dtype), like: x) }
         let wide = try toDType(x, scale.dtype)
-        return try multiply(zero.map { try subtract(wide, $0) } ?? wide, fitting(scale, like: x))
+        let shifted = try zero.map { try subtract(wide, $0) } ?? wide
+        return try toDType(multiply(shifted, fitting(scale, like: x)), dtype ?? scale.dtype)
       }
     },
     "DynamicQuantizeLinear": { node in
@@ -165,6 +167,12 @@ private struct QuantisedAxis: Sendable {
       guard scale.rank == x.rank, scale.shape[place] * block < x.shape[place] + block else {
         throw GraphProblem(text: "scales \(scale.shape) do not fit \(x.shape)")
       }
+      var shape = scale.shape
+      shape[place] *= block
+      guard zip(shape, x.shape).allSatisfy({ $0 >= $1 }) else {
+        throw GraphProblem(text: "scales \(scale.shape) do not fit \(x.shape)")
+      }
+      try ONNXShape.check(shape, scale.dtype)
       return try ONNXOperators.repeated(scale, block, place).sliced(place, 0, x.shape[place])
     }
     guard scale.rank == 1, scale.count == x.shape[place] else {

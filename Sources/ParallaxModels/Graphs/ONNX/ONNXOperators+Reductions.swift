@@ -39,7 +39,8 @@ extension ONNXOperators {
       return { values in
         let x = try values[0]
         let given = try values.optionalInts(1) ?? fixed ?? []
-        if given.isEmpty, isNothing { return x }
+        // Over no axis: each number by itself.
+        if given.isEmpty, isNothing { return try body(unsqueeze(x, -1), [x.rank], false) }
         let axes = given.isEmpty ? Array(0..<x.rank) : try ONNXShape.axes(given, rank: x.rank)
         if axes.isEmpty { return try body(reshape(x, [1]), [0], false) }
         return try body(x, axes, keeps)

@@ -32,7 +32,7 @@ extension ONNXOperators {
             steps.append(
               .init(
                 axis: axis, size: size,
-                to: Int(saturating: (Double(size) * scales[index]).rounded(.down)),
+                to: ResizingRule.length(size, scales[index]),
                 scale: scales[index], region: region))
           } else {
             throw GraphProblem(text: "sizes and scales do not fit \(x.shape)")
@@ -64,7 +64,7 @@ extension ONNXOperators {
           scales.enumerated().map { axis, scale in
             .init(
               axis: axis, size: x.shape[axis],
-              to: Int(saturating: (Double(x.shape[axis]) * scale).rounded(.down)), scale: scale,
+              to: ResizingRule.length(x.shape[axis], scale), scale: scale,
               region: (0, 1))
           }, rule)
       }
@@ -146,9 +146,12 @@ struct ResizingRule: Sendable {
   private let a: Double
   private let excludesOutside: Bool
   private let isAntialiased: Bool
+  /// Whether it is the operator's first form.
+  private let isFirst: Bool
 
   init(_ node: ONNXNode) throws {
     let isOld = node.opset < 11 || node.kind == "Upsample"
+    isFirst = isOld
     mode = node.text("mode", "nearest")
     coordinates =
       isOld ? "asymmetric" : node.text("coordinate_transformation_mode", "half_pixel")
@@ -165,6 +168,11 @@ struct ResizingRule: Sendable {
     else {
       throw GraphProblem(text: "the mode '\(mode)' with '\(coordinates)' is not known here")
     }
+  }
+
+  /// The size times a scale, in float32 as ONNX Runtime and PyTorch reckon: 10 · 1.3 is 13.
+  static func length(_ size: Int, _ scale: Double) -> Int {
+    Int(saturating: Double((Float(size) * Float(scale)).rounded(.down)))
   }
 
   var isCrop: Bool { coordinates == "tf_crop_and_resize" }
@@ -192,8 +200,10 @@ struct ResizingRule: Sendable {
   /// The old place that a new one takes its value from.
   func nearest(_ place: Int, _ axis: Axis) -> Int {
     let x = source(place, axis)
+    // Before set 11 nothing says how to round; ONNX Runtime rounds up where an image shrinks.
+    let isShrunk = isFirst && axis.scale < 1
     let rounded =
-      switch nearestMode {
+      switch isShrunk ? "ceil" : nearestMode {
       case "floor": x.rounded(.down)
       case "ceil": x.rounded(.up)
       case "round_prefer_ceil": (x + 0.5).rounded(.down)

@@ -60,11 +60,15 @@ extension ONNXOperators {
         let sizes = Array(x.shape[skipped..<skipped + width])
         let rest = Array(x.shape[(skipped + width)...])
         let rows = try linear(reshape(indices, [batch, -1, width]), sizes, x.device)
-        let flat = try reshape(x, [batch, sizes.reduce(1, *)] + rest)
-        let each = try (0..<batch).map { row in
-          try indexSelect(select(flat, 0, row), 0, select(rows, 0, row))
-        }
-        return try reshape(stack(each, 0), Array(indices.shape.dropLast()) + rest)
+        let all = sizes.reduce(1, *)
+        let flat = try reshape(x, [batch * all] + rest)
+        // Each of the batch looks into its own part.
+        let first = try reshape(
+          multiplyNumber(arangeInt(0, batch, 1, DType.int64).to(x.device), all),
+          [batch] + [Int](repeating: 1, count: rows.rank - 1))
+        let shape = Array(indices.shape.dropLast()) + rest
+        try ONNXShape.check(shape, x.dtype)
+        return try reshape(indexSelect(flat, 0, reshape(add(rows, first), [-1])), shape)
       }
     },
     "ScatterElements": one { node in
@@ -118,7 +122,11 @@ extension ONNXOperators {
         }
       }
     },
-    "NonZero": plain { try transpose(nonzero($0[0]), 0, 1) },
+    "NonZero": plain { values in
+      let x = try values[0]
+      try ONNXShape.check([x.count, max(1, x.rank)], .int64)
+      return try transpose(nonzero(x), 0, 1)
+    },
     "OneHot": one { node in
       let axis = node.int("axis", -1)
       return { values in
@@ -177,7 +185,7 @@ extension ONNXOperators {
       let from = place(start, 0, size)
       return try slice(x, axis, from, max(from, place(end, 0, size)), step)
     }
-    let from = place(start, -1, size - 1)
+    let from = place(start, 0, size - 1)
     // The end before the first is −1 of what is counted from the front.
     let to = end < -size ? -1 : place(end, -1, size - 1)
     let places = Array(stride(from: from, to: to, by: step))

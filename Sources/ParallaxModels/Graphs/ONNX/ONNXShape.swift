@@ -56,7 +56,10 @@ enum ONNXShape {
       try check(broadcast(left, right), a.dtype)
     }
     let (here, there) = (a.device, b.device)
-    if here == there || left.isEmpty || right.isEmpty { return (a, b) }
+    // A single number may lie in ordinary memory beside values on a device, and not the other way round.
+    if here == there || here == .cpu && left.isEmpty || there == .cpu && right.isEmpty {
+      return (a, b)
+    }
     return here == .cpu ? (a.to(there), b) : (a, b.to(here))
   }
 

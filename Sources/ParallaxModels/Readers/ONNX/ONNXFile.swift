@@ -5,8 +5,10 @@ import SwiftProtobuf
 /// An ONNX file: its graph decoded, its initialisers' numbers left where they lie.
 struct ONNXFile: Sendable {
   let path: String
-  /// Its bytes, those of files beside it left out.
+  /// Its bytes, and those of the files beside it.
   let size: Int
+  /// The files beside it that hold its larger initialisers.
+  let besides: [String]
   /// The model, its initialisers without `raw_data`.
   let model: ONNXModelProto
   /// The place of an initialiser in the graph's list, by name.
@@ -27,7 +29,6 @@ struct ONNXFile: Sendable {
     self.path = path
     func bad(_ problem: String) -> ModelError { .checkpoint(file: path, problem: problem) }
     let file = try MappedFile(path)
-    size = file.count
     let raw: [Int: Range<Int>]
     do {
       let skeleton = try ONNXSkeleton(file)
@@ -56,6 +57,8 @@ struct ONNXFile: Sendable {
       places.append(place)
     }
     (self.indices, self.places) = (indices, places)
+    besides = external.paths
+    size = file.count + external.size
   }
 
   /// The initialisers' names, in the file's order.
@@ -205,6 +208,9 @@ private struct ExternalData {
   private var files: [String: MappedFile] = [:]
 
   init(model: String) { self.model = model }
+
+  var paths: [String] { files.keys.sorted().map { SiblingFile.path($0, beside: model) } }
+  var size: Int { files.values.reduce(0) { $0 + $1.count } }
 
   /// Where a tensor's numbers lie: its `location`, and where they are given its `offset` and `length`.
   mutating func find(

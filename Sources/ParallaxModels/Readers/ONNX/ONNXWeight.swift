@@ -136,7 +136,9 @@ private struct ONNXConnections {
     }
     guard let source = producers[name], source.opType == "DequantizeLinear",
       let data = initializer(source, 0), let scale = initializer(source, 1),
-      let rank = file.shape(data)?.count
+      let rank = file.shape(data)?.count,
+      // Scales a block are the operator's business.
+      file.shape(scale)?.count ?? 0 <= 1
     else { return nil }
     // Saturating: an axis from outside can be any number.
     let given = source.attribute.first { $0.name == "axis" }?.i ?? 1
