@@ -378,6 +378,23 @@ def resizing():
                 own(f"GridSample-16-{mode}-{edge}-{corners}", "GridSample", [image, grid], 16, mode=mode, padding_mode=edge, align_corners=corners)
 
 
+def edges():
+    """Where implementations have gone wrong."""
+    for scale in (1.3, 0.7, 1.4, 0.9):
+        own(f"Resize-13-float-{scale}", "Resize", [(1, 1, 2, 10), None, floats(1, 1, 1, scale)], 13, mode="nearest", nearest_mode="floor", coordinate_transformation_mode="asymmetric")
+    for scale in (0.6, 1.7):
+        own(f"Resize-10-nearest-{scale}", "Resize", [(1, 1, 2, 10), floats(1, 1, 1, scale)], 10, mode="nearest")
+    uneven = dict(kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 1, 1], ceil_mode=1)
+    own("MaxPool-12-uneven-ceil", "MaxPool", [(1, 2, 4, 4)], 12, **uneven)
+    own("AveragePool-19-uneven-ceil", "AveragePool", [(1, 2, 4, 4)], 19, count_include_pad=1, **uneven)
+    own("AveragePool-19-uneven-ceil-inside", "AveragePool", [(1, 2, 4, 5)], 19, **uneven)
+    for op in ("ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSumExp"):
+        own(f"{op}-18-nothing", op, [(2, 3)], 18, noop_with_empty_axes=1)
+    own("Slice-13-before-the-first", "Slice", [(5,), Fixed([-9]), Fixed([-99]), Fixed([0]), Fixed([-1])], 13)
+    own("GatherND-13-batch-of-two", "GatherND", [(2, 3, 4), Fixed([[[0], [2]], [[1], [-1]]])], 13, batch_dims=1)
+
+
+
 def make_all():
-    for make in (shapes, reductions, arithmetic, functions, logic, indices, products, convolutions, pools, norms, quantised, resizing):
+    for make in (shapes, reductions, arithmetic, functions, logic, indices, products, convolutions, pools, norms, quantised, resizing, edges):
         make()

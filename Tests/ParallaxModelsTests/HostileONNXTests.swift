@@ -227,6 +227,36 @@ struct HostileONNXTests {
     }
   }
 
+  @Test("numbers that end a process in libtorch do not end it here")
+  func arithmetic() throws {
+    var least = Self.good
+    least.initializers += [Self.numbers("a", [.min, 7]), Self.numbers("b", [-1, -2])]
+    least.nodes.insert(Self.node("Div", ["a", "b"], ["k"]), at: 1)
+    #expect(try error(least) == "no error")
+    var zero = Self.good
+    zero.initializers += [Self.numbers("a", [1]), Self.numbers("b", [0])]
+    zero.nodes.insert(Self.node("Div", ["a", "b"], ["k"]), at: 1)
+    #expect(try error(zero).contains("'n_k' (Div)"))
+  }
+
+  @Test("what fails with these very images is an error of the pass, not the end of the process")
+  func images() throws {
+    // Indices made of pixels: zeros fit, others do not.
+    var graph = Self.good
+    graph.initializers.append(Self.floats("t", [2, 4]))
+    graph.nodes = [
+      graph.nodes[0], Self.node("ReduceMax", ["images"], ["m"], int: ["keepdims": 0]),
+      Self.node("Cast", ["m"], ["i"], int: ["to": 7]), Self.node("Gather", ["t", "i"], ["g"]),
+      Self.node("ReduceMean", ["c"], ["r"], ints: ["axes": [2, 3]], int: ["keepdims": 0]),
+      Self.node("Add", ["r", "g"], ["y"]),
+    ]
+    let path = folder.file("pixels.onnx")
+    try (graph.model.serializedBytes() as Data).write(to: URL(filePath: path))
+    let model = try Catalog.load(.graph(path)).model
+    #expect(try model.run(Tensor.zeros([3, 3, 8, 8]), .off).shape == [3, 4])
+    #expect(throws: ModelError.self) { try model.run(Tensor.ones([3, 3, 8, 8]) * 9, .off) }
+  }
+
   @Test("functions and branches that call themselves or multiply come to an end")
   func recursion() throws {
     func function(_ name: String, _ calls: [String]) -> ONNXFunctionProto {
