@@ -9,7 +9,7 @@ struct ParallaxCommand: ParsableCommand {
     abstract: "Look at images through several vision models and measure how their views differ.",
     discussion: """
       A model is a name of the catalog (parallax models), NAME=PATH for an architecture with weights of your own, \
-      a folder with config.json and model.safetensors, or a model of the Hugging Face hub: hf-hub:ORG/NAME, timm's \
+      an exported graph (model.pt2, model.onnx), a folder with config.json and model.safetensors, or a model of the Hugging Face hub: hf-hub:ORG/NAME, timm's \
       ARCHITECTURE.TAG, open_clip's MODEL,TAG. What the hub client's cache lacks is downloaded into it (HF_ENDPOINT, \
       HF_TOKEN, HF_HUB_OFFLINE=1).
 
@@ -21,7 +21,7 @@ struct ParallaxCommand: ParsableCommand {
       """,
     version: Version.parallax,
     subcommands: [
-      ModelsCommand.self, LayersCommand.self, ExtractCommand.self, CompareCommand.self,
+      ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self, CompareCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

@@ -47,6 +47,8 @@ struct HelpTests {
     #expect(words.first == name)
     switch try ParallaxCommand.parseAsRoot(words) {
     case let command as ModelsCommand: #expect(command.name != nil)
+    case let command as MeasuresCommand:
+      #expect(MeasureCatalog[try #require(command.name)] != nil)
     case let command as LayersCommand:
       _ = try Catalog.entry(named: Address(parsing: command.model).model)
       _ = try command.sites.map { try SitePattern(parsing: $0) }

@@ -1,7 +1,7 @@
 /// What somebody may have meant.
-enum Spelling {
+package enum Spelling {
   /// The nearest of some words by edit distance, at most three and none that is too far.
-  static func nearest(to word: String, among words: [String]) -> [String] {
+  package static func nearest(to word: String, among words: [String]) -> [String] {
     let limit = max(2, word.count / 3)
     return words.map { (word: $0, distance: distance(word, $0.lowercased())) }
       .filter { $0.distance <= limit || (word.count > 2 && $0.word.contains(word)) }
