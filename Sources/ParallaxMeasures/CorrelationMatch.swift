@@ -8,8 +8,7 @@ import ParallaxTensors
 ///   matrix, the mean of the two means and not the pooled one.
 ///
 /// The correlation's sign counts. A neuron that is the same for every image has no correlation and is left out
-/// (`NeuronSummary/deadNeurons` counts them); ReSi takes its correlations as 0 instead. With many images a
-/// width above a few thousand makes the assignment the dear part.
+/// (``NeuronSummary/deadNeurons`` counts them); ReSi takes its correlations as 0 instead.
 ///
 /// Float64 throughout. Agrees with ReSi to 12 digits, and the assignment with SciPy's
 /// `linear_sum_assignment`.

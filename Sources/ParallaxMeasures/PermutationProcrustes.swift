@@ -3,7 +3,7 @@ import ParallaxTensors
 /// The distance after the best renumbering of the neurons: min over permutations Π of ‖XΠ − Y‖_F.
 ///
 /// The columns are **not** centred, and sizes count. The narrower side is padded with neurons at zero up to
-/// the wider one's width. Π is the assignment with the largest ⟨XΠ, Y⟩, found by ``Assignment``'s
+/// the wider one's width. Π is the assignment with the largest ⟨XΠ, Y⟩, found by
 /// shortest augmenting paths, and the difference is formed neuron by neuron.
 ///
 /// Between representations of one width it is a metric. Across widths it is not, though ReSi says so: two

@@ -1,6 +1,8 @@
 import ParallaxTensors
 
-/// The neurons of a representation as columns that are matched with another's one by one. Always float64.
+/// The neurons of a representation as columns that are matched with another's one by one.
+///
+/// Always float64: 8 bytes for each image and neuron.
 public struct NeuronSummary: Sendable {
   /// How the columns are prepared.
   enum Preparation: String, Sendable {

@@ -4,7 +4,7 @@ import ParallaxTensors
 ///
 /// X = U·diag(s)·Vᵀ; directions with s at or below a tolerance times the largest are rounding and are left
 /// out. Always float64. U alone decides every canonical correlation: they are the singular values of
-/// UᵀU′.
+/// UᵀU′. Takes 8 bytes for each image and direction.
 public struct PrincipalBasis: Sendable {
   /// The number of images.
   public let images: Int
@@ -42,7 +42,18 @@ public struct PrincipalBasis: Sendable {
     _ features: Tensor, centred isCentred: Bool = true, share: Double? = nil,
     atLeast fewest: Int = 2, withLoadings: Bool = false, measure: String
   ) throws {
-    let checked = try CheckedFeatures(features, atLeast: fewest, measure: measure)
+    try self.init(
+      CheckedFeatures(features, atLeast: fewest, measure: measure), centred: isCentred,
+      share: share, withLoadings: withLoadings)
+  }
+
+  /// The same of features that are checked already.
+  ///
+  /// - Throws: `TensorError.operation` where LAPACK does not converge.
+  init(
+    _ checked: CheckedFeatures, centred isCentred: Bool = true, share: Double? = nil,
+    withLoadings: Bool = false
+  ) throws {
     (images, width) = (checked.images, checked.width)
     let x = isCentred ? checked.centred : checked.values
     let (u, s, _) = try Decomposition.singular(try x.withoutIdleColumns())

@@ -4,7 +4,7 @@ import ParallaxTensors
 /// A centred representation as a shape: one point an image, whatever the rotation of the neurons.
 ///
 /// Always float64. More neurons than images are turned into as many columns as there are images, which
-/// changes no distance between shapes.
+/// changes no distance between shapes. Takes 8 bytes for each image and column.
 public struct ShapeSummary: Sendable {
   /// The number of images.
   public let images: Int
@@ -34,7 +34,7 @@ public struct ShapeSummary: Sendable {
       let x = try checked.centred.withoutIdleColumns()
       points = isNormalized ? x / length : x
     } else {
-      let basis = try PrincipalBasis(features, atLeast: fewest, measure: measure)
+      let basis = try PrincipalBasis(checked)
       if alpha == 0 { try basis.checkSpan(measure: measure) }
       // A(αI + (1−α)(AᵀA)^−½) = U·diag(αs + 1 − α)·Vᵀ, and Vᵀ is a rotation.
       let stretched = basis.singularValues.map { alpha * $0 + (1 - alpha) }
