@@ -8,8 +8,10 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case unequalCounts(measure: String, left: Int, right: Int)
   /// NaN or infinity among the features, or sums of squares that leave the range of the element type.
   case notFinite(measure: String)
-  /// HSIC(K,K) is not above rounding: nothing varies, or only one image differs from all others.
+  /// Nothing varies over the images; or HSIC(K,K) is not above rounding, since only one image differs.
   case constant(measure: String)
+  /// An image lies at the origin and has no direction.
+  case zeroRow(measure: String, row: Int)
   /// A tensor that is no `[images, width]`.
   case shape(measure: String, expected: String, found: [Int])
   /// The two sides were summarised with different element types, kernels or estimators.
@@ -31,7 +33,9 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notFinite(let measure):
       "\(measure): the features hold NaN or infinite numbers, or overflow when squared"
     case .constant(let measure):
-      "\(measure): HSIC(K,K) is not above zero, the representation does not vary over the images (or one image alone differs)"
+      "\(measure): the representation does not vary over the images, or one image alone differs"
+    case .zeroRow(let measure, let row):
+      "\(measure): row \(row) of the features is zero and has no direction"
     case .shape(let measure, let expected, let found):
       "\(measure): expected features of shape \(expected), found \(found)"
     case .summaries(let measure, let left, let right):

@@ -10,7 +10,10 @@ struct Conformer: Sendable, CustomTestStringConvertible {
   static let all: [Conformer] =
     (MeasureCatalog.measures + [
       HSIC(kernel: .rbf(0.5)), HSIC(kernel: .rbf(0.5), estimator: .biased), CKA(kernel: .rbf(1)),
-    ]).map(Conformer.init)
+      SVCCA(threshold: 0.9), GULP(penalty: 0.01), GULP(penalty: 0.01, squared: true),
+      GULP(penalty: 1),
+      GULP(penalty: 1, squared: true), ShapeMetric(.euclidean),
+    ] as [any Measure]).map(Conformer.init)
 }
 
 /// Representations of made-up images in float64.

@@ -12,9 +12,10 @@ struct MeasureLawTests {
     for x in pair + pair.map({ $0.to(.float32) }) {
       let value = try measure(x, x)
       switch measure.direction {
-      case .distance: #expect(value == 0, "\(value)")
+      // Exact but for the rounding of a decomposition, where there is one.
+      case .distance: #expect(value >= 0 && value < 1e-12, "\(value)")
       case .similarity where measure.range.upperBound.isFinite:
-        #expect(abs(value - measure.range.upperBound) < 1e-15, "\(value)")
+        #expect(abs(value - measure.range.upperBound) < 1e-13, "\(value)")
       case .similarity: #expect(value > 0, "\(value)")
       }
     }
@@ -31,7 +32,7 @@ struct MeasureLawTests {
     let measure = conformer.measure
     let (there, back) = (try measure(pair[0], pair[1]), try measure(pair[1], pair[0]))
     if measure.isSymmetric {
-      #expect(there == back)
+      #expect(abs(there - back) <= 1e-13 * max(1, abs(there)), "\(there) \(back)")
     } else {
       #expect(abs(there - back) > 1e-6)
     }
