@@ -10,6 +10,17 @@ enum AnalysisCatalog {
     ("similarity", similarity(route: .automatic, estimator: .debiased))
   ]
 
+  /// Measures of the catalog between all pairs of sites, over the whole set.
+  static func measures(_ measures: [any Measure], permutations: Int) -> Maker {
+    { material in
+      var options = MeasureMatrix.Options()
+      (options.seed, options.permutations) = (material.seed, permutations)
+      return try MeasuresAnalysis(
+        measures, material.representations, of: material.subjects,
+        images: material.images.samples.count, options: options)
+    }
+  }
+
   /// CKA of all pairs of sites.
   static func similarity(route: SimilarityAnalysis.Route, estimator: Estimator) -> Maker {
     { material in

@@ -21,7 +21,8 @@ struct ParallaxCommand: ParsableCommand {
       """,
     version: Version.parallax,
     subcommands: [
-      ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self, CompareCommand.self,
+      ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
+      CompareCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

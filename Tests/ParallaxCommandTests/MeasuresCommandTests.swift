@@ -39,6 +39,46 @@ struct MeasuresCommandTests {
     }
   }
 
+  @Test(
+    "compare takes any of them, with intervals and chance, into the table and the page",
+    .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+  func compare() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(24)
+    let outcome = try parallax(
+      "compare", "mobilenetv2_100@blocks.*.0", "--random-weights", "1", "--images", "photos",
+      "--measure", "procrustes, cka,procrustes", "--permutations", "9", "--output", "run")
+    outcome.expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: MeasuresResult = try #require(try run.result(analysis: "measures"))
+    #expect(result.measures.map(\.name) == ["procrustes", "cka"] && result.images == 24)
+    #expect(result.measures.allSatisfy { $0.pValues?[0][1] != nil && $0.errors?[0][1] != nil })
+    #expect(result.permutations == 9 && result.groups == 10)
+    let report = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    for part in [
+      "figure-measure-procrustes", "figure-measure-cka", "Ding et al., 2021", "p &gt; 0.05",
+    ] {
+      #expect(report.contains(part), "\(part)")
+    }
+    let again = try parallax("report", "run")
+    again.expectSuccess()
+  }
+
+  @Test(
+    "a measure that is none, and a number of orders that is none, are mistakes of the command line")
+  func mistakes() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    for (option, value, word) in [
+      ("--measure", "ckaa", "did you mean cka"), ("--measure", ",", "names none"),
+      ("--permutations", "-1", "expected 0 to 100000"),
+    ] {
+      let outcome = try parallax(
+        "compare", "mobilenetv2_100", "\(option)=\(value)", "--images", "photos")
+      #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
+    }
+  }
+
   @Test("a name that is none is one line with the nearest")
   func unknown() throws {
     let parallax = try CommandRunner()

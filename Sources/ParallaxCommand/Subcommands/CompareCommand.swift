@@ -13,6 +13,9 @@ struct CompareCommand: ParsableCommand {
       CKA of all pairs of sites in one pass over the images, as a run folder with report.html. Debiased unless asked \
       otherwise; by minibatches or over the whole set, whichever is cheaper, and recorded.
 
+      With --measure, any measures of `parallax measures` over the whole set instead, each with 95 % intervals and what \
+      shuffled pairs of images give.
+
       Example:  parallax compare clip-vit-base-patch16 efficientnet-lite0 --limit 96
       """)
 
@@ -38,8 +41,7 @@ struct CompareCommand: ParsableCommand {
       output: output ?? Runs.name("compare", names))
     let finished = try job.run(
       addresses, models, images, pass,
-      [AnalysisCatalog.similarity(route: similarity.route, estimator: similarity.estimator)],
-      progress)
+      [try similarity.maker()], progress)
     switch form.chosen {
     case .json: print(try json(finished.summary))
     case .csv:
@@ -61,4 +63,39 @@ struct SimilarityOptions: ParsableArguments {
 
   @Option(help: "debiased or biased.")
   var estimator = Estimator.debiased
+
+  @Option(
+    help: ArgumentHelp("Measures instead, with commas between them.", valueName: "name,name"))
+  var measure: String?
+
+  @Option(help: "Orders of shuffled images that each measure is tried on.")
+  var permutations = 99
+
+  func validate() throws {
+    guard (0...100_000).contains(permutations) else {
+      throw ValidationError(
+        Outlier(option: "permutations", value: permutations, expected: "0 to 100000").asOption)
+    }
+    _ = try measures()
+  }
+
+  /// Those asked for, each once.
+  private func measures() throws -> [any Measure]? {
+    guard let measure else { return nil }
+    var found: [any Measure] = []
+    for name in measure.split(separator: ",") {
+      let next = try MeasuresCommand.measure(named: name.trimmingCharacters(in: .whitespaces))
+      if !found.contains(where: { $0.name == next.name }) { found.append(next) }
+    }
+    guard !found.isEmpty else {
+      throw ValidationError("--measure names none; `parallax measures` lists them all")
+    }
+    return found
+  }
+
+  /// The analysis that the options ask for.
+  func maker() throws -> AnalysisCatalog.Maker {
+    try measures().map { AnalysisCatalog.measures($0, permutations: permutations) }
+      ?? AnalysisCatalog.similarity(route: route, estimator: estimator)
+  }
 }

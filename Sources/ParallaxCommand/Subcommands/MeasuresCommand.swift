@@ -19,6 +19,13 @@ struct MeasuresCommand: ParsableCommand {
 
   func run() throws {
     guard let name else { return try list() }
+    try show(Row(Self.measure(named: name)))
+  }
+
+  /// The measure of that name.
+  ///
+  /// - Throws: a mistake of the command line, with the nearest names.
+  static func measure(named name: String) throws -> any Measure {
     guard let measure = MeasureCatalog[name] else {
       let near = Spelling.nearest(to: name, among: MeasureCatalog.measures.map(\.name))
       throw ValidationError(
@@ -26,7 +33,7 @@ struct MeasuresCommand: ParsableCommand {
           + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: ", "))?")
           + "; `parallax measures` lists them all")
     }
-    try show(Row(measure))
+    return measure
   }
 
   private struct Row: Codable {

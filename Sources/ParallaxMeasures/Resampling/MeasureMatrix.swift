@@ -52,6 +52,8 @@ public struct MeasureMatrix: Sendable {
   public let shuffled: [[Double]]
   /// Representations without a value.
   public let refusals: [Refusal]
+  /// Why the first pair has no value whose sides both have one; nil where there is none.
+  public let pairRefusal: MeasureError?
 
   /// Computes all pairs.
   ///
@@ -101,7 +103,9 @@ public struct MeasureMatrix: Sendable {
     }
     var refusals: [Refusal] = []
     let whole = try summaries(measure, nil) { refusals.append(Refusal(index: $0, error: $1)) }
-    values = try Self.matrix(measure, whole, whole)
+    var pairRefusal: MeasureError?
+    values = try Self.matrix(measure, whole, whole) { pairRefusal = pairRefusal ?? $0 }
+    self.pairRefusal = pairRefusal
     var leftOut: [[Double]] = []
     for group in 0..<groups {
       let kept = dealt.enumerated().filter { $0.offset % groups != group }.map(\.element).sorted()
@@ -118,7 +122,8 @@ public struct MeasureMatrix: Sendable {
   }
 
   private static func matrix<M: Measure>(
-    _ measure: M, _ left: [M.Summary?], _ right: [M.Summary?]
+    _ measure: M, _ left: [M.Summary?], _ right: [M.Summary?],
+    refuse: (MeasureError) -> Void = { _ in }
   ) throws -> [Double] {
     var values = [Double](repeating: .nan, count: left.count * right.count)
     for (row, a) in left.enumerated() {
@@ -126,8 +131,8 @@ public struct MeasureMatrix: Sendable {
         guard let a, let b else { continue }
         do {
           values[row * right.count + column] = try measure.similarity(a, b)
-        } catch is MeasureError {
-          // A pair may have no value where both sides have one.
+        } catch let error as MeasureError {
+          refuse(error)
         }
       }
     }

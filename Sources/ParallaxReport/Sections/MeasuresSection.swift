@@ -1,0 +1,84 @@
+import ParallaxResults
+
+/// Measures of the catalog: a map of all pairs of sites each.
+enum MeasuresSection {
+  /// The section; nil where the run has no such result.
+  static func make(_ material: Material) throws -> Section? {
+    guard var result: MeasuresResult = try material.run.result(analysis: "measures") else {
+      return nil
+    }
+    let count = result.addresses.count
+    let isWhole = result.measures.allSatisfy { entry in
+      [entry.values, entry.errors, entry.pValues, entry.bounds].compactMap(\.self).allSatisfy {
+        $0.count == count && $0.allSatisfy { $0.count == count }
+      }
+    }
+    guard isWhole, count > 0, !result.measures.isEmpty else {
+      throw ResultsError.damaged(
+        path: material.run.url.appending(path: "results/measures.json").path,
+        problem: "its tables are not \(count) by \(count)")
+    }
+    for index in result.models.indices {
+      result.models[index].name = Text.label(result.models[index].name)
+    }
+    let figures = result.measures.map { MeasureFigure(result: result, entry: $0) }
+    var body: [HTML] = [
+      .element(
+        "p", ["class": "lead"],
+        """
+        Measures differ in what they ignore and in what they call alike; where several agree, the finding does not hang \
+        on the choice of one. Each map holds all pairs of layers; of an asymmetric measure the first side is the row.
+        """)
+    ]
+    for (figure, entry) in zip(figures, result.measures) {
+      body.append(.element("h3", [:], entry.name))
+      body.append(
+        figure.figure.html(
+          caption: [.text(caption(entry, result))],
+          after: entry.refusals.isEmpty ? [] : [refusals(entry)]))
+    }
+    return Section(
+      id: "measures", name: "Measures",
+      title: "\(Text.plural(result.measures.count, "measure")) between all pairs of layers",
+      body: body, figures: figures.map(\.figure),
+      data: figures.reduce(into: [:]) { $0.merge($1.data) { first, _ in first } })
+  }
+
+  private static func caption(
+    _ entry: MeasuresResult.Entry, _ result: MeasuresResult
+  ) -> String {
+    let kind =
+      entry.direction == "distance"
+      ? "A distance: darker is more alike." : "A similarity: brighter is more alike."
+    let dots =
+      entry.pValues == nil
+      ? "It does not care which image is which, so nothing was shuffled. "
+      : "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
+    let errors =
+      entry.errors == nil
+      ? "No intervals: too few images to leave groups out. "
+      : "95 % intervals by a jackknife over \(result.groups) groups of images. "
+    let grey = entry.pairRefusal.map { "Grey cells have no value: \($0). " } ?? ""
+    return
+      "\(kind) It ignores \(entry.invariances). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
+      + "\(result.dtype), the whole set at once, seed \(result.seed). Definition: \(entry.source). "
+      + "Agrees with \(entry.agreesWith)."
+  }
+
+  private static func refusals(_ entry: MeasuresResult.Entry) -> HTML {
+    Fold.make(
+      "Layers without a value: \(entry.refusals.count)",
+      [
+        Fold.table(
+          ["layer", "why"],
+          entry.refusals.map { refusal in
+            .element(
+              "tr", [:],
+              [
+                .element("td", [:], [.element("code", [:], refusal.address)]),
+                .element("td", [:], refusal.reason),
+              ])
+          })
+      ])
+  }
+}

@@ -1,0 +1,96 @@
+/// Measures between all pairs of sites, with errors and what chance gives.
+public struct MeasuresResult: Codable, Sendable, Equatable {
+  /// One measure; its tables are `[sites × sites]` over the sites of all models in order, the first side the row.
+  public struct Entry: Codable, Sendable, Equatable {
+    /// The name: `procrustes`.
+    public var name: String
+    /// `similarity` or `distance`.
+    public var direction: String
+    /// Whether the order of the sides does not matter.
+    public var isSymmetric: Bool
+    /// The changes of one side that it ignores, as letters: `T S P O`.
+    public var invariances: String
+    /// Where it is defined.
+    public var source: String
+    /// Who gives the same numbers.
+    public var agreesWith: String
+    /// The values; nil where there is none.
+    public var values: [[Double?]]
+    /// Standard errors; nil where none were estimated.
+    public var errors: [[Double?]]?
+    /// How often shuffled pairs of images are as alike or more; nil where nothing was shuffled.
+    public var pValues: [[Double?]]?
+    /// What 95 % of shuffled pairs do not reach.
+    public var bounds: [[Double?]]?
+    /// Sites without a value.
+    public var refusals: [SimilarityResult.Refusal]
+    /// Why other pairs have none; nil where all have one.
+    public var pairRefusal: String?
+
+    /// An entry from its parts.
+    public init(
+      name: String, direction: String, isSymmetric: Bool, invariances: String, source: String,
+      agreesWith: String, values: [[Double?]], errors: [[Double?]]?, pValues: [[Double?]]?,
+      bounds: [[Double?]]?, refusals: [SimilarityResult.Refusal], pairRefusal: String? = nil
+    ) {
+      (self.name, self.direction, self.isSymmetric) = (name, direction, isSymmetric)
+      (self.invariances, self.source, self.agreesWith) = (invariances, source, agreesWith)
+      (self.values, self.errors, self.pValues) = (values, errors, pValues)
+      (self.bounds, self.refusals, self.pairRefusal) = (bounds, refusals, pairRefusal)
+    }
+  }
+
+  /// Images that entered.
+  public var images: Int
+  /// The element type of the activations.
+  public var dtype: String
+  /// The seed of groups and shuffles.
+  public var seed: UInt64
+  /// Groups of images that were left out in turn; 0 for none.
+  public var groups: Int
+  /// Orders of shuffled images; 0 for none.
+  public var permutations: Int
+  /// The models, in the order asked for.
+  public var models: [ModelSites]
+  /// The measures, in the order asked for.
+  public var measures: [Entry]
+
+  /// A result from its parts.
+  public init(
+    images: Int, dtype: String, seed: UInt64, groups: Int, permutations: Int,
+    models: [ModelSites], measures: [Entry]
+  ) {
+    (self.images, self.dtype, self.seed) = (images, dtype, seed)
+    (self.groups, self.permutations) = (groups, permutations)
+    (self.models, self.measures) = (models, measures)
+  }
+
+  /// The address of every site, in the order of rows and columns.
+  public var addresses: [String] {
+    models.flatMap { model in model.sites.indices.map { model.address($0) } }
+  }
+
+  /// The 95 % interval of a value: Student's t with one degree of freedom fewer than groups.
+  public func interval(_ entry: Entry, _ a: Int, _ b: Int) -> (low: Double, high: Double)? {
+    guard let value = entry.values[a][b], let error = entry.errors?[a][b] else { return nil }
+    let margin = StudentT.quantile975(degrees: groups - 1) * error
+    return (value - margin, value + margin)
+  }
+
+  /// The values as rows of `results.csv`; of a symmetric measure each pair once.
+  public func tidyRows() -> [TidyRow] {
+    let names = addresses
+    return measures.flatMap { entry in
+      names.indices.flatMap { a in
+        names.indices.compactMap { b -> TidyRow? in
+          guard !entry.isSymmetric || b >= a else { return nil }
+          let ends = interval(entry, a, b)
+          return TidyRow(
+            analysis: "measures", measure: entry.name, a: names[a], b: names[b],
+            value: entry.values[a][b], low: ends?.low, high: ends?.high, n: images,
+            estimator: "over the whole set")
+        }
+      }
+    }
+  }
+}

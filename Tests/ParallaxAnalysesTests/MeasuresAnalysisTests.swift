@@ -1,0 +1,98 @@
+import Foundation
+import Parallax
+import ParallaxTestSupport
+import Testing
+
+@testable import ParallaxAnalyses
+
+@Suite("Measures of models over images")
+struct MeasuresAnalysisTests {
+  private let subjects: [Subject]
+
+  init() throws {
+    subjects = [try smallSubject("a"), try smallSubject("b", seed: 4, side: 24)]
+  }
+
+  private var few: MeasureMatrix.Options {
+    var options = MeasureMatrix.Options()
+    (options.permutations, options.groups) = (5, 4)
+    return options
+  }
+
+  @Test(
+    "values are those of the features that an extraction holds, whatever the blocks",
+    arguments: [7, 26])
+  func values(block: Int) throws {
+    let images = try imageFolder(26, broken: [3])
+    let set = try ImageSet(images.path)
+    let wanted = try subjects.flatMap { try $0.representations() }
+    var pass = Pass(subjects: subjects, images: set)
+    pass.blockSize = block
+    let measures: [any Measure] = [CKA(), Procrustes(), LinearRegression()]
+    let analysis = try MeasuresAnalysis(
+      measures, wanted, of: subjects, images: set.samples.count, options: few)
+    let folder = try TemporaryFolder()
+    let extraction = try Extraction(wanted, to: folder.url)
+    _ = try pass.run([analysis, extraction])
+    let index = try extraction.complete(images: set, subjects: subjects, npy: false)
+    let files = try index.shards.map { try Safetensors(folder.file($0)) }
+    let features = wanted.map { one in
+      Tensor.concatenated(files.compactMap { $0[one.address] }, 0)
+    }
+    let result = try analysis.result()
+    #expect(result.images == 25 && result.measures.map(\.name) == measures.map(\.name))
+    #expect(result.addresses == wanted.map(\.address))
+    for (entry, measure) in zip(result.measures, measures) {
+      for a in wanted.indices {
+        for b in wanted.indices {
+          let expected = try? measure(features[a], features[b])
+          #expect(entry.values[a][b] == expected, "\(entry.name) \(a) \(b)")
+        }
+      }
+      #expect(entry.pValues?.count == wanted.count && entry.errors?.count == wanted.count)
+    }
+    let rows = result.tidyRows()
+    let pairs = wanted.count * (wanted.count + 1) / 2
+    #expect(rows.count == 2 * pairs + wanted.count * wanted.count)
+    #expect(rows.contains { $0.low != nil })
+  }
+
+  @Test("it goes on from what was gathered, and refuses what is of other widths")
+  func state() throws {
+    let wanted = try subjects.flatMap { try $0.representations() }
+    func analysis() throws -> MeasuresAnalysis {
+      try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 12, options: few)
+    }
+    func add(_ block: Int, to analysis: MeasuresAnalysis) throws {
+      analysis.begin(BlockHeading(index: block, samples: Array(6 * block..<6 * block + 6)))
+      for index in wanted.indices {
+        let source = RandomSource(seed: UInt64(100 * block + index))
+        try analysis.add(index, source.normal([6, 12]))
+      }
+      try analysis.finish()
+    }
+    let whole = try analysis()
+    try add(0, to: whole)
+    let halfway = Dictionary(uniqueKeysWithValues: whole.state().map { ($0.name, $0.tensor) })
+    try add(1, to: whole)
+    let resumed = try analysis()
+    #expect(resumed.restore(halfway))
+    try add(1, to: resumed)
+    #expect(try resumed.result() == whole.result())
+    var wrong = halfway
+    wrong["features.0"] = Tensor.zeros([6, 11])
+    #expect(try !analysis().restore(wrong))
+    #expect(throws: MeasureError.self) { try resumed.add(0, Tensor.zeros([6, 12])) }
+  }
+
+  @Test("features that would not fit are refused before the pass, and so is nothing at all")
+  func refusals() throws {
+    let wanted = try subjects.flatMap { try $0.representations() }
+    #expect(throws: MeasureError.self) {
+      try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 1000, memoryLimit: 1000)
+    }
+    #expect(throws: AnalysisError.self) {
+      try MeasuresAnalysis([], wanted, of: subjects, images: 10)
+    }
+  }
+}
