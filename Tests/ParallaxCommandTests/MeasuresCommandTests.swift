@@ -47,13 +47,13 @@ struct MeasuresCommandTests {
     try parallax.folder.pictures(24)
     let outcome = try parallax(
       "compare", "mobilenetv2_100@blocks.*.0", "--random-weights", "1", "--images", "photos",
-      "--measure", "procrustes, cka,procrustes", "--permutations", "9", "--output", "run")
+      "--measure", "procrustes, cka,procrustes", "--permutations", "19", "--output", "run")
     outcome.expectSuccess()
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: MeasuresResult = try #require(try run.result(analysis: "measures"))
     #expect(result.measures.map(\.name) == ["procrustes", "cka"] && result.images == 24)
     #expect(result.measures.allSatisfy { $0.pValues?[0][1] != nil && $0.errors?[0][1] != nil })
-    #expect(result.permutations == 9 && result.groups == 10)
+    #expect(result.permutations == 19 && result.groups == 10)
     let report = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
     for part in [
       "figure-measure-procrustes", "figure-measure-cka", "Ding et al., 2021", "p &gt; 0.05",

@@ -5,6 +5,9 @@ struct MeasureFigure {
   let result: MeasuresResult
   let entry: MeasuresResult.Entry
 
+  /// Whether there are orders enough for a p-value of 0.05.
+  static func canTell(_ result: MeasuresResult) -> Bool { result.permutations >= 19 }
+
   private var id: String { "measure-\(entry.name)" }
   private var count: Int { result.addresses.count }
   /// Pixels of a cell.
@@ -81,7 +84,7 @@ struct MeasureFigure {
           encoding: [channel: .quantity("at", scale, axis: position[channel]?.axis)]))
     }
     // Chance: a dot in the middle of the cell.
-    for (colour, size) in [("#000000", 0.42), ("#ffffff", 0.26)] {
+    for (colour, size) in [("#000000", 0.42), ("#ffffff", 0.26)] where Self.canTell(result) {
       layers.append(
         Chart(
           data: map, transform: [Chart.Transform(filter: "isValid(datum.p) && datum.p > 0.05")],

@@ -53,7 +53,9 @@ enum MeasuresSection {
     let dots =
       entry.pValues == nil
       ? "It does not care which image is which, so nothing was shuffled. "
-      : "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
+      : MeasureFigure.canTell(result)
+        ? "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
+        : "\(Text.plural(result.permutations, "order")) of shuffled images are too few to tell a value from chance at 5 %: 19 can. "
     let errors =
       entry.errors == nil
       ? "No intervals: too few images to leave groups out. "
