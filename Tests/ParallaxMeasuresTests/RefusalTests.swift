@@ -3,15 +3,10 @@ import Testing
 
 @Suite("Refusals of every measure")
 struct RefusalTests {
-  private func fewest(_ measure: any Measure) -> Int {
-    measure.name.contains("biased") && !measure.name.contains("unbiased")
-      || measure.name == "cka-angular" ? 2 : 4
-  }
-
   @Test("too few images are refused with the number that is needed", arguments: Conformer.all)
   func tooFew(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let needed = fewest(measure)
+    let needed = measure.fewestImages
     let x = MadeUp.noise(needed - 1, 5, seed: 1)
     #expect(
       throws: MeasureError.tooFew(measure: measure.name, images: needed - 1, needed: needed)
@@ -23,11 +18,11 @@ struct RefusalTests {
   @Test("what does not vary is refused, whatever its size", arguments: Conformer.all)
   func constant(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let other = MadeUp.noise(12, 4, seed: 2)
+    let other = MadeUp.noise(conformer.images, 4, seed: 2)
     let row = MadeUp.noise(1, 7, seed: 3)
     for level in [0.0, 1e-6, 0.1, 1, 1e3, 1e6] {
       for dtype in [DType.float64, .float32] {
-        let x = (row * level).expanded(12, 7).to(dtype)
+        let x = (row * level).expanded(conformer.images, 7).to(dtype)
         #expect(throws: MeasureError.constant(measure: measure.name), "\(level) \(dtype)") {
           try measure(x, other.to(dtype))
         }
@@ -50,11 +45,11 @@ struct RefusalTests {
   @Test("NaN, infinity and overflow are refused, on either side", arguments: Conformer.all)
   func notFinite(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let good = MadeUp.noise(8, 3, seed: 4).to(.float32)
+    let good = MadeUp.noise(conformer.images, 3, seed: 4).to(.float32)
     for bad in [Float.nan, .infinity, -.infinity, 1e30] {
       var values = good.scalars(Float.self)
       values[10] = bad
-      let x = Tensor(values, shape: [8, 3])
+      let x = Tensor(values, shape: good.shape)
       for (a, b) in [(x, good), (good, x)] {
         #expect(throws: MeasureError.notFinite(measure: measure.name), "\(bad)") {
           try measure(a, b)
@@ -66,9 +61,12 @@ struct RefusalTests {
   @Test("sides of other images, shapes or element types do not meet", arguments: Conformer.all)
   func mismatch(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let x = MadeUp.noise(8, 3, seed: 5)
-    let error = #expect(throws: MeasureError.self) { try measure(x, MadeUp.noise(9, 3, seed: 6)) }
-    #expect(error == .unequalCounts(measure: measure.name, left: 8, right: 9))
+    let images = conformer.images
+    let x = MadeUp.noise(images, 3, seed: 5)
+    let error = #expect(throws: MeasureError.self) {
+      try measure(x, MadeUp.noise(images + 1, 3, seed: 6))
+    }
+    #expect(error == .unequalCounts(measure: measure.name, left: images, right: images + 1))
     let types = #expect(throws: MeasureError.self) { try measure(x, x.to(.float32)) }
     if case .summaries = types {} else { Issue.record("found \(String(describing: types))") }
     for shape in [[8], [8, 3, 1], [8, 0], []] {
@@ -87,13 +85,14 @@ struct RefusalTests {
       .unequalCounts(measure: "cka", left: 1, right: 2), .notFinite(measure: "cka"),
       .constant(measure: "cka"), .shape(measure: "cka", expected: "[8, width]", found: [7]),
       .summaries(measure: "cka", left: "a", right: "b"), .blockOrder(measure: "cka", problem: "p"),
-      .merge(measure: "cka", problem: "p"),
+      .merge(measure: "cka", problem: "p"), .duplicates(measure: "cka", rows: [1, 4]),
+      .row(measure: "cka", row: 3, problem: "is zero"),
       .memory(measure: "cka", needed: 3 << 20, limit: 1 << 20),
     ]
     for error in errors {
       #expect(error.description.hasPrefix("cka") && !error.description.contains("\n"))
     }
     #expect(errors[0].description == "cka needs at least 4 images, found 3")
-    #expect(errors[8].description == "cka would need 3 MiB, the limit is 1 MiB")
+    #expect(errors[10].description == "cka would need 3 MiB, the limit is 1 MiB")
   }
 }
