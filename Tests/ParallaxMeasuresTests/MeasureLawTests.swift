@@ -71,7 +71,8 @@ struct MeasureLawTests {
   @Test("the images' order does not matter, their pairing does", arguments: Conformer.all)
   func pairing(_ conformer: Conformer) throws {
     let (measure, pair) = (conformer.measure, conformer.pair)
-    let order = RandomSource(seed: 4).permutation(conformer.images).scalars(Int64.self).map(Int.init)
+    let order = RandomSource(seed: 4).permutation(conformer.images).scalars(Int64.self).map(
+      Int.init)
     let value = try measure(pair[0], pair[1])
     let both = try measure(pair[0].rows(order), pair[1].rows(order))
     #expect(abs(both - value) <= 1e-9 * max(1, abs(value)))
