@@ -84,6 +84,11 @@ public struct Neighbours: Sendable {
     indices[(image * count)..<((image + 1) * count)]
   }
 
+  /// The neighbours of one image by index.
+  func inOrder(_ image: Int) -> ArraySlice<Int32> {
+    sorted[(image * count)..<((image + 1) * count)]
+  }
+
   /// How many neighbours an image has on both sides.
   func shared(_ other: Neighbours, _ image: Int) -> Int {
     var (left, right) = (image * count, image * other.count)

@@ -38,8 +38,9 @@ public struct RankSimilarity: NeighbourMeasure {
     return a.mean { image in
       let (left, right) = (Array(a.list(image)), Array(b.list(image)))
       var (shared, sum) = (0, 0.0)
-      for (r, j) in left.enumerated() {
-        guard let s = right.firstIndex(of: j) else { continue }
+      // By index, so that the terms are added in one order whichever side is first.
+      for j in a.inOrder(image) {
+        guard let r = left.firstIndex(of: j), let s = right.firstIndex(of: j) else { continue }
         shared += 1
         sum += 2 / Double((1 + abs(r - s)) * (r + s + 2))
       }
