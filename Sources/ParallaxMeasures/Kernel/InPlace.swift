@@ -22,6 +22,7 @@ enum Plain {
   static let sort = Operator("aten::sort")
   static let median = Operator("aten::median.dim")
   static let plusProduct = Operator("aten::addmm")
+  static let view = Operator("aten::view.dtype")
   static let less = Operator("aten::lt.Tensor")
   static let nonzero = Operator("aten::nonzero")
   static let quotient = Operator("aten::floor_divide.Scalar")

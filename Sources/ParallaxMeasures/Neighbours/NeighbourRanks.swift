@@ -21,23 +21,13 @@ public struct NeighbourRanks: Sendable {
     for start in stride(from: 0, to: images, by: rows.blockSize) {
       let span = start..<min(start + rows.blockSize, images)
       let block = rows.squared(span)
-      let parts =
-        rows.precision == .float64
-        ? Self.ranked(block.scalars(Double.self).map(\.bitPattern), 64, span, count, images)
-        : Self.ranked(
-          block.scalars(Float.self).map { UInt64($0.bitPattern) }, 32, span, count, images)
-      for part in parts {
-        for (offset, row) in part.span.enumerated() {
-          let places = part.places[(offset * (count + 1))..<((offset + 1) * (count + 1))]
-          let keys = part.keys[(offset * (count + 1))..<((offset + 1) * (count + 1))]
-          nearest.append(
-            row,
-            keys.map {
-              rows.precision == .float64
-                ? Double(bitPattern: $0) : Double(Float(bitPattern: UInt32($0)))
-            }, Array(places))
-        }
-        table.append(part.ranks)
+      // Numbers that are not negative are in the order of their bits.
+      if rows.precision == .float64 {
+        let keys = Plain.view(block, DType.int64).scalars(Int64.self)
+        table.append(keys, span, &nearest) { Double(bitPattern: UInt64(bitPattern: $0)) }
+      } else {
+        let keys = Plain.view(block, DType.int32).scalars(Int32.self)
+        table.append(keys, span, &nearest) { Double(Float(bitPattern: UInt32(bitPattern: $0))) }
       }
     }
     neighbours = Neighbours(rows, nearest)
@@ -62,54 +52,17 @@ public struct NeighbourRanks: Sendable {
     }
     return total
   }
-
-  /// The rankings of some rows.
-  private struct Part: Sendable {
-    var span: Range<Int>
-    var ranks: [Int32] = []
-    /// The k + 1 nearest of each row and their keys.
-    var places: [Int32] = []
-    var keys: [UInt64] = []
-  }
-
-  /// Ranks by keys, `[rows · images]`; rows are shared out over the processors.
-  private static func ranked(
-    _ keys: [UInt64], _ bits: Int, _ span: Range<Int>, _ count: Int, _ images: Int
-  ) -> [Part] {
-    let step = max(1, (span.count + 15) / 16)
-    let starts = Array(stride(from: span.lowerBound, to: span.upperBound, by: step))
-    let parts = Mutex<[Int: Part]>([:])
-    DispatchQueue.concurrentPerform(iterations: starts.count) { index in
-      var part = Part(span: starts[index]..<min(starts[index] + step, span.upperBound))
-      var sorter = RadixSorter(count: images - 1, bits: bits)
-      part.ranks = [Int32](repeating: 0, count: part.span.count * images)
-      for (offset, row) in part.span.enumerated() {
-        let first = (row - span.lowerBound) * images
-        sorter.sort(keys, first, leavingOut: row)
-        var rank = Int32(1)
-        for place in 0..<(images - 1) {
-          if place > 0, sorter.keys[place] != sorter.keys[place - 1] {
-            rank = Int32(truncatingIfNeeded: place + 1)
-          }
-          part.ranks[offset * images + Int(sorter.places[place])] = rank
-        }
-        part.places.append(contentsOf: sorter.places.prefix(count + 1))
-        part.keys.append(contentsOf: sorter.keys.prefix(count + 1))
-      }
-      let done = part
-      parts.withLock { $0[index] = done }
-    }
-    return parts.withLock { parts in starts.indices.compactMap { parts[$0] } }
-  }
 }
 
 /// A square of ranks, in as few bytes as they need.
 private struct RankTable: Sendable {
+  private let images: Int
   private var short: [UInt16] = []
   private var long: [Int32] = []
   private let isShort: Bool
 
   init(images: Int) {
+    self.images = images
     isShort = images <= Int(UInt16.max)
     if isShort {
       short.reserveCapacity(images * images)
@@ -118,13 +71,85 @@ private struct RankTable: Sendable {
     }
   }
 
-  mutating func append(_ ranks: [Int32]) {
+  subscript(place: Int) -> Int { isShort ? Int(short[place]) : Int(long[place]) }
+
+  /// Appends the ranks of a block of keys, `[rows · images]`, and hands on the nearest.
+  mutating func append<Key: FixedWidthInteger & Sendable>(
+    _ keys: [Key], _ span: Range<Int>, _ nearest: inout Nearest, _ square: (Key) -> Double
+  ) {
     if isShort {
-      short.append(contentsOf: ranks.lazy.map { UInt16(truncatingIfNeeded: $0) })
+      let parts = Ranking<Key, UInt16>.all(keys, span, images, nearest.count)
+      for part in parts {
+        short.append(contentsOf: part.ranks)
+        part.handOn(&nearest, square)
+      }
     } else {
-      long.append(contentsOf: ranks)
+      let parts = Ranking<Key, Int32>.all(keys, span, images, nearest.count)
+      for part in parts {
+        long.append(contentsOf: part.ranks)
+        part.handOn(&nearest, square)
+      }
+    }
+  }
+}
+
+/// The rankings of some rows of a block.
+private struct Ranking<Key: FixedWidthInteger & Sendable, Rank: FixedWidthInteger & Sendable>:
+  Sendable
+{
+  let span: Range<Int>
+  var ranks: [Rank]
+  /// The k + 1 nearest of each row, and their keys.
+  var places: [Int32] = []
+  var keys: [Key] = []
+
+  /// All rows of a block, shared out over the processors.
+  static func all(_ keys: [Key], _ span: Range<Int>, _ images: Int, _ count: Int) -> [Ranking] {
+    let step = max(1, (span.count + 15) / 16)
+    let starts = Array(stride(from: span.lowerBound, to: span.upperBound, by: step))
+    let parts = Mutex<[Int: Ranking]>([:])
+    DispatchQueue.concurrentPerform(iterations: starts.count) { index in
+      let rows = starts[index]..<min(starts[index] + step, span.upperBound)
+      let part = Ranking(keys, rows, span.lowerBound, images, count)
+      parts.withLock { $0[index] = part }
+    }
+    return parts.withLock { parts in starts.indices.compactMap { parts[$0] } }
+  }
+
+  private init(_ block: [Key], _ span: Range<Int>, _ start: Int, _ images: Int, _ count: Int) {
+    self.span = span
+    var ranks = [Rank](repeating: 0, count: span.count * images)
+    var sorter = RadixSorter<Key>(count: images - 1)
+    for (offset, row) in span.enumerated() {
+      sorter.sort(block, (row - start) * images, leavingOut: row)
+      Self.write(sorter.keys, sorter.places, offset * images, &ranks)
+      places.append(contentsOf: sorter.places.prefix(count + 1))
+      keys.append(contentsOf: sorter.keys.prefix(count + 1))
+    }
+    self.ranks = ranks
+  }
+
+  /// One row's ranks: of equal keys all have the lowest.
+  private static func write(
+    _ keys: [Key], _ places: [Int32], _ first: Int, _ ranks: inout [Rank]
+  ) {
+    let (keys, places) = (keys.span, places.span)
+    var ranks = ranks.mutableSpan
+    var rank = Rank(1)
+    for place in keys.indices {
+      if place > 0, keys[place] != keys[place &- 1] {
+        rank = Rank(truncatingIfNeeded: place &+ 1)
+      }
+      ranks[first &+ Int(places[place])] = rank
     }
   }
 
-  subscript(place: Int) -> Int { isShort ? Int(short[place]) : Int(long[place]) }
+  /// Appends the nearest of each row.
+  func handOn(_ nearest: inout Nearest, _ square: (Key) -> Double) {
+    let width = nearest.count + 1
+    for (offset, row) in span.enumerated() {
+      let part = (offset * width)..<((offset + 1) * width)
+      nearest.append(row, keys[part].map(square), Array(places[part]))
+    }
+  }
 }
