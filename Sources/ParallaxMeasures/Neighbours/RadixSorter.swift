@@ -13,7 +13,7 @@ struct RadixSorter<Key: FixedWidthInteger> {
     keys = [Key](repeating: 0, count: count)
     places = [Int32](repeating: 0, count: count)
     (otherKeys, otherPlaces) = (keys, places)
-    counts = [Int32](repeating: 0, count: (Key.bitWidth + 10) / 11 << 11)
+    counts = [Int32](repeating: 0, count: ((Key.bitWidth + 10) / 11) << 11)
   }
 
   /// Sorts one row of a block, which starts at `first`, without one of its columns.
