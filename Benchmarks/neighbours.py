@@ -121,10 +121,10 @@ def main():
 
         def dadapy_public(pairs=2):
             start = time.perf_counter()
-            for j in range(1, 1 + pairs):
+            for j in range(1, 1 + min(pairs, options.sites - 1)):
                 data = MetricComparisons(sites[0], maxk=options.images - 1, n_jobs=options.threads)
                 data.return_information_imbalace(sites[j])
-            return (time.perf_counter() - start) / pairs * options.sites * (options.sites - 1) / 2
+            return (time.perf_counter() - start) / min(pairs, options.sites - 1) * options.sites * (options.sites - 1) / 2
 
         def dadapy_once():
             rng = np.random.default_rng(0)
