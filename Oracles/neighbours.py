@@ -223,7 +223,6 @@ def packages(x, y, values):
             data = [dadapy.Data(m.copy(), maxk=len(m) - 1) for m in (x, y)]
             for d in data:
                 d.compute_distances(maxk=len(x) - 1)
-            there, back = data[0].return_inf_imb_two_selected_coords if False else (None, None)
             from dadapy._utils.metric_comparisons import _return_imbalance
 
             suffix = "" if k == 1 else f"-k{k}"
