@@ -1,19 +1,22 @@
 import Foundation
 
-// The side of `forward.py`, `compare.py`, `graphs.py` and of `Oracles/exports_full.py` that is ours.
+// The side of `forward.py`, `compare.py`, `graphs.py`, `neighbours.py` and of `Oracles/exports_full.py` that is ours.
 //
 //     ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off
 //     ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS
+//     ParallaxBenchmark neighbours INPUT OUTPUT THREADS
 //     ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped] [--no-gradient]
 //     ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off
 //
-// INPUT holds `images`; OUTPUT gets `output` and the mean of each block, or the matrix of similarities.
+// INPUT holds `images` (`features` for `neighbours`); OUTPUT gets `output` and the mean of each block, or the matrix of similarities.
 
 do {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  guard arguments.first == "sites" || arguments.count == 6 else {
+  let isShort = arguments.first == "sites" || arguments.first == "neighbours"
+  guard isShort || arguments.count == 6 else {
     print("usage: ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off")
     print("       ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS")
+    print("       ParallaxBenchmark neighbours INPUT OUTPUT THREADS")
     print("       ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped]")
     print("       ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off")
     exit(64)
@@ -21,6 +24,7 @@ do {
   switch arguments[0] {
   case "sites": try sites(arguments)
   case "compare": try compare(arguments)
+  case "neighbours": try neighbours(arguments)
   default: try forward(arguments)
   }
 } catch {

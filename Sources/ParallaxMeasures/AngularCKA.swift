@@ -27,6 +27,8 @@ public struct AngularCKA: Measure {
   public var cost: String { "N²D once a representation, N²/2 a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// Two; one alone has no centred Gram matrix.
+  public var fewestImages: Int { 2 }
   /// The paper and its section.
   public var source: String { "Williams et al., 2021, arXiv 2110.14739, section 2.4" }
   /// The implementation that the golden value is compared with.

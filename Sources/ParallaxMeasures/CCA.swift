@@ -48,6 +48,8 @@ public struct CCA: Measure {
   public var range: ClosedRange<Double> { 0...1 }
   /// A decomposition once a representation; the squared form needs none for a pair.
   public var cost: String { "ND² + D³ once a representation, ND² + D³ a pair" }
+  /// Three: with fewer any data would agree.
+  public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The paper of the average.

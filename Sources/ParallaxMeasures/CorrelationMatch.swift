@@ -45,6 +45,8 @@ public struct CorrelationMatch: Measure {
   public var cost: String {
     "ND once a representation, ND²\(matching == .hard ? " + D³" : "") a pair"
   }
+  /// Three: with fewer any data would agree.
+  public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The paper and its section.

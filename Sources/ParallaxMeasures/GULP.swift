@@ -46,6 +46,8 @@ public struct GULP: Measure {
   public var range: ClosedRange<Double> { 0...(.infinity) }
   /// A decomposition once a representation; a pair is one product, three where the sides are close.
   public var cost: String { "ND² + D³ once a representation, ND² a pair" }
+  /// Two, or three where nothing is added to the covariance.
+  public var fewestImages: Int { penalty == 0 ? 3 : 2 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The paper.

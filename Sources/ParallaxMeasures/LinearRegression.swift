@@ -30,6 +30,8 @@ public struct LinearRegression: Measure {
   public var range: ClosedRange<Double> { 0...1 }
   /// A decomposition once a representation; a pair is one product.
   public var cost: String { "ND² + D³ once a representation, ND² a pair" }
+  /// Three: with fewer any data would agree.
+  public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The paper and its table.

@@ -25,6 +25,8 @@ public protocol Measure: Sendable {
   var cost: String { get }
   /// Whether the rows of both sides must be the same images in the same order.
   var needsPairing: Bool { get }
+  /// The fewest images that it has a value for.
+  var fewestImages: Int { get }
   /// Where it is defined.
   var source: String { get }
   /// The independent implementations that give the same numbers, and to how many digits.
@@ -41,9 +43,23 @@ public protocol Measure: Sendable {
   ///
   /// - Throws: `MeasureError.unequalCounts` where the sides do not have the same number of images.
   func similarity(_ a: Summary, _ b: Summary) throws -> Double
+
+  /// The value of a representation of that many images with itself; nil where it depends on the representation.
+  func selfValue(images: Int) -> Double?
 }
 
 extension Measure {
+  /// Two.
+  public var fewestImages: Int { 2 }
+
+  /// 0 for a distance, the upper end of the range for a similarity that has one.
+  public func selfValue(images: Int) -> Double? {
+    switch direction {
+    case .distance: 0
+    case .similarity: range.upperBound.isFinite ? range.upperBound : nil
+    }
+  }
+
   /// The value for two representations `[images, width]` that are looked at only once.
   ///
   /// - Throws: `MeasureError`.

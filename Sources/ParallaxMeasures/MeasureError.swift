@@ -8,7 +8,7 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case unequalCounts(measure: String, left: Int, right: Int)
   /// NaN or infinity among the features, or sums of squares that leave the range of the element type.
   case notFinite(measure: String)
-  /// Nothing varies over the images; or HSIC(K,K) is not above rounding, since only one image differs.
+  /// Nothing varies by more than rounding, or only one image differs from all others.
   case constant(measure: String)
   /// An image lies at the origin and has no direction.
   case zeroRow(measure: String, row: Int)
@@ -20,6 +20,10 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case blockOrder(measure: String, problem: String)
   /// Two partial sums do not belong together.
   case merge(measure: String, problem: String)
+  /// Images with the same features, where the measure has no value for such.
+  case duplicates(measure: String, rows: [Int])
+  /// One image's features that the distance has no value for, such as zeros for the cosine.
+  case row(measure: String, row: Int, problem: String)
   /// The accumulated matrix would not fit.
   case memory(measure: String, needed: Int, limit: Int)
 
@@ -43,6 +47,9 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
     case .blockOrder(let measure, let problem): "\(measure): \(problem)"
     case .merge(let measure, let problem):
       "\(measure): the partial sums cannot be merged: \(problem)"
+    case .duplicates(let measure, let rows):
+      "\(measure): the rows \(rows.map(String.init).joined(separator: ", ")) are equal; duplicates have no order among neighbours"
+    case .row(let measure, let row, let problem): "\(measure): row \(row) \(problem)"
     case .memory(let measure, let needed, let limit):
       "\(measure) would need \(Self.mebibytes(needed)) MiB, the limit is \(Self.mebibytes(limit)) MiB"
     }

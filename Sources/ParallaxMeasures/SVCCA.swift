@@ -38,6 +38,8 @@ public struct SVCCA: Measure {
   public var range: ClosedRange<Double> { 0...1 }
   /// A decomposition once a representation, and of the kept components for each pair.
   public var cost: String { "ND² + D³ once a representation, Nk² + k³ a pair of k components" }
+  /// Three: with fewer any data would agree.
+  public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The paper and its section.

@@ -58,6 +58,8 @@ public struct ShapeMetric: Measure {
   public var range: ClosedRange<Double> { 0...(geometry == .angular ? Double.pi / 2 : .infinity) }
   /// A decomposition once a representation where α is not 1, another for each pair.
   public var cost: String { "ND² + D³ once a representation, ND² + D³ a pair" }
+  /// Two, or three where nothing is added to the covariance.
+  public var fewestImages: Int { alpha == 0 ? 3 : 2 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The paper and its section.

@@ -36,6 +36,35 @@ struct GoldenTests {
     (AlignedCosine(), 0.644600719308598),
     (CorrelationMatch(.hard), 0.654650962291403),
     (CorrelationMatch(.soft), 0.626416031281614),
+    (RSA(), 0.7121017108774134),
+    (RSA(.pearson), 0.6908262831402375),
+    (RSA(.kendall), 0.5162055335968381),
+    (RSA(.cosine), 0.9205277463196835),
+    (RSA(distance: .euclidean), 0.6418190379703486),
+    (RSA(.pearson, distance: .euclidean), 0.6584775950627983),
+    (RSA(.kendall, distance: .euclidean), 0.4620816864295126),
+    (RSA(.cosine, distance: .euclidean), 0.9588552922230529),
+    (RSMNormDifference(), 26.42885535098043),
+    (RSMNormDifference(.triangle), 18.688022837676638),
+    (RSMNormDifference(.spectral), 23.016718977396227),
+    (DistanceCorrelation(), 0.608563915617551),
+    (DistanceCorrelation(estimator: .biased), 0.8531187359503403),
+    (MutualKNN(neighbours: 5), 0.6),
+    (JaccardSimilarity(neighbours: 5), 0.44841269841269843),
+    (NeighbourhoodOverlap(neighbours: 5), 0.5166666666666667),
+    (SecondOrderCosineSimilarity(neighbours: 5), 0.6262255916524794),
+    (RankSimilarity(neighbours: 5), 0.3295266955266955),
+    (RankSimilarity(neighbours: 5, joint: true), 0.16436726104583246),
+    (CycleKNN(neighbours: 5), 1.0),
+    (LCSKNN(neighbours: 5), 1.875),
+    (EditKNN(neighbours: 5), 0.16666666666666663),
+    (CKNNA(), 0.7140372999445822),
+    (InformationImbalance(), 0.3958333333333333),
+    (InformationImbalance(neighbours: 3), 0.5300925925925926),
+    (InformationImbalance(neighbours: 5), 0.5611111111111111),
+    (InformationImbalance(distance: .cosine), 0.4895833333333333),
+    (InformationImbalance(normalization: .zeroBased), 0.3409090909090909),
+    (SymmetricInformationImbalance(), 0.5376957815272705),
   ]
 
   @Test("the fixture is the one that the values belong to")
@@ -49,7 +78,7 @@ struct GoldenTests {
   }
 
   @Test(
-    "every measure has its value to ten digits in float64 and five in float32",
+    "every measure has its value to twelve digits in float64 and five in float32",
     arguments: pairs.indices)
   func values(_ index: Int) throws {
     let (measure, value) = Self.pairs[index]

@@ -6,6 +6,12 @@ struct Conformer: Sendable, CustomTestStringConvertible {
   let measure: any Measure
   var testDescription: String { measure.name }
 
+  /// As many images as a law is tried on: enough for the neighbours that the measure looks at to mean something.
+  var images: Int { max(24, 6 * measure.fewestImages) }
+
+  /// Two representations of them that have something in common.
+  var pair: [Tensor] { MadeUp.related(images, [9, 6], seed: 11) }
+
   /// Every measure of the catalog, and variants of them that it does not list.
   static let all: [Conformer] =
     (MeasureCatalog.measures + [

@@ -3,25 +3,21 @@ import Testing
 
 @Suite("Refusals of every measure")
 struct RefusalTests {
-  /// The fewest images, and the width of features that come with no more.
-  private func fewest(_ measure: any Measure) -> (images: Int, width: Int) {
+  /// The width of features that come with no more images than are needed.
+  private func width(_ measure: any Measure) -> Int {
     switch measure {
-    case let measure as CKA: (measure.estimator == .biased ? 2 : 4, 5)
-    case let measure as HSIC: (measure.estimator == .biased ? 2 : 4, 5)
     // One direction of the two that three images have.
-    case is CCA, is SVCCA, is PWCCA, is LinearRegression: (3, 1)
-    case let measure as GULP: measure.penalty == 0 ? (3, 1) : (2, 5)
-    case let measure as ShapeMetric: measure.alpha == 0 ? (3, 1) : (2, 5)
-    case is EigenspaceOverlap: (2, 1)
-    case is CorrelationMatch: (3, 5)
-    default: (2, 5)
+    case is CCA, is SVCCA, is PWCCA, is LinearRegression, is EigenspaceOverlap: 1
+    case let measure as GULP: measure.penalty == 0 ? 1 : 5
+    case let measure as ShapeMetric: measure.alpha == 0 ? 1 : 5
+    default: 5
     }
   }
 
   @Test("too few images are refused with the number that is needed", arguments: Conformer.all)
   func tooFew(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let (needed, width) = fewest(measure)
+    let (needed, width) = (measure.fewestImages, width(measure))
     let x = MadeUp.noise(needed - 1, width, seed: 1)
     #expect(
       throws: MeasureError.tooFew(measure: measure.name, images: needed - 1, needed: needed)
@@ -33,11 +29,11 @@ struct RefusalTests {
   @Test("what does not vary is refused, whatever its size", arguments: Conformer.all)
   func constant(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let other = MadeUp.noise(12, 4, seed: 2)
+    let other = MadeUp.noise(conformer.images, 4, seed: 2)
     let row = MadeUp.noise(1, 7, seed: 3)
     for level in [0.0, 1e-6, 0.1, 1, 1e3, 1e6] {
       for dtype in [DType.float64, .float32] {
-        let x = (row * level).expanded(12, 7).to(dtype)
+        let x = (row * level).expanded(conformer.images, 7).to(dtype)
         #expect(throws: MeasureError.constant(measure: measure.name), "\(level) \(dtype)") {
           try measure(x, other.to(dtype))
         }
@@ -60,11 +56,11 @@ struct RefusalTests {
   @Test("NaN, infinity and overflow are refused, on either side", arguments: Conformer.all)
   func notFinite(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let good = MadeUp.noise(8, 3, seed: 4).to(.float32)
+    let good = MadeUp.noise(conformer.images, 3, seed: 4).to(.float32)
     for bad in [Float.nan, .infinity, -.infinity, 1e30] {
       var values = good.scalars(Float.self)
       values[10] = bad
-      let x = Tensor(values, shape: [8, 3])
+      let x = Tensor(values, shape: good.shape)
       for (a, b) in [(x, good), (good, x)] {
         #expect(throws: MeasureError.notFinite(measure: measure.name), "\(bad)") {
           try measure(a, b)
@@ -76,9 +72,12 @@ struct RefusalTests {
   @Test("sides of other images, shapes or element types do not meet", arguments: Conformer.all)
   func mismatch(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let x = MadeUp.noise(8, 3, seed: 5)
-    let error = #expect(throws: MeasureError.self) { try measure(x, MadeUp.noise(9, 3, seed: 6)) }
-    #expect(error == .unequalCounts(measure: measure.name, left: 8, right: 9))
+    let images = conformer.images
+    let x = MadeUp.noise(images, 3, seed: 5)
+    let error = #expect(throws: MeasureError.self) {
+      try measure(x, MadeUp.noise(images + 1, 3, seed: 6))
+    }
+    #expect(error == .unequalCounts(measure: measure.name, left: images, right: images + 1))
     let types = #expect(throws: MeasureError.self) { try measure(x, x.to(.float32)) }
     if case .summaries = types {} else { Issue.record("found \(String(describing: types))") }
     for shape in [[8], [8, 3, 1], [8, 0], []] {
@@ -98,13 +97,14 @@ struct RefusalTests {
       .constant(measure: "cka"), .zeroRow(measure: "cka", row: 3),
       .shape(measure: "cka", expected: "[8, width]", found: [7]),
       .summaries(measure: "cka", left: "a", right: "b"), .blockOrder(measure: "cka", problem: "p"),
-      .merge(measure: "cka", problem: "p"),
+      .merge(measure: "cka", problem: "p"), .duplicates(measure: "cka", rows: [1, 4]),
+      .row(measure: "cka", row: 3, problem: "is zero"),
       .memory(measure: "cka", needed: 3 << 20, limit: 1 << 20),
     ]
     for error in errors {
       #expect(error.description.hasPrefix("cka") && !error.description.contains("\n"))
     }
     #expect(errors[0].description == "cka needs at least 4 images, found 3")
-    #expect(errors[9].description == "cka would need 3 MiB, the limit is 1 MiB")
+    #expect(errors[11].description == "cka would need 3 MiB, the limit is 1 MiB")
   }
 }

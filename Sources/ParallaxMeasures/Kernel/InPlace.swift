@@ -10,6 +10,7 @@ enum InPlace {
   static let copy = Operator("aten::copy_")
   static let zero = Operator("aten::zero_")
   static let fillDiagonal = Operator("aten::fill_diagonal_")
+  static let put = Operator("aten::put_")
 }
 
 /// Operators that `Tensor` has no word for.
@@ -19,4 +20,13 @@ enum Plain {
   static let scaled = Operator("aten::mul.Scalar")
   static let upper = Operator("aten::triu")
   static let sort = Operator("aten::sort")
+  static let median = Operator("aten::median.dim")
+  static let plusProduct = Operator("aten::addmm")
+  static let view = Operator("aten::view.dtype")
+  static let less = Operator("aten::lt.Tensor")
+  static let nonzero = Operator("aten::nonzero")
+  static let quotient = Operator("aten::floor_divide.Scalar")
+  static let remainder = Operator("aten::remainder.Scalar")
+  static let maximum = Operator("aten::maximum")
+  static let eigenvalues = Operator("aten::linalg_eigvalsh")
 }

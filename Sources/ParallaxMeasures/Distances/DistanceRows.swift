@@ -1,0 +1,124 @@
+import ParallaxTensors
+
+/// Rows whose squared Euclidean distances are the wanted ones, or twice them: unit rows for the cosine,
+/// unit rows less their means for the correlation.
+///
+/// Columns are centred at their medians before any product, so that neither an offset nor an image far
+/// from the others costs the others their digits.
+struct DistanceRows: Sendable {
+  let images: Int
+  let precision: DType
+  let distance: Distance
+  /// `[images, width]`.
+  private let rows: Tensor
+  /// ‖row‖², `[images]`.
+  private let norms: Tensor
+
+  /// Products this much smaller than the norms are computed again from differences.
+  private static let near = 1.0 / 256
+
+  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, `.row`.
+  init(_ features: Tensor, _ distance: Distance, fewest: Int, measure: String) throws {
+    guard features.rank == 2, features.shape[1] > 0 else {
+      throw MeasureError.shape(
+        measure: measure, expected: "[images, width]", found: features.shape)
+    }
+    // Two numbers correlate by 1 or −1, whatever they are.
+    guard distance != .correlation || features.shape[1] > 2 else {
+      throw MeasureError.shape(
+        measure: measure, expected: "[images, width of at least 3]", found: features.shape)
+    }
+    images = features.shape[0]
+    guard images >= fewest else {
+      throw MeasureError.tooFew(measure: measure, images: images, needed: fewest)
+    }
+    precision = Gram.precision(of: features)
+    self.distance = distance
+    var x = features.to(precision)
+    guard Self.squares(x).sum().item(Double.self).isFinite else {
+      throw MeasureError.notFinite(measure: measure)
+    }
+    guard (x - x.sliced(0, 0, 1)).absolute().maximum().item(Double.self) > 0 else {
+      throw MeasureError.constant(measure: measure)
+    }
+    if distance != .euclidean { x = try Self.unit(x, distance, measure: measure) }
+    let energy = Self.squares(x).sum().item(Double.self)
+    x = (x - Plain.median.all([x, 0, true])[0])
+    let squares = Self.squares(x)
+    // A spread below half a unit in the last place of the features is rounding.
+    let unit = precision == .float64 ? Double.ulpOfOne / 2 : Double(Float.ulpOfOne) / 2
+    guard squares.sum().item(Double.self) > unit * unit * energy else {
+      throw MeasureError.constant(measure: measure)
+    }
+    rows = x.to(precision)
+    norms = squares.to(precision)
+    guard (norms * 4.0).isFinite() else { throw MeasureError.notFinite(measure: measure) }
+  }
+
+  private static func squares(_ x: Tensor) -> Tensor {
+    x.squared().sum(over: [1], in: Gram.wide(x))
+  }
+
+  /// Rows of length one, in float64 where the device has it.
+  private static func unit(_ features: Tensor, _ distance: Distance, measure: String) throws
+    -> Tensor
+  {
+    var x = features.to(Gram.wide(features))
+    let before = squares(x).scalars(Double.self)
+    if distance == .correlation { x = x - x.mean(over: [1], keeping: true) }
+    let after = squares(x)
+    let unit = features.dtype == .float64 ? Double.ulpOfOne / 2 : Double(Float.ulpOfOne) / 2
+    let lengths = after.scalars(Double.self)
+    for row in lengths.indices where !(lengths[row] > unit * unit * before[row]) {
+      throw MeasureError.row(
+        measure: measure, row: row,
+        problem: distance == .cosine
+          ? "is zero and has no angle" : "does not vary over the neurons and has no correlation")
+    }
+    return x / after.squareRoot().unsqueezed(1)
+  }
+
+  /// How many rows make a block of at most 16 MiB.
+  var blockSize: Int { max(1, (1 << 24) / (images * precision.byteCount)) }
+
+  /// The squared Euclidean distances of some rows to all, `[rows, images]`, owned by the caller.
+  ///
+  /// ‖x‖² + ‖y‖² − 2x·y; where that is small against the norms, and would have lost digits, Σ(x − y)².
+  func squared(_ span: Range<Int>) -> Tensor {
+    let block = rows.sliced(0, span.lowerBound, span.upperBound)
+    let own = norms.sliced(0, span.lowerBound, span.upperBound).unsqueezed(1)
+    let squares = Plain.plusProduct(norms.unsqueezed(0), block, rows.transposed(), 1.0, -2.0)
+    _ = InPlace.add(squares, own)
+    let bound = norms.unsqueezed(0) * Self.near + own * Self.near
+    // The diagonal is always among them.
+    let places = Plain.nonzero(Plain.less(squares, bound).reshaped(-1)).reshaped(-1)
+    guard places.count > 0 else { return squares }
+    let exact = squared(block, Plain.quotient(places, images), Plain.remainder(places, images))
+    return InPlace.put(squares, places, exact)
+  }
+
+  /// The squared Euclidean distances of pairs of rows by their numbers, from differences: `[pairs]`.
+  func squared(_ left: [Int64], _ right: [Int64]) -> Tensor {
+    let places = [left, right].map { Tensor($0, shape: [$0.count]).to(rows.device) }
+    return squared(rows, places[0], places[1])
+  }
+
+  private func squared(_ block: Tensor, _ left: Tensor, _ right: Tensor) -> Tensor {
+    let step = max(1, (1 << 21) / rows.shape[1])
+    let parts = stride(from: 0, to: left.count, by: step).map { start in
+      let difference =
+        block.gathered(0, left.sliced(0, start, start + step))
+        - rows.gathered(0, right.sliced(0, start, start + step))
+      return Self.squares(difference).to(precision)
+    }
+    return parts.count == 1 ? parts[0] : Tensor.concatenated(parts, 0)
+  }
+
+  /// All squared Euclidean distances, `[images, images]`, owned by the caller.
+  func squaredMatrix() -> Tensor {
+    let blocks = stride(from: 0, to: images, by: blockSize).map { start in
+      squared(start..<min(start + blockSize, images))
+    }
+    return blocks.count == 1 ? blocks[0] : Tensor.concatenated(blocks, 0)
+  }
+}
