@@ -8,6 +8,9 @@ public struct Device: Sendable, Hashable, CustomStringConvertible {
   /// The host's processor.
   public static let cpu = Device(unchecked: "cpu")
 
+  /// No memory at all: tensors there have shapes and no numbers, and operators tell the shapes of their results.
+  package static let shapesOnly = Device(unchecked: "meta")
+
   init(unchecked name: String) { description = name }
 
   /// A device by libtorch's name, tried out once.
@@ -35,6 +38,7 @@ extension Tensor {
       case 0: "cpu"
       case 1: "cuda"
       case 13: "mps"
+      case 14: "meta"
       default: "device\(type)"
       }
     return Device(unchecked: index < 0 || type == 0 ? name : "\(name):\(index)")

@@ -52,11 +52,13 @@ struct GraphProgram: Sendable {
   let steps: [Step]
   let slotCount: Int
   /// Parameters, buffers, constants.
-  let constants: [(slot: Int, value: GraphValue)]
+  private(set) var constants: [(slot: Int, value: GraphValue)]
   let input: Input
   let output: Int
   /// Slots that a step writes to in place, or that share memory with one: whoever looks gets a copy.
   let volatile: Set<Int>
+  /// Whether no step looks at numbers, so that tensors without any can go through and show their shapes.
+  var isBlind = false
   /// Whether images go in with their channels side by side in memory, which convolutions hand on to one another.
   var usesChannelsLast = false
   /// Sites, by the step that they follow; those inside before those around them.
@@ -80,6 +82,15 @@ struct GraphProgram: Sendable {
     var copy = self
     copy.places = places
     copy.arrange()
+    return copy
+  }
+
+  /// The same graph over tensors that have shapes and no numbers.
+  func onlyShapes(_ device: Device) -> GraphProgram {
+    var copy = self
+    copy.constants = constants.map { slot, value in
+      (slot, value.tensor.map { .tensor($0.to(device)) } ?? value)
+    }
     return copy
   }
 

@@ -97,16 +97,11 @@ public struct ImportedGraph: Model {
     program.usesChannelsLast = program.isConvolutional && !program.input.isChannelsLast
     let images = zeros(height, width, device)
     do {
-      kept = try places(of: program, images)
+      kept = try shown(by: program, images)
     } catch  where program.usesChannelsLast {
       // A view that counts on the ordinary order of values.
       program.usesChannelsLast = false
-      kept = try places(of: program, images)
-    }
-    if fixedBatch == nil {
-      // A first dimension of 2 may be another's, such as keys and values: with one image it shows.
-      let alone = Set(try places(of: program, images.sliced(0, 0, 1)))
-      kept.removeAll { !alone.contains($0) }
+      kept = try shown(by: program, images)
     }
     let best = kept.reduce(into: [String: Int]()) { ranks, place in
       ranks[place.name] = min(ranks[place.name] ?? Int.max, place.rank)
@@ -114,6 +109,31 @@ public struct ImportedGraph: Model {
     var taken: Set<String> = []
     kept = kept.filter { $0.rank == best[$0.name] && taken.insert($0.name).inserted }
     return ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
+  }
+
+  /// The places that hold an activation of each image, whatever their number.
+  ///
+  /// A first dimension of 2 may be another's, such as keys and values: with one image it shows.
+  private func shown(
+    by program: GraphProgram, _ images: Tensor
+  ) throws -> [GraphProgram.Place] {
+    guard fixedBatch == nil else { return try places(of: program, images) }
+    let two = try shapes(of: program, images)
+    let one = Set(try places(of: program, images.sliced(0, 0, 1)))
+    return two.filter(one.contains)
+  }
+
+  /// The places that hold an activation of each image, without computing any where that can be.
+  private func shapes(
+    of program: GraphProgram, _ images: Tensor
+  ) throws -> [GraphProgram.Place] {
+    if program.isBlind,
+      let found = try? places(
+        of: program.onlyShapes(.shapesOnly), images.to(.shapesOnly))
+    {
+      return found
+    }
+    return try places(of: program, images)
   }
 
   /// The places that hold an activation of each image.

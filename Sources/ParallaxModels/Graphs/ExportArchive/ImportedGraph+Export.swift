@@ -73,10 +73,11 @@ extension ImportedGraph {
       throw ModelError.missingOperators(names: compiler.missing.sorted(), file: path)
     }
     let output = try compiler.output(module)
-    let program = GraphProgram(
+    var program = GraphProgram(
       file: path, steps: compiler.steps, slotCount: compiler.slotCount, constants: constants,
       input: input, output: output, volatile: compiler.volatile,
       places: compiler.tree.places(output: output, everyNode: everyNode))
+    program.isBlind = true
     return GraphImport(
       graph: ImportedGraph(program, tokenLayout: .guessed(from: parameters)),
       parameters: counts,
