@@ -132,6 +132,38 @@ struct ONNXGraphTests {
     #expect(one.tokenLayout == other.tokenLayout)
   }
 
+  @Test("the ViT in Swift, its archive and its ONNX files give the same representations")
+  func threeWays() throws {
+    let oracle = try ExportOracle("vit-timm")
+    var c = ViT.Configuration()
+    (c.imageSize, c.patch, c.width, c.depth, c.heads, c.classes) = (32, 8, 24, 2, 3, 5)
+    let weights = Weights(try Checkpoint.open(oracle.path))
+    let own = try ViT(c, weights)
+    try weights.finish()
+    let images = try oracle.tensor("input").to(.float32)
+    var seen: [String: Tensor] = [:]
+    let record = Tap(nil) { visit in
+      seen[visit.site] = visit.value
+      return nil
+    }
+    _ = own(images, record)
+    let paths = try [
+      oracle.path, ONNXOracle("vit-timm").path, ONNXOracle("vit-timm-torchscript").path,
+    ]
+    for path in paths {
+      var shared = 0
+      let tap = Tap(nil) { visit in
+        guard let value = seen[visit.site] else { return nil }
+        shared += 1
+        let gap = ModelOracle.difference(visit.value, value)
+        #expect(gap < ModelOracle.tolerance, "\(path) \(visit.site)")
+        return nil
+      }
+      _ = try loaded(path).model(images, tap)
+      #expect(shared > 15, "\(path)")
+    }
+  }
+
   @Test(
     "an image size that was left open can be another", arguments: ["resnet-timm", "convnext-timm"])
   func sizes(name: String) throws {
