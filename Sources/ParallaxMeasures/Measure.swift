@@ -25,6 +25,9 @@ public protocol Measure: Sendable {
   var cost: String { get }
   /// Whether the rows of both sides must be the same images in the same order.
   var needsPairing: Bool { get }
+  /// Whether random draws take part, so that the value changes a little with the order of the images.
+  /// They come from a seed: the same call gives the same value.
+  var isRandom: Bool { get }
   /// Where it is defined.
   var source: String { get }
   /// The independent implementations that give the same numbers, and to how many digits.
@@ -44,6 +47,9 @@ public protocol Measure: Sendable {
 }
 
 extension Measure {
+  /// False, unless a measure says otherwise.
+  public var isRandom: Bool { false }
+
   /// The value for two representations `[images, width]` that are looked at only once.
   ///
   /// - Throws: `MeasureError`.

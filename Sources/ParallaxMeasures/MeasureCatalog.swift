@@ -9,6 +9,13 @@ public enum MeasureCatalog {
     AngularCKA(),
     HSIC(),
     HSIC(estimator: .biased),
+    RTDLite(),
+    RTDLite(directed: true),
+    IMD(),
+    IMD(trace: .lanczos()),
+    MagnitudeDifference(),
+    UniformityDifference(),
+    ConcentricityDifference(),
   ]
 
   /// The measure of that name; nil where there is none.

@@ -8,8 +8,13 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case unequalCounts(measure: String, left: Int, right: Int)
   /// NaN or infinity among the features, or sums of squares that leave the range of the element type.
   case notFinite(measure: String)
-  /// HSIC(K,K) is not above rounding: nothing varies, or only one image differs from all others.
+  /// Nothing varies: HSIC(K,K) is not above rounding (perhaps one image alone differs from all others), or the
+  /// distances are zero.
   case constant(measure: String)
+  /// Images with the same features, where the measure divides by the distance to the nearest one.
+  case duplicates(measure: String, rows: [Int])
+  /// The measure's formula has no value here, for the reason given.
+  case undefined(measure: String, problem: String)
   /// A tensor that is no `[images, width]`.
   case shape(measure: String, expected: String, found: [Int])
   /// The two sides were summarised with different element types, kernels or estimators.
@@ -31,7 +36,10 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
     case .notFinite(let measure):
       "\(measure): the features hold NaN or infinite numbers, or overflow when squared"
     case .constant(let measure):
-      "\(measure): HSIC(K,K) is not above zero, the representation does not vary over the images (or one image alone differs)"
+      "\(measure): the representation does not vary over the images (or one image alone differs)"
+    case .duplicates(let measure, let rows):
+      "\(measure): images must differ, found \(rows.count) with the features of another: rows \(Self.list(rows))"
+    case .undefined(let measure, let problem): "\(measure) has no value: \(problem)"
     case .shape(let measure, let expected, let found):
       "\(measure): expected features of shape \(expected), found \(found)"
     case .summaries(let measure, let left, let right):
@@ -42,6 +50,11 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
     case .memory(let measure, let needed, let limit):
       "\(measure) would need \(Self.mebibytes(needed)) MiB, the limit is \(Self.mebibytes(limit)) MiB"
     }
+  }
+
+  /// The first few of them.
+  private static func list(_ rows: [Int]) -> String {
+    rows.prefix(10).map(String.init).joined(separator: ", ") + (rows.count > 10 ? ", …" : "")
   }
 
   private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 }

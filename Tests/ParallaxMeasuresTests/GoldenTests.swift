@@ -11,7 +11,22 @@ struct GoldenTests {
     (AngularCKA(), 0.796486762165723),
     (CKA(kernel: .rbf(0.5), estimator: .biased), 0.681486465317542),
     (CKA(kernel: .rbf(0.5)), 0.485403548206178),
+    (UniformityDifference(), 0.981548381607567),
+    (ConcentricityDifference(), 0.042902085956954814),
+    (IMD(), 183.8305459364761),
+    (RTDLite(), 2.1891561432833666),
+    (RTDLite(directed: true), 4.096957251408242),
   ]
+
+  @Test("a difference of two nearly equal numbers has its value to the digits of the numbers")
+  func nearlyEqual() throws {
+    let measure = MagnitudeDifference()
+    for (dtype, tolerance) in [(DType.float64, 1e-15), (.float32, 1e-7)] {
+      let value = try measure(GoldenFixture.left(dtype), GoldenFixture.right(dtype))
+      // Of magnitudes of 0.18.
+      #expect(abs(value - 0.000148894273303585) < tolerance, "\(dtype): \(value)")
+    }
+  }
 
   @Test("the fixture is the one that the values belong to")
   func fixture() {

@@ -6,6 +6,23 @@ struct Conformer: Sendable, CustomTestStringConvertible {
   let measure: any Measure
   var testDescription: String { measure.name }
 
+  /// The fewest images that it takes: found by asking, and held against what its refusal says.
+  var fewest: Int {
+    (1..<64).first { images in
+      let x = MadeUp.noise(images, 5, seed: 1)
+      return (try? measure(x, x)) != nil
+    } ?? 0
+  }
+
+  /// Whether a representation that does not vary has a value: means, cosines and norms do.
+  var takesConstants: Bool {
+    measure is MagnitudeDifference || measure is UniformityDifference
+      || measure is ConcentricityDifference
+  }
+
+  /// What made-up features are multiplied by to be of the size that the measure tells apart.
+  var size: Double { measure is UniformityDifference ? 0.15 : 1 }
+
   /// Every measure of the catalog, and variants of them that it does not list.
   static let all: [Conformer] =
     (MeasureCatalog.measures + [

@@ -45,12 +45,16 @@ struct MeasureLawTests {
     let related = try measure(pair[0], pair[1])
     let unrelated = try measure(pair[0], stranger * scale)
     #expect(measure.range.contains(related) && measure.range.contains(unrelated))
-    switch measure.direction {
-    case .similarity: #expect(related > unrelated)
-    case .distance: #expect(related < unrelated)
+    // What does not know the pairing does not know what is related either.
+    if measure.needsPairing {
+      switch measure.direction {
+      case .similarity: #expect(related > unrelated)
+      case .distance: #expect(related < unrelated)
+      }
     }
+    let images = max(5, conformer.fewest)
     for seed in 0..<10 as Range<UInt64> {
-      let (a, b) = (MadeUp.noise(5, 3, seed: seed), MadeUp.noise(5, 2, seed: seed + 1000))
+      let (a, b) = (MadeUp.noise(images, 3, seed: seed), MadeUp.noise(images, 2, seed: seed + 1000))
       let value = try measure(a, b)
       #expect(measure.range.contains(value), "\(value)")
     }
@@ -59,8 +63,9 @@ struct MeasureLawTests {
   @Test(
     "a metric keeps the triangle inequality", arguments: Conformer.all.filter(\.measure.isMetric))
   func triangle(_ conformer: Conformer) throws {
+    let images = max(6, 2 * conformer.fewest)
     for seed in 0..<20 as Range<UInt64> {
-      let points = (0..<3).map { MadeUp.noise(6, 3, seed: 3 * seed + $0) }
+      let points = (0..<3).map { MadeUp.noise(images, 3, seed: 3 * seed + $0) }
       let sides = try [(0, 1), (1, 2), (0, 2)].map {
         try conformer.measure(points[$0.0], points[$0.1])
       }
@@ -69,7 +74,9 @@ struct MeasureLawTests {
     }
   }
 
-  @Test("the images' order does not matter, their pairing does", arguments: Conformer.all)
+  @Test(
+    "the images' order does not matter, their pairing does",
+    arguments: Conformer.all.filter { !$0.measure.isRandom })
   func pairing(_ conformer: Conformer) throws {
     let measure = conformer.measure
     let order = RandomSource(seed: 4).permutation(Self.images).scalars(Int64.self).map(Int.init)

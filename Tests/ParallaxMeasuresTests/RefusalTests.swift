@@ -3,15 +3,10 @@ import Testing
 
 @Suite("Refusals of every measure")
 struct RefusalTests {
-  private func fewest(_ measure: any Measure) -> Int {
-    measure.name.contains("biased") && !measure.name.contains("unbiased")
-      || measure.name == "cka-angular" ? 2 : 4
-  }
-
   @Test("too few images are refused with the number that is needed", arguments: Conformer.all)
   func tooFew(_ conformer: Conformer) throws {
     let measure = conformer.measure
-    let needed = fewest(measure)
+    let needed = conformer.fewest
     let x = MadeUp.noise(needed - 1, 5, seed: 1)
     #expect(
       throws: MeasureError.tooFew(measure: measure.name, images: needed - 1, needed: needed)
@@ -20,7 +15,15 @@ struct RefusalTests {
     #expect(try measure(enough, enough).isFinite)
   }
 
-  @Test("what does not vary is refused, whatever its size", arguments: Conformer.all)
+  @Test("the kernels' estimators need what their formulas divide by")
+  func fewest() {
+    #expect(Conformer(measure: CKA()).fewest == 4 && Conformer(measure: AngularCKA()).fewest == 2)
+    #expect(Conformer(measure: HSIC(estimator: .biased)).fewest == 2)
+  }
+
+  @Test(
+    "what does not vary is refused, whatever its size",
+    arguments: Conformer.all.filter { !$0.takesConstants })
   func constant(_ conformer: Conformer) throws {
     let measure = conformer.measure
     let other = MadeUp.noise(12, 4, seed: 2)
@@ -34,6 +37,20 @@ struct RefusalTests {
         #expect(throws: MeasureError.constant(measure: measure.name)) {
           try measure(other.to(dtype), x)
         }
+      }
+    }
+  }
+
+  @Test(
+    "where what does not vary has a value, it is given",
+    arguments: Conformer.all.filter(\.takesConstants))
+  func takesConstants(_ conformer: Conformer) throws {
+    let other = MadeUp.noise(12, 4, seed: 2)
+    let row = MadeUp.noise(1, 7, seed: 3)
+    for level in [1e-6, 0.1, 1, 1e3, 1e6] {
+      for dtype in [DType.float64, .float32] {
+        let x = (row * level).expanded(12, 7).to(dtype)
+        #expect(try conformer.measure(x, other.to(dtype)).isFinite)
       }
     }
   }
@@ -67,8 +84,13 @@ struct RefusalTests {
   func mismatch(_ conformer: Conformer) throws {
     let measure = conformer.measure
     let x = MadeUp.noise(8, 3, seed: 5)
-    let error = #expect(throws: MeasureError.self) { try measure(x, MadeUp.noise(9, 3, seed: 6)) }
-    #expect(error == .unequalCounts(measure: measure.name, left: 8, right: 9))
+    let more = MadeUp.noise(9, 3, seed: 6)
+    if measure.needsPairing {
+      let error = #expect(throws: MeasureError.self) { try measure(x, more) }
+      #expect(error == .unequalCounts(measure: measure.name, left: 8, right: 9))
+    } else {
+      #expect(try measure(x, more).isFinite)
+    }
     let types = #expect(throws: MeasureError.self) { try measure(x, x.to(.float32)) }
     if case .summaries = types {} else { Issue.record("found \(String(describing: types))") }
     for shape in [[8], [8, 3, 1], [8, 0], []] {
@@ -89,11 +111,16 @@ struct RefusalTests {
       .summaries(measure: "cka", left: "a", right: "b"), .blockOrder(measure: "cka", problem: "p"),
       .merge(measure: "cka", problem: "p"),
       .memory(measure: "cka", needed: 3 << 20, limit: 1 << 20),
+      .duplicates(measure: "cka", rows: [3, 7]), .undefined(measure: "cka", problem: "p"),
     ]
     for error in errors {
       #expect(error.description.hasPrefix("cka") && !error.description.contains("\n"))
     }
     #expect(errors[0].description == "cka needs at least 4 images, found 3")
     #expect(errors[8].description == "cka would need 3 MiB, the limit is 1 MiB")
+    #expect(
+      MeasureError.duplicates(measure: "two-nn", rows: Array(0..<12)).description
+        == "two-nn: images must differ, found 12 with the features of another: rows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …"
+    )
   }
 }

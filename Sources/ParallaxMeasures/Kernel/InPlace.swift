@@ -19,4 +19,5 @@ enum Plain {
   static let scaled = Operator("aten::mul.Scalar")
   static let upper = Operator("aten::triu")
   static let sort = Operator("aten::sort")
+  static let singularValues = Operator("aten::linalg_svdvals")
 }
