@@ -27,7 +27,8 @@ struct Failure {
           "\(error)", code: 64, advice: "take --route minibatch, or fewer sites with --sites")
       // No image and no model brings these about.
       case .blockOrder, .shape, .merge: self.init("\(error)", code: 70)
-      case .tooFew, .unequalCounts, .notFinite, .constant, .summaries, .zeroRow, .duplicates, .row:
+      case .tooFew, .unequalCounts, .notFinite, .constant, .summaries, .undefined, .zeroRow,
+        .duplicates, .row:
         self.init("\(error)", code: 65)
       }
     case let error as ResultsError:

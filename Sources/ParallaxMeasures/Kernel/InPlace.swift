@@ -20,6 +20,7 @@ enum Plain {
   static let scaled = Operator("aten::mul.Scalar")
   static let upper = Operator("aten::triu")
   static let sort = Operator("aten::sort")
+  static let singularValues = Operator("aten::linalg_svdvals")
   static let median = Operator("aten::median.dim")
   static let plusProduct = Operator("aten::addmm")
   static let view = Operator("aten::view.dtype")
