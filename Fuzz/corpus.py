@@ -106,6 +106,19 @@ def preparations():
         (folder("preprocessing") / f"{name}.json").write_text(json.dumps(keys))
 
 
+def configurations():
+    for name, keys in {
+        "timm": {"architecture": "vit_tiny_patch16_224", "num_classes": 5, "pretrained_cfg": {"input_size": [3, 224, 224], "mean": [0.5] * 3}, "model_args": {"img_size": 32}},
+        "vit": {"model_type": "vit", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 48, "image_size": 32, "patch_size": 8},
+        "swin": {"model_type": "swin", "embed_dim": 8, "depths": [2, 1], "num_heads": [2, 2], "window_size": 4, "image_size": 32, "patch_size": 2},
+        "convnext": {"model_type": "convnext", "hidden_sizes": [8, 12, 16, 20], "depths": [1, 1, 1, 1]},
+        "open_clip": {"model_cfg": {"embed_dim": 16, "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8}, "text_cfg": {}},
+                      "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}},
+    }.items():
+        (folder("configuration") / f"{name}.json").write_text(json.dumps(keys))
+    (folder("index") / "small.json").write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}))
+
+
 def pictures():
     picture = Image.fromarray((np.arange(5 * 4 * 3) * 4 % 256).astype(np.uint8).reshape(5, 4, 3))
     for kind in ("png", "jpeg", "webp", "bmp", "gif"):
@@ -113,7 +126,7 @@ def pictures():
 
 
 if __name__ == "__main__":
-    for make in (archives, checkpoints, graphs, operators, preparations, pictures):
+    for make in (archives, checkpoints, graphs, operators, preparations, configurations, pictures):
         make()
     for path in sorted(CORPUS.rglob("*.*")):
         print(path.relative_to(CORPUS), path.stat().st_size)

@@ -22,6 +22,16 @@ private let targets: [String: @Sendable (String) throws -> Void] = [
     let source = try ONNXInitializers(path)
     for name in source.names { _ = try source.tensor(name)?.bytes() }
   },
+  "configuration": { path in
+    for name in ["config.json", "open_clip_config.json"] {
+      try beside(path, name) { _ = try HuggingFaceFolder($0).described() }
+    }
+  },
+  "index": { path in
+    try beside(path, "model.safetensors.index.json") {
+      _ = try ShardedSafetensors(index: "\($0)/model.safetensors.index.json")
+    }
+  },
   "preprocessing": { path in
     _ = try Preprocessing(json: FileManager.default.contents(atPath: path) ?? Data())
   },
@@ -29,6 +39,15 @@ private let targets: [String: @Sendable (String) throws -> Void] = [
     _ = try ImageBuffer(decoding: URL(filePath: path))
   },
 ]
+
+/// A file under the name that it has in a folder of its own.
+private func beside(_ path: String, _ name: String, _ read: (String) throws -> Void) throws {
+  let folder = "\(path)-folder"
+  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(atPath: folder) }
+  try FileManager.default.copyItem(atPath: path, toPath: "\(folder)/\(name)")
+  try read(folder)
+}
 
 private let target = ProcessInfo.processInfo.environment["PARALLAX_FUZZ_TARGET"] ?? ""
 private let path = "/dev/shm/parallax-fuzz-\(ProcessInfo.processInfo.processIdentifier)"

@@ -15,9 +15,12 @@ enum AnalysisCatalog {
     { material in
       var options = MeasureMatrix.Options()
       (options.seed, options.permutations) = (material.seed, permutations)
-      return try MeasuresAnalysis(
+      let analysis = try MeasuresAnalysis(
         measures, material.representations, of: material.subjects,
         images: material.images.samples.count, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
     }
   }
 

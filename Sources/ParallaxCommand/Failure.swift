@@ -24,7 +24,10 @@ struct Failure {
       switch error {
       case .memory:
         self.init(
-          "\(error)", code: 64, advice: "take --route minibatch, or fewer sites with --sites")
+          "\(error)", code: 64,
+          advice:
+            "take fewer sites with --sites, fewer images with --limit, or for CKA --route minibatch"
+        )
       // No image and no model brings these about.
       case .blockOrder, .shape, .merge: self.init("\(error)", code: 70)
       case .tooFew, .unequalCounts, .notFinite, .constant, .summaries, .zeroRow, .duplicates, .row:

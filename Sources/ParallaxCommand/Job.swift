@@ -14,6 +14,7 @@ struct Job {
     var images: ImageSet
     var blockSize: Int
     var seed: UInt64
+    var progress: ProgressLine
   }
 
   /// A run that has ended.
@@ -59,7 +60,8 @@ struct Job {
       subjects: study.pass.subjects,
       representations: try zip(chosen, study.pass.subjects).flatMap {
         try $0.representations(of: $1)
-      }, images: set, blockSize: options.blockSize, seed: options.seed)
+      }, images: set, blockSize: options.blockSize, seed: options.seed,
+      progress: progress)
     let accumulators = try analyses.map { try $0(material) }
     let folder = try Runs.prepared(output)
     let outcome: Pass.Outcome

@@ -43,7 +43,9 @@ public struct AlignedCosine: Measure {
   /// The paper.
   public var source: String { "Hamilton et al., 2016, arXiv 1605.09096" }
   /// The implementation that gives the same number.
-  public var agreesWith: String { "ReSi (AlignedCosineSimilarity), to 12 digits in float64" }
+  public var agreesWith: String {
+    "the golden value of ReSi (AlignedCosineSimilarity), to 12 digits in float64"
+  }
 
   /// The rows and their norms.
   ///

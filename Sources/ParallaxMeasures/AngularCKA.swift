@@ -32,7 +32,9 @@ public struct AngularCKA: Measure {
   /// The paper and its section.
   public var source: String { "Williams et al., 2021, arXiv 2110.14739, section 2.4" }
   /// The implementation that the golden value is compared with.
-  public var agreesWith: String { "netrep (angular CKA), to 10 digits in float64" }
+  public var agreesWith: String {
+    "the golden value of netrep (angular CKA), to 10 digits in float64"
+  }
 
   /// The centred linear Gram matrix, one triangle of it.
   ///

@@ -59,7 +59,9 @@ public struct CCA: Measure {
       : "Kornblith et al., 2019, arXiv 1905.00414, table 1"
   }
   /// The implementations that give the same numbers.
-  public var agreesWith: String { "repsim 0.1.5 and google/svcca, to 12 digits in float64" }
+  public var agreesWith: String {
+    "repsim 0.1.5 and the golden value of google/svcca, to 12 digits in float64"
+  }
 
   /// An orthonormal basis of the centred representation.
   ///

@@ -53,7 +53,7 @@ public struct CorrelationMatch: Measure {
   public var source: String { "Li et al., 2016, arXiv 1511.07543, section 3" }
   /// The implementation that gives the same number.
   public var agreesWith: String {
-    "ReSi (\(matching == .hard ? "Hard" : "Soft")CorrelationMatch), to 12 digits in float64"
+    "SciPy and the golden value of ReSi (\(matching == .hard ? "Hard" : "Soft")CorrelationMatch), to 12 digits in float64"
   }
 
   /// The neurons that vary, centred and of norm one.

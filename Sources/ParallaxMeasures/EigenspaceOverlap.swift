@@ -32,7 +32,9 @@ public struct EigenspaceOverlap: Measure {
   /// The paper.
   public var source: String { "May et al., 2019, arXiv 1909.01264" }
   /// The implementation that gives the same number.
-  public var agreesWith: String { "ReSi (EigenspaceOverlapScore), to 12 digits in float64" }
+  public var agreesWith: String {
+    "the golden value of ReSi (EigenspaceOverlapScore), to 12 digits in float64"
+  }
 
   /// An orthonormal basis of the columns.
   ///

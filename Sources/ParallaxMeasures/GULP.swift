@@ -54,7 +54,7 @@ public struct GULP: Measure {
   public var source: String { "Boix-Adserà et al., 2022, arXiv 2210.06545" }
   /// The implementation that gives the same number.
   public var agreesWith: String {
-    "ReSi (Gulp)\(isSquared ? "" : ", after the square root"), to 12 digits in float64"
+    "the golden value of ReSi (Gulp)\(isSquared ? "" : ", after the square root"), to 12 digits in float64"
   }
 
   /// An orthonormal basis of the centred representation and the variance along it.

@@ -37,7 +37,9 @@ public struct LinearRegression: Measure {
   /// The paper and its table.
   public var source: String { "Kornblith et al., 2019, arXiv 1905.00414, table 1" }
   /// The implementation that gives the same number.
-  public var agreesWith: String { "ReSi (LinearRegression), to 12 digits in float64" }
+  public var agreesWith: String {
+    "the golden value of ReSi (LinearRegression), to 12 digits in float64"
+  }
 
   /// An orthonormal basis of the centred representation and the variance along it.
   ///

@@ -34,7 +34,9 @@ public struct NBS: Measure {
     "Tang et al., 2020, arXiv 2003.11667; Harvey et al., 2023, arXiv 2311.11436"
   }
   /// The implementation that gives the same number.
-  public var agreesWith: String { "netrep (cosine of its angular metric), to 12 digits in float64" }
+  public var agreesWith: String {
+    "the golden value of netrep (cosine of its angular metric), to 12 digits in float64"
+  }
 
   /// The centred points, of norm one.
   ///

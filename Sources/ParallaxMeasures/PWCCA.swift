@@ -57,7 +57,7 @@ public struct PWCCA: Measure {
   public var agreesWith: String {
     weights == .mean
       ? "repsim 0.1.5, to 12 digits in float64"
-      : "js-d/sim_metric, to 12 digits in float64, where the weighted side is the narrower one"
+      : "the golden value of js-d/sim_metric, to 12 digits in float64, where the weighted side is the narrower one"
   }
 
   /// An orthonormal basis of the centred representation, and its neurons in that basis.

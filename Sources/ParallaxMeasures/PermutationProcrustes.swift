@@ -35,7 +35,9 @@ public struct PermutationProcrustes: Measure {
   /// The paper and its section.
   public var source: String { "Williams et al., 2021, arXiv 2110.14739, section 2" }
   /// The implementation that gives the same number.
-  public var agreesWith: String { "ReSi (PermutationProcrustes), to 12 digits in float64" }
+  public var agreesWith: String {
+    "SciPy and the golden value of ReSi (PermutationProcrustes), to 12 digits in float64"
+  }
 
   /// The neurons as they are.
   ///

@@ -47,7 +47,7 @@ public struct Procrustes: Measure {
   }
   /// The implementations that give the same number.
   public var agreesWith: String {
-    "ReSi\(isNormalized ? "" : " and netrep"), to 12 digits in float64"
+    "the golden value of ReSi\(isNormalized ? "" : " and netrep"), to 12 digits in float64"
   }
 
   /// The centred points.

@@ -54,7 +54,8 @@ public struct RSMNormDifference: Measure {
   }
   /// The implementation that gives the same numbers, and to how many digits.
   public var agreesWith: String {
-    "NumPy" + (norm == .spectral ? ", ReSi" : "") + ", to 12 digits in float64"
+    "NumPy" + (norm == .spectral ? " and the golden value of ReSi" : "")
+      + ", to 12 digits in float64"
   }
 
   /// The distances of all pairs of images.

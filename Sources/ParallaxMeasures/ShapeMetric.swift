@@ -66,7 +66,7 @@ public struct ShapeMetric: Measure {
   public var source: String { "Williams et al., 2021, arXiv 2110.14739, section 2" }
   /// The implementations that give the same number.
   public var agreesWith: String {
-    "netrep (LinearMetric)\(alpha == 1 ? " and ReSi" : ""), to 12 digits in float64"
+    "the golden values of netrep (LinearMetric)\(alpha == 1 ? " and ReSi" : ""), to 12 digits in float64"
   }
 
   /// The centred points, whitened in part.

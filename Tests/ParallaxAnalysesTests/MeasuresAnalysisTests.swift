@@ -85,11 +85,33 @@ struct MeasuresAnalysisTests {
     #expect(throws: MeasureError.self) { try resumed.add(0, Tensor.zeros([6, 12])) }
   }
 
+  @Test("a stop while measures are computed is an interruption; what was gathered is still there")
+  func stopped() throws {
+    let wanted = try subjects.flatMap { try $0.representations() }
+    let analysis = try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 8, options: few)
+    analysis.begin(BlockHeading(index: 0, samples: Array(0..<8)))
+    for index in wanted.indices {
+      try analysis.add(index, RandomSource(seed: UInt64(index)).normal([8, 12]))
+    }
+    try analysis.finish()
+    var shares: [Double] = []
+    analysis.progress = { shares.append($1) }
+    analysis.isInterrupted = { shares.count > 4 }
+    #expect(throws: AnalysisError.interrupted) { try analysis.result() }
+    #expect(shares.count == 5 && shares == shares.sorted())
+    analysis.isInterrupted = { false }
+    _ = try analysis.result()
+    #expect(shares.last == 1 && analysis.state().count == wanted.count)
+  }
+
   @Test("features that would not fit are refused before the pass, and so is nothing at all")
   func refusals() throws {
     let wanted = try subjects.flatMap { try $0.representations() }
     #expect(throws: MeasureError.self) {
       try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 1000, memoryLimit: 1000)
+    }
+    #expect(throws: AnalysisError.tooFewImages(needed: 4, found: 3, where: "cka")) {
+      try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 3)
     }
     #expect(throws: AnalysisError.self) {
       try MeasuresAnalysis([], wanted, of: subjects, images: 10)

@@ -77,6 +77,16 @@ struct MeasuresCommandTests {
         "compare", "mobilenetv2_100", "\(option)=\(value)", "--images", "photos")
       #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
     }
+    let both = try parallax(
+      "compare", "mobilenetv2_100", "--measure", "cka", "--estimator", "biased", "--images",
+      "photos")
+    #expect(both.code == 64 && both.errors.contains("cka-biased"), "\(both.errors)")
+    let few = try parallax(
+      "compare", "mobilenetv2_100", "--random-weights", "1", "--measure", "cka,mutual-knn",
+      "--images", "photos")
+    #expect(
+      few.code == 65 && few.errors.contains("mutual-knn: expected at least 12 images"),
+      "\(few.errors)")
   }
 
   @Test("a name that is none is one line with the nearest")

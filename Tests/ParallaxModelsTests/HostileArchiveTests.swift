@@ -15,24 +15,11 @@ struct HostileArchiveTests {
     good = try ExportOracle("own").path
   }
 
-  private func error(_ path: String) -> String {
-    do {
-      _ = try Catalog.load(.graph(path))
-      return "no error"
-    } catch let error as ModelError {
-      return error.description
-    } catch let error as TensorError {
-      return error.description
-    } catch {
-      return "another error: \(error)"
-    }
-  }
-
   /// What is said of the archive with a text in it changed.
   private func changed(_ file: String, _ old: String, _ new: String) throws -> String {
     let path = folder.file("\(UUID().uuidString).pt2")
     try Archives.replacing(file, old, new, in: good, at: path)
-    return error(path)
+    return graphError(path)
   }
 
   @Test("a copy made by the tests' own writer is read")
@@ -50,7 +37,7 @@ struct HostileArchiveTests {
   func missing(entry: String, word: String) throws {
     let path = folder.file("missing.pt2")
     try Archives.without(entry, good, at: path)
-    let found = error(path)
+    let found = graphError(path)
     #expect(found.contains(word), "\(found)")
   }
 
@@ -67,7 +54,8 @@ struct HostileArchiveTests {
       for name in ["models/model.json", "weights_config.json", "constants_config.json"] {
         let path = folder.file("json\(index).pt2")
         try Archives.write(bytes.map { $0.name.hasSuffix(name) ? ($0.name, text) : $0 }, to: path)
-        #expect(error(path).contains("cannot be read"), "\(index) \(name): \(error(path))")
+        #expect(
+          graphError(path).contains("cannot be read"), "\(index) \(name): \(graphError(path))")
       }
     }
   }
@@ -82,7 +70,7 @@ struct HostileArchiveTests {
         bytes.map {
           $0.name.hasSuffix("models/model.json") ? ($0.name, Array(json.prefix(count))) : $0
         }, to: path)
-      #expect(error(path).contains("cannot be read"), "\(count)")
+      #expect(graphError(path).contains("cannot be read"), "\(count)")
     }
   }
 
@@ -103,7 +91,7 @@ struct HostileArchiveTests {
     try Archives.replacing("model.json", "aten.mean.dim", "aten.meanest.dim", in: good, at: path)
     try Archives.replacing(
       "model.json", "torch.ops.aten.gt.Scalar", "torch.ops.own.nms.default", in: path, at: second)
-    let found = error(second)
+    let found = graphError(second)
     #expect(found.contains("aten.meanest.dim") && found.contains("own.nms.default"), "\(found)")
     #expect(found.contains("2 operators"), "\(found)")
   }
@@ -172,17 +160,17 @@ struct HostileArchiveTests {
   func notOne() throws {
     let text = folder.file("text.pt2")
     try Data("hello".utf8).write(to: URL(filePath: text))
-    #expect(error(text).contains("zip"))
+    #expect(graphError(text).contains("zip"))
     let checkpoint = fixtures.appending(path: "checkpoints").path
     for file in try FileManager.default.contentsOfDirectory(atPath: checkpoint)
     where file.hasSuffix(".pt") {
-      #expect(error("\(checkpoint)/\(file)") != "no error", "\(file)")
+      #expect(graphError("\(checkpoint)/\(file)") != "no error", "\(file)")
     }
     let old = folder.file("old.pt2")
     try Archives.write([("serialized_exported_program.json", Array("{}".utf8))], to: old)
-    #expect(error(old).contains("before PyTorch 2.8"))
+    #expect(graphError(old).contains("before PyTorch 2.8"))
     let compiled = folder.file("aoti.pt2")
     try Archives.write([("a/data/aotinductor/model/x.so", [])], to: compiled)
-    #expect(error(compiled).contains("AOTInductor"))
+    #expect(graphError(compiled).contains("AOTInductor"))
   }
 }

@@ -10,6 +10,10 @@ import ParallaxTensors
 public final class MeasuresAnalysis: Accumulator {
   /// `measures`.
   public let name = "measures"
+  /// Asked between summaries; where it says yes, the run stops and what the pass has gathered stays.
+  public var isInterrupted: () -> Bool = { false }
+  /// Told which measure is computed and how much of it is done, from 0 to 1.
+  public var progress: (_ measure: String, _ share: Double) -> Void = { _, _ in }
   /// The representations: rows and columns of the tables, in this order.
   public let wanted: [Representation]
   private let measures: [any Measure]
@@ -29,13 +33,18 @@ public final class MeasuresAnalysis: Accumulator {
   ///   - images: how many there are.
   ///   - options: how much is resampled.
   ///   - memoryLimit: bytes that the features may take.
-  /// - Throws: `AnalysisError.nothingAsked` without representations or measures, `MeasureError.memory`.
+  /// - Throws: `AnalysisError.nothingAsked` without representations or measures, `AnalysisError.tooFewImages` where a
+  ///   measure needs more, `MeasureError.memory`.
   public init(
     _ measures: [any Measure], _ wanted: [Representation], of subjects: [Subject], images: Int,
     options: MeasureMatrix.Options = MeasureMatrix.Options(), memoryLimit: Int = 1 << 32
   ) throws {
     guard !wanted.isEmpty, let first = measures.first else {
       throw AnalysisError.nothingAsked("no representations to compare, or no measure")
+    }
+    for measure in measures where images < measure.fewestImages {
+      throw AnalysisError.tooFewImages(
+        needed: measure.fewestImages, found: images, where: measure.name)
     }
     (self.measures, self.wanted, self.subjects) = (measures, wanted, subjects)
     (self.options, self.images) = (options, images)
@@ -107,14 +116,18 @@ public final class MeasuresAnalysis: Accumulator {
 
   /// The result, once the pass has ended.
   ///
-  /// - Throws: `AnalysisError.tooFewImages` without images.
+  /// - Throws: `AnalysisError.tooFewImages` without images, `AnalysisError.interrupted`.
   public func result() throws -> MeasuresResult {
     guard features.allSatisfy({ !$0.isEmpty }) else {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
     let whole = features.map { Tensor.concatenated($0, 0) }
     let entries = try measures.map { measure in
-      try entry(measure, MeasureMatrix(measure, of: whole, options: options))
+      let matrix = try MeasureMatrix(measure, of: whole, options: options) { done, all in
+        if isInterrupted() { throw AnalysisError.interrupted }
+        progress(measure.name, Double(done) / Double(max(1, all)))
+      }
+      return entry(measure, matrix)
     }
     return MeasuresResult(
       images: whole[0].shape[0], dtype: whole[0].dtype.description, seed: options.seed,

@@ -76,7 +76,11 @@ struct SimilarityOptions: ParsableArguments {
       throw ValidationError(
         Outlier(option: "permutations", value: permutations, expected: "0 to 100000").asOption)
     }
-    _ = try measures()
+    guard try measures() == nil || route == .automatic && estimator == .debiased else {
+      throw ValidationError(
+        "--route and --estimator belong to CKA in one pass; with --measure take the name of a variant, such as cka-biased"
+      )
+    }
   }
 
   /// Those asked for, each once.

@@ -57,14 +57,9 @@ struct LayersCommand: ParsableCommand {
           $0.tokens, $0.parameters == 0 ? "" : "\($0.parameters)",
         ]
       }, numbers: [5])
-    switch output.chosen {
-    case .json: print(try json(rows))
-    case .csv: print(table.csv)
-    case nil:
-      print(table.text)
-      print(
-        "\n\(subject.name): \(rows.count) sites, \(rows.count(where: \.isBlock)) blocks, \(chosen.model.parameterCount) parameters, images of \(subject.imageSize.height)×\(subject.imageSize.width)"
-      )
-    }
+    try table.show(
+      as: output.chosen, rows,
+      "\(subject.name): \(rows.count) sites, \(rows.count(where: \.isBlock)) blocks, \(chosen.model.parameterCount) parameters, images of \(subject.imageSize.height)×\(subject.imageSize.width)"
+    )
   }
 }

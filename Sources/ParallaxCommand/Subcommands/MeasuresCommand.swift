@@ -71,15 +71,10 @@ struct MeasuresCommand: ParsableCommand {
     let table = Table(
       header: ["name", "kind", "range", "ignores", "cost"],
       rows: rows.map { [$0.name, $0.kind, $0.range, $0.invariances, $0.cost] })
-    switch output.chosen {
-    case .json: print(try json(rows))
-    case .csv: print(table.csv)
-    case nil:
-      print(table.text)
-      print(
-        "\nN images, D features. `parallax measures NAME` tells where one is defined and who agrees with it."
-      )
-    }
+    try table.show(
+      as: output.chosen, rows,
+      "N images, D features. `parallax measures NAME` tells where one is defined and who agrees with it."
+    )
   }
 
   private func show(_ row: Row) throws {

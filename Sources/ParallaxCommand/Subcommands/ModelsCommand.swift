@@ -60,15 +60,10 @@ struct ModelsCommand: ParsableCommand {
       header: ["name", "family", "weights", "images", "what it is"],
       rows: rows.map { [$0.name, $0.family, $0.state, "\($0.imageSize[1])", $0.summary] },
       numbers: [3])
-    switch output.chosen {
-    case .json: print(try json(rows))
-    case .csv: print(table.csv)
-    case nil:
-      print(table.text)
-      print(
-        "\nWeights of your own: NAME=PATH, such as resnet50=weights.pth; made-up ones: --random-weights SEED."
-      )
-    }
+    try table.show(
+      as: output.chosen, rows,
+      "Weights of your own: NAME=PATH, such as resnet50=weights.pth; made-up ones: --random-weights SEED."
+    )
   }
 
   private func show(_ entry: CatalogEntry) throws {
@@ -97,13 +92,9 @@ struct ModelsCommand: ParsableCommand {
       rows: description.parameters.map {
         [$0.name, $0.shape.map(String.init).joined(separator: "×"), $0.dtype]
       })
-    switch output.chosen {
-    case .json: print(try json(description))
-    case .csv: print(table.csv)
-    case nil:
-      print(table.text + "\n")
-      print(facts(description).map { "\($0): \($1)" }.joined(separator: "\n"))
-    }
+    try table.show(
+      as: output.chosen, description,
+      facts(description).map { "\($0): \($1)" }.joined(separator: "\n"))
   }
 
   private static func blocks(_ names: [String]) -> String {

@@ -8,7 +8,7 @@ final class ProgressLine: Sendable {
     var began = Date()
     var last = Date.distantPast
     var drawn = false
-    // The file that is downloaded, and how much of it was there before.
+    // The file that is downloaded or the measure that is computed, and how much of it was there before.
     var file: String?
     var first = 0
   }
@@ -75,6 +75,24 @@ final class ProgressLine: Sendable {
         say(text + "\n")
       }
       if isDone { state.file = nil }
+    }
+  }
+
+  /// Says how far a measure is, which is computed once the images have been seen.
+  func update(measure: String, share: Double) {
+    guard !isQuiet else { return }
+    state.withLock { state in
+      let now = Date()
+      if state.file != measure {
+        (state.file, state.last) = (measure, isTerminal ? .distantPast : now)
+      }
+      let isDone = share >= 1 && state.drawn
+      guard isDone || now.timeIntervalSince(state.last) >= (isTerminal ? 0.1 : 10) else { return }
+      state.last = now
+      let text = "\(measure): \(Int(100 * share)) %"
+      say(isTerminal ? "\r\u{1b}[2K\(Self.bar(share: share)) \(text)" : text + "\n")
+      state.drawn = isTerminal && !isDone
+      if isDone, isTerminal { say("\n") }
     }
   }
 

@@ -26,6 +26,20 @@ struct Table {
     }.joined(separator: "\n")
   }
 
+  /// Prints the table for people with a remark below it, or in the form that was asked for.
+  ///
+  /// - Parameters:
+  ///   - format: nil for people.
+  ///   - rows: what JSON holds.
+  ///   - remark: what people see besides.
+  func show(as format: Format?, _ rows: some Encodable, _ remark: String) throws {
+    switch format {
+    case .json: print(try json(rows))
+    case .csv: print(csv)
+    case nil: print(text + "\n\n" + remark)
+    }
+  }
+
   /// RFC 4180.
   var csv: String {
     ([header] + rows).map { $0.map(TidyRow.cell).joined(separator: ",") }.joined(separator: "\n")

@@ -24,7 +24,9 @@ public struct JaccardSimilarity: NeighbourMeasure {
   /// The survey that lists it.
   public var source: String { "Klabunde et al., 2025, arXiv 2305.06329, k-NN Jaccard similarity" }
   /// The implementations that give the same numbers.
-  public var agreesWith: String { "ReSi (JaccardSimilarity), NumPy, to 12 digits in float64" }
+  public var agreesWith: String {
+    "NumPy and the golden value of ReSi (JaccardSimilarity), to 12 digits in float64"
+  }
 
   /// The mean over the images.
   public func value(_ a: Neighbours, _ b: Neighbours) -> Double {

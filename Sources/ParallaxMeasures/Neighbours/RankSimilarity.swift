@@ -29,7 +29,9 @@ public struct RankSimilarity: NeighbourMeasure {
   /// The survey that lists both.
   public var source: String { "Klabunde et al., 2025, arXiv 2305.06329, rank similarity" }
   /// The implementations that give the same numbers.
-  public var agreesWith: String { "ReSi (RankSimilarity), NumPy, to 12 digits in float64" }
+  public var agreesWith: String {
+    "NumPy and the golden value of ReSi (RankSimilarity), to 12 digits in float64"
+  }
 
   /// The mean over the images.
   public func value(_ a: Neighbours, _ b: Neighbours) -> Double {

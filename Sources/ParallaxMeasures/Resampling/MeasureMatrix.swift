@@ -61,7 +61,8 @@ public struct MeasureMatrix: Sendable {
   ///   - measure: of the catalog, or of one's own.
   ///   - features: of each representation, `[images, width]`, row i of all the same image.
   ///   - options: how much is resampled.
-  ///   - tick: told after each summary and each matrix how many of all have been made; throws to stop.
+  ///   - tick: told after each summary, and again after each row of pairs, how many summaries of all have been made; throws
+  ///     to stop.
   /// - Throws: `MeasureError.unequalCounts` where the representations differ in their number of images, and what `tick`
   ///   throws. A representation that the measure refuses is no error: it is among the refusals.
   public init(
@@ -104,37 +105,47 @@ public struct MeasureMatrix: Sendable {
     var refusals: [Refusal] = []
     let whole = try summaries(measure, nil) { refusals.append(Refusal(index: $0, error: $1)) }
     var pairRefusal: MeasureError?
-    values = try Self.matrix(measure, whole, whole) { pairRefusal = pairRefusal ?? $0 }
+    values = try Self.matrix(measure, whole, whole, isWhole: true) {
+      pairRefusal = pairRefusal ?? $0
+    } tick: {
+      try tick(done, all)
+    }
     self.pairRefusal = pairRefusal
     var leftOut: [[Double]] = []
     for group in 0..<groups {
       let kept = dealt.enumerated().filter { $0.offset % groups != group }.map(\.element).sorted()
       let rows = Tensor(kept.map(Int64.init), shape: [kept.count])
       let part = try summaries(measure, rows) { _, _ in }
-      leftOut.append(try Self.matrix(measure, part, part))
+      leftOut.append(try Self.matrix(measure, part, part) { try tick(done, all) })
     }
     var shuffled: [[Double]] = []
     for order in orders {
       let other = try summaries(measure, order) { _, _ in }
-      shuffled.append(try Self.matrix(measure, whole, other))
+      shuffled.append(try Self.matrix(measure, whole, other) { try tick(done, all) })
     }
     (self.leftOut, self.shuffled, self.refusals) = (leftOut, shuffled, refusals)
   }
 
   private static func matrix<M: Measure>(
-    _ measure: M, _ left: [M.Summary?], _ right: [M.Summary?],
-    refuse: (MeasureError) -> Void = { _ in }
+    _ measure: M, _ left: [M.Summary?], _ right: [M.Summary?], isWhole: Bool = false,
+    refuse: (MeasureError) -> Void = { _ in }, tick: () throws -> Void
   ) throws -> [Double] {
     var values = [Double](repeating: .nan, count: left.count * right.count)
     for (row, a) in left.enumerated() {
       for (column, b) in right.enumerated() {
         guard let a, let b else { continue }
+        // Of resampled values one of two equal ones will do.
+        if !isWhole, measure.isSymmetric, column < row {
+          values[row * right.count + column] = values[column * right.count + row]
+          continue
+        }
         do {
           values[row * right.count + column] = try measure.similarity(a, b)
         } catch let error as MeasureError {
           refuse(error)
         }
       }
+      try tick()
     }
     return values
   }

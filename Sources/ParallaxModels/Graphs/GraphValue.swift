@@ -67,3 +67,13 @@ extension GraphValue: OperatorArgument {
 struct GraphProblem: Error {
   var text: String
 }
+
+/// The most bytes that a value may take which an operator makes larger than what it is given.
+enum GraphLimits {
+  /// Of what follows from the file alone.
+  static let folding = 1 << 28
+  /// While a graph is tried out on a few images.
+  static let trial = 1 << 31
+  /// What counts now; in use, 16 GiB.
+  @TaskLocal static var largest = 1 << 34
+}

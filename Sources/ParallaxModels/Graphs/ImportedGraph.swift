@@ -69,7 +69,7 @@ public struct ImportedGraph: Model {
   public func check(height: Int, width: Int, device: Device) throws {
     if let probed, probed == (height, width) { return }
     let images = zeros(height, width, device)
-    _ = try ONNXShape.$largest.withValue(1 << 31) { try program.run(images, .off) }
+    _ = try GraphLimits.$largest.withValue(GraphLimits.trial) { try program.run(images, .off) }
   }
 
   /// The sites in execution order; what was found when the graph was read, where the size is the same.
@@ -150,7 +150,9 @@ public struct ImportedGraph: Model {
       place.kind = kind(place.shape, height: images.shape[2], width: images.shape[3])
       kept.append(place)
     }
-    _ = try ONNXShape.$largest.withValue(1 << 31) { try program.run(images, .off, watch: watch) }
+    _ = try GraphLimits.$largest.withValue(GraphLimits.trial) {
+      try program.run(images, .off, watch: watch)
+    }
     return kept
   }
 

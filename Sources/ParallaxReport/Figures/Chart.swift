@@ -21,6 +21,24 @@ struct Chart: Encodable {
   var resolve: Resolve?
   var view: View?
 
+  /// The cells of a heat map: coloured by their value, grey where there is none.
+  ///
+  /// Small cells reach a little (`seam`, in pixels) into the next, which is drawn later: no lines show between them.
+  static func cells(
+    of data: Data, _ position: [String: Channel], _ colour: Channel, seam: Double
+  ) -> [Chart] {
+    func cells(_ filter: String, _ colour: String?, _ encoding: [String: Channel]) -> Chart {
+      Chart(
+        data: data, transform: [Transform(filter: filter)],
+        mark: Mark(type: "rect", color: colour, x2Offset: seam, y2Offset: -seam),
+        encoding: encoding)
+    }
+    return [
+      cells("isValid(datum.value)", nil, position.merging(["color": colour]) { $1 }),
+      cells("!isValid(datum.value)", "#9a9a9a", position),
+    ]
+  }
+
   /// A place in a grid where nothing is drawn.
   static func empty(width: Double, height: Double) -> Chart {
     Chart(

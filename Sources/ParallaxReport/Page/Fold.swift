@@ -1,3 +1,5 @@
+import ParallaxResults
+
 /// What is longer than a screen.
 enum Fold {
   /// A line that unfolds.
@@ -18,6 +20,24 @@ enum Fold {
               [.element("tr", [:], head.map { .element("th", ["scope": "col"], $0) })]),
             .element("tbody", [:], rows),
           ])
+      ])
+  }
+
+  /// Layers that a measure has no value for, with the reasons.
+  static func refusals(_ refusals: [SimilarityResult.Refusal]) -> HTML {
+    make(
+      "Layers without a value: \(refusals.count)",
+      [
+        table(
+          ["layer", "why"],
+          refusals.map { refusal in
+            .element(
+              "tr", [:],
+              [
+                .element("td", [:], [.element("code", [:], refusal.address)]),
+                .element("td", [:], refusal.reason),
+              ])
+          })
       ])
   }
 

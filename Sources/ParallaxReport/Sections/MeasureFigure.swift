@@ -66,16 +66,7 @@ struct MeasureFigure {
     ]
     let seam = cell < 6 ? 0.7 : 0
     let map = Chart.Data(name: id)
-    var layers = [
-      Chart(
-        data: map, transform: [Chart.Transform(filter: "isValid(datum.value)")],
-        mark: Chart.Mark(type: "rect", x2Offset: seam, y2Offset: -seam),
-        encoding: position.merging(["color": colour]) { $1 }),
-      Chart(
-        data: map, transform: [Chart.Transform(filter: "!isValid(datum.value)")],
-        mark: Chart.Mark(type: "rect", color: "#9a9a9a", x2Offset: seam, y2Offset: -seam),
-        encoding: position),
-    ]
+    var layers = Chart.cells(of: map, position, colour, seam: seam)
     for channel in ["x", "y"] {
       layers.append(
         Chart(
@@ -129,10 +120,7 @@ struct MeasureFigure {
       }
       start += model.sites.count
     }
-    let pairs = places.map { place, name in
-      let plain = name.filter { $0.isLetter || $0.isNumber || "._-+:/ #".contains($0) }
-      return "\"\(place)\":\"\(plain)\""
-    }
+    let pairs = places.map { "\"\($0.place)\":\(SimilarityFigures.quoted($0.name))" }
     return .value(
       Chart.Axis(
         title: Setting.null, values: places.map { Double($0.place) + 0.5 },

@@ -35,7 +35,7 @@ enum MeasuresSection {
       body.append(
         figure.figure.html(
           caption: [.text(caption(entry, result))],
-          after: entry.refusals.isEmpty ? [] : [refusals(entry)]))
+          after: entry.refusals.isEmpty ? [] : [Fold.refusals(entry.refusals)]))
     }
     return Section(
       id: "measures", name: "Measures",
@@ -62,25 +62,17 @@ enum MeasuresSection {
       : "95 % intervals by a jackknife over \(result.groups) groups of images. "
     let grey = entry.pairRefusal.map { "Grey cells have no value: \($0). " } ?? ""
     return
-      "\(kind) It ignores \(entry.invariances). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
+      "\(kind) It ignores \(words(entry.invariances)). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
       + "\(result.dtype), the whole set at once, seed \(result.seed). Definition: \(entry.source). "
       + "Agrees with \(entry.agreesWith)."
   }
 
-  private static func refusals(_ entry: MeasuresResult.Entry) -> HTML {
-    Fold.make(
-      "Layers without a value: \(entry.refusals.count)",
-      [
-        Fold.table(
-          ["layer", "why"],
-          entry.refusals.map { refusal in
-            .element(
-              "tr", [:],
-              [
-                .element("td", [:], [.element("code", [:], refusal.address)]),
-                .element("td", [:], refusal.reason),
-              ])
-          })
-      ])
+  /// What the letters of the invariances say.
+  private static func words(_ letters: String) -> String {
+    let known = [
+      "T": "a shift of all rows", "S": "scale", "P": "the order of the neurons",
+      "O": "rotations and reflections", "L": "any invertible linear map",
+    ]
+    return Text.list(letters.split(separator: " ").map { known[String($0)] ?? String($0) })
   }
 }

@@ -140,17 +140,7 @@ struct SimilarityFigures {
     ]
     let seam = min(size[columns] ?? 1, size[rows] ?? 1) < 6 ? 0.7 : 0
     let map = Chart.Data(name: "map-\(columns)-\(rows)")
-    var layers = [
-      Chart(
-        data: map, transform: [Chart.Transform(filter: "isValid(datum.value)")],
-        // Small cells reach a little into the next, which is drawn later: no seams show between them.
-        mark: Chart.Mark(type: "rect", x2Offset: seam, y2Offset: -seam),
-        encoding: position.merging(["color": colour]) { $1 }),
-      Chart(
-        data: map, transform: [Chart.Transform(filter: "!isValid(datum.value)")],
-        mark: Chart.Mark(type: "rect", color: "#9a9a9a", x2Offset: seam, y2Offset: -seam),
-        encoding: position),
-    ]
+    var layers = Chart.cells(of: map, position, colour, seam: seam)
     for (model, channel) in [(columns, "x"), (rows, "y")] {
       layers.append(
         Chart(
@@ -229,7 +219,8 @@ struct SimilarityFigures {
     return chosen.map { ($0, model.sites[$0].name) }
   }
 
-  private static func quoted(_ text: String) -> String {
+  /// A name within an expression of Vega's.
+  static func quoted(_ text: String) -> String {
     let plain = text.filter { $0.isLetter || $0.isNumber || "._-+:/ #".contains($0) }
     return "\"\(plain)\""
   }

@@ -61,7 +61,7 @@ enum SimilaritySection {
             " The strongest of several is biased upwards by the choice. \(basis(result))"),
         ], after: [again(material), partners.table()]),
     ]
-    if !result.refusals.isEmpty { body.append(refusals(result)) }
+    if !result.refusals.isEmpty { body.append(Fold.refusals(result.refusals)) }
     return Section(
       id: "similarity", name: "Similarity",
       title: one
@@ -147,23 +147,6 @@ enum SimilaritySection {
       "div", ["class": "again"],
       [
         .element("span", [:], "Made by"), Fold.command(material.provenance.command),
-      ])
-  }
-
-  private static func refusals(_ result: SimilarityResult) -> HTML {
-    Fold.make(
-      "Layers without a value: \(result.refusals.count)",
-      [
-        Fold.table(
-          ["layer", "why"],
-          result.refusals.map { refusal in
-            .element(
-              "tr", [:],
-              [
-                .element("td", [:], [.element("code", [:], refusal.address)]),
-                .element("td", [:], refusal.reason),
-              ])
-          })
       ])
   }
 }

@@ -20,7 +20,9 @@ extension ImportedGraph {
     let file = try ONNXFile(path)
     var compiler = try ONNXCompiler(file, device: device, options: options)
     let input = try compiler.input()
-    try ONNXShape.$largest.withValue(1 << 28) { try compiler.compile(file.model.graph.node) }
+    try GraphLimits.$largest.withValue(GraphLimits.folding) {
+      try compiler.compile(file.model.graph.node)
+    }
     guard compiler.missing.isEmpty else {
       throw ModelError.missingOperators(names: compiler.missing.sorted(), file: path)
     }

@@ -107,7 +107,7 @@ extension ONNXOperators {
           parts = parts.map { $0.to(device) }
         }
         let most = parts.reduce(0.0) { $0 + Double($1.count) * Double($1.dtype.byteCount) }
-        guard most <= Double(ONNXShape.largest) else {
+        guard most <= Double(GraphLimits.largest) else {
           throw GraphProblem(text: "its result would take \(Int(saturating: most)) bytes")
         }
         return try concatenate(parts, axis)

@@ -2,11 +2,6 @@ import ParallaxTensors
 
 /// Sizes and axes that come from outside.
 enum ONNXShape {
-  /// The most bytes that a value may take which an operator makes larger than what it is given.
-  ///
-  /// While a graph is made ready and when it is tried out, less than when it is used.
-  @TaskLocal static var largest = 1 << 34
-
   /// An axis counted from the front.
   static func axis(_ axis: Int, rank: Int) throws(GraphProblem) -> Int {
     let place = axis < 0 ? axis.addingReportingOverflow(rank).partialValue : axis
@@ -29,7 +24,8 @@ enum ONNXShape {
   /// Refuses a value that is too large to be meant.
   @discardableResult
   static func check(_ shape: [Int], _ dtype: DType) throws(GraphProblem) -> [Int] {
-    guard let size = dtype.byteCount(of: shape), size <= largest, shape.count <= 64 else {
+    guard let size = dtype.byteCount(of: shape), size <= GraphLimits.largest, shape.count <= 64
+    else {
       throw GraphProblem(text: "its result would have the shape \(shape)")
     }
     return shape
