@@ -32,6 +32,7 @@ struct Table {
   ///   - format: nil for people.
   ///   - rows: what JSON holds.
   ///   - remark: what people see besides.
+  /// - Throws: where the rows cannot be written as JSON.
   func show(as format: Format?, _ rows: some Encodable, _ remark: String) throws {
     switch format {
     case .json: print(try json(rows))
