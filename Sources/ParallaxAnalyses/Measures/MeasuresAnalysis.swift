@@ -12,7 +12,7 @@ public final class MeasuresAnalysis: Accumulator {
   public let name = "measures"
   /// Asked between summaries; where it says yes, the run stops and what the pass has gathered stays.
   public var isInterrupted: () -> Bool = { false }
-  /// Told which measure is computed and how much of it is done, from 0 to 1.
+  /// Told which measures are computed side by side and how much of them is done, from 0 to 1.
   public var progress: (_ measure: String, _ share: Double) -> Void = { _, _ in }
   /// The representations: rows and columns of the tables, in this order.
   public let wanted: [Representation]
@@ -122,13 +122,12 @@ public final class MeasuresAnalysis: Accumulator {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
     let whole = features.map { Tensor.concatenated($0, 0) }
-    let entries = try measures.map { measure in
-      let matrix = try MeasureMatrix(measure, of: whole, options: options) { done, all in
-        if isInterrupted() { throw AnalysisError.interrupted }
-        progress(measure.name, Double(done) / Double(max(1, all)))
-      }
-      return entry(measure, matrix)
+    let matrices = try MeasureMatrix.all(measures, of: whole, options: options) {
+      names, done, all in
+      if isInterrupted() { throw AnalysisError.interrupted }
+      progress(names.joined(separator: ", "), Double(done) / Double(max(1, all)))
     }
+    let entries = zip(measures, matrices).map { entry($0, $1) }
     return MeasuresResult(
       images: whole[0].shape[0], dtype: whole[0].dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
