@@ -20,6 +20,7 @@ public struct ShapeSummary: Sendable {
   ///   - isNormalized: whether the points are divided by their norm.
   ///   - fewest: the number of images that is needed.
   ///   - measure: the name in errors.
+  /// - Returns: the shape, one for all measures that ask for the same.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`.
   static func make(
     _ parts: SharedParts, alpha: Double = 1, normalized isNormalized: Bool,

@@ -94,7 +94,8 @@ struct PackedGram: Sendable {
       Gram.linear(features, in: precision), kernel: kernel, packing: packing, measure: measure)
   }
 
-  /// - Parameter gram: that of the linear kernel, owned.
+  /// From the linear kernel's matrix, which is written to where that is the kernel.
+  ///
   /// - Throws: `MeasureError.notFinite`, `MeasureError.constant`.
   init(_ gram: Tensor, kernel: Kernel, packing: Packing, measure: String) throws {
     var gram = gram

@@ -14,7 +14,7 @@ public struct NeighbourRanks: Sendable {
   /// The row of the table that is each image's; nil where it is its own.
   private let order: [Int]?
 
-  /// - Parameter squared: the squared distances of some rows to all.
+  /// By one pass over blocks; `squared` gives the squared distances of some rows to all.
   init(_ rows: DistanceRows, depth: Int, _ squared: (Range<Int>) -> Tensor) {
     let images = rows.images
     var nearest = Nearest(images: images, count: depth)

@@ -51,7 +51,7 @@ public struct Neighbours: Sendable {
     self = try SharedParts(features).neighbours(count, distance, measure: measure)
   }
 
-  /// - Parameter squared: the squared distances of some rows to all.
+  /// By one pass over blocks; `squared` gives the squared distances of some rows to all.
   init(_ rows: DistanceRows, depth: Int, _ squared: (Range<Int>) -> Tensor) {
     var nearest = Nearest(images: rows.images, count: depth)
     for start in stride(from: 0, to: rows.images, by: rows.blockSize) {

@@ -64,7 +64,7 @@ public final class SharedParts {
   /// A representation that only one summary is made of.
   public convenience init(_ features: Tensor) { self.init(nil) { features } }
 
-  /// - Parameter features: makes them when they are first asked for.
+  /// A representation whose features are made when they are first asked for.
   init(_ plan: SharedPart?, _ features: @escaping () -> Tensor) {
     (self.plan, make) = (plan, features)
   }
