@@ -64,6 +64,14 @@ public struct AlignedCosine: Measure {
       recipe: Recipe(precision: checked.precision, treatment: "rows"))
   }
 
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    guard images.isWhole else { return nil }
+    return Summary(
+      images: summary.images, rows: images.rows(of: summary.rows),
+      norms: images.rows(of: summary.norms), recipe: summary.recipe)
+  }
+
   /// The mean cosine of the rotated rows.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.

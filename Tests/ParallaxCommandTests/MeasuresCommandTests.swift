@@ -89,6 +89,41 @@ struct MeasuresCommandTests {
       "\(few.errors)")
   }
 
+  @Test(
+    "features are prepared as asked, or as a preset has it, and the report says so",
+    .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+  func preparation() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(24)
+    let common = [
+      "compare", "mobilenetv2_100@blocks.*.0", "--random-weights", "1", "--images", "photos",
+      "--permutations", "2", "--output", "run",
+    ]
+    let asked = try parallax.run(
+      common + ["--measure", "cka", "--clip", "two-sided:0.1", "--centre", "--l2"])
+    asked.expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: MeasuresResult = try #require(try run.result(analysis: "measures"))
+    let words =
+      "clipped at the 0.1 and 0.9 quantiles of each layer, centred by columns, scaled to rows of length one"
+    #expect(result.preprocessing == words)
+    let report = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(report.contains("The features were \(words) first."))
+    let preset = try parallax.run(common + ["--preset", "platonic2024"])
+    preset.expectSuccess()
+    let second: MeasuresResult = try #require(try run.result(analysis: "measures"))
+    #expect(second.measures.map(\.name) == ["mutual-knn"])
+    #expect(second.preprocessing == FeaturePreprocessing.platonic.description)
+    for (options, word) in [
+      (["--clip", "abs:0.95"], "belong to --measure"),
+      (["--measure", "cka", "--clip", "two-sided:0.6"], "two-sided:0.6"),
+      (["--preset", "platonic2024", "--l2"], "says itself"),
+    ] {
+      let outcome = try parallax.run(common + options)
+      #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
+    }
+  }
+
   @Test("a name that is none is one line with the nearest")
   func unknown() throws {
     let parallax = try CommandRunner()
