@@ -30,10 +30,10 @@ public struct SpectralDecay: Description {
   }
   /// What it says.
   public var meaning: String {
-    "how fast the variance falls with the rank of its direction, as a power"
+    "how fast the variance falls with the rank of its direction, as a power of it"
   }
   /// The exponent, without its sign.
-  public var unit: String { "of the rank" }
+  public var unit: String { "(exponent)" }
   /// From 0, where all eigenvalues are the same.
   public var range: ClosedRange<Double> { 0...Double.infinity }
   /// What leaves the eigenvalues' proportions as they are.

@@ -45,7 +45,8 @@ public struct TwoNN: Description {
   }
   /// What it says.
   public var meaning: String {
-    "the intrinsic dimension where images are nearest, by two neighbours"
+    "the intrinsic dimension at the smallest scale, by two neighbours"
+      + (method == .maximumLikelihood ? "" : ", as a slope")
   }
   /// Dimensions, which need not be whole.
   public var unit: String { "dimensions" }

@@ -2,11 +2,10 @@ import ParallaxTensors
 
 /// What every measure asks of a representation before it computes.
 enum Checked {
-  /// The element type of the features, once they are known to be `[images, width]`, enough, and finite
-  /// even when squared in it.
+  /// The number of images of features that are known to be `[images, width]`, and enough.
   ///
-  /// - Throws: `MeasureError.shape`, `.tooFew` or `.notFinite`.
-  static func precision(of features: Tensor, atLeast needed: Int, measure: String) throws -> DType {
+  /// - Throws: `MeasureError.shape` or `.tooFew`.
+  static func images(of features: Tensor, atLeast needed: Int, measure: String) throws -> Int {
     guard features.rank == 2, features.shape[1] > 0 else {
       throw MeasureError.shape(
         measure: measure, expected: "[images, width]", found: features.shape)
@@ -15,8 +14,16 @@ enum Checked {
     guard images >= needed else {
       throw MeasureError.tooFew(measure: measure, images: images, needed: needed)
     }
+    return images
+  }
+
+  /// The element type that features count as, once they are known to be `[images, width]`, enough, and finite
+  /// even when squared in it: float64, or float32 for everything else.
+  ///
+  /// - Throws: `MeasureError.shape`, `.tooFew` or `.notFinite`.
+  static func precision(of features: Tensor, atLeast needed: Int, measure: String) throws -> DType {
+    _ = try images(of: features, atLeast: needed, measure: measure)
     let precision = Gram.precision(of: features)
-    // Half-precision features are finite in float32 wherever they are finite at all.
     guard features.to(precision).squared().sum(over: [1]).isFinite() else {
       throw MeasureError.notFinite(measure: measure)
     }

@@ -17,14 +17,7 @@ public struct GramSummary: Sendable {
 
   /// - Throws: `MeasureError`.
   init(_ features: Tensor, kernel: Kernel, estimator: Estimator, measure: String) throws {
-    guard features.rank == 2, features.shape[1] > 0 else {
-      throw MeasureError.shape(
-        measure: measure, expected: "[images, width]", found: features.shape)
-    }
-    images = features.shape[0]
-    guard images >= estimator.fewest else {
-      throw MeasureError.tooFew(measure: measure, images: images, needed: estimator.fewest)
-    }
+    images = try Checked.images(of: features, atLeast: estimator.fewest, measure: measure)
     precision = Gram.precision(of: features)
     (self.kernel, self.estimator) = (kernel, estimator)
     let packing = Packing(images: images, estimator: estimator, device: features.device)

@@ -9,11 +9,12 @@ public enum HeatTrace: Sendable, Hashable, CustomStringConvertible {
   /// same features give the same traces.
   case lanczos(steps: Int = 10, probes: Int = 100, seed: UInt64 = 0)
 
-  /// `exact`, or `lanczos-10-100` with the steps and the probes.
+  /// `exact`, or `lanczos-10-100` with the steps and the probes; `lanczos-10-100-seed-3` with another seed than 0.
   public var description: String {
     switch self {
     case .exact: "exact"
-    case .lanczos(let steps, let probes, _): "lanczos-\(steps)-\(probes)"
+    case .lanczos(let steps, let probes, let seed):
+      "lanczos-\(steps)-\(probes)" + (seed == 0 ? "" : "-seed-\(seed)")
     }
   }
 
@@ -32,7 +33,9 @@ public enum HeatTrace: Sendable, Hashable, CustomStringConvertible {
         graph, steps: min(steps, graph.images), probes: probes, seed: seed)
       // tr L = N is known: its estimate's error is taken off with the weight te^(−t), as in the authors' code.
       let mean = rules.mean { $0 }
-      return times.map { t in rules.mean { exp(-t * $0) } + t * exp(-t) * (mean - 1) }
+      return times.map { t in
+        rules.mean { ($0 * -t).exponential() } + t * exp(-t) * (mean - 1)
+      }
     }
   }
 }
@@ -45,8 +48,8 @@ public enum HeatTrace: Sendable, Hashable, CustomStringConvertible {
 /// > Source: Ubaru et al., 2017, "Fast estimation of tr(f(A)) via stochastic Lanczos quadrature".
 struct Lanczos: Sendable {
   /// Nodes and weights of all rules; the weights of all sum to 1.
-  private let nodes: [Double]
-  private let weights: [Double]
+  private let nodes: Tensor
+  private let weights: Tensor
 
   private static let addRows = Operator("aten::index_add")
 
@@ -88,12 +91,12 @@ struct Lanczos: Sendable {
     }
 
     let solved = try Decomposition.eigen(Tensor(tridiagonal, shape: [probes, steps, steps]))
-    nodes = solved.values.scalars(Double.self)
-    weights = (solved.vectors.selected(1, 0).squared() / Double(probes)).scalars(Double.self)
+    nodes = solved.values
+    weights = solved.vectors.selected(1, 0).squared() / Double(probes)
   }
 
   /// The mean of f over the spectral measure: an estimate of tr f(L)/N.
-  func mean(_ f: (Double) -> Double) -> Double {
-    zip(nodes, weights).reduce(0) { $0 + $1.1 * f($1.0) }
+  func mean(_ f: (Tensor) -> Tensor) -> Double {
+    (weights * f(nodes)).sum().item(Double.self)
   }
 }

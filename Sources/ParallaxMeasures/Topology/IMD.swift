@@ -38,7 +38,7 @@ public struct IMD: Measure {
     (self.neighbours, self.trace) = (neighbours, trace)
   }
 
-  /// `imd`, `imd-k-7`, `imd-lanczos-10-100`.
+  /// `imd`, `imd-k-7`, `imd-lanczos-10-100`, `imd-lanczos-10-100-seed-3`.
   public var name: String {
     "imd" + (neighbours == 5 ? "" : "-k-\(neighbours)") + (trace == .exact ? "" : "-\(trace)")
   }
@@ -96,11 +96,9 @@ public struct IMD: Measure {
   public func summary(of features: Tensor) throws -> Summary {
     let precision = try Checked.precision(of: features, atLeast: fewestImages, measure: name)
     let graph = try NeighbourGraph(features, neighbours: neighbours, measure: name)
-    var seed = ""
-    if case .lanczos(_, _, let number) = trace { seed = " seed \(number)" }
     return Summary(
       images: features.shape[0], precision: precision,
-      recipe: "\(precision) \(neighbours) neighbours \(trace)" + seed,
+      recipe: "\(precision) \(neighbours) neighbours \(trace)",
       traces: try trace(graph, times: Self.times))
   }
 
