@@ -185,7 +185,7 @@ def alone(x):
               "effective-rank-eigenvalues": effective_rank(x, True), "spectral-decay-2-to-6": decay(x, 2, 6)}
     if len(spectrum(x)) >= 13:
         values["spectral-decay"] = decay(x, 11, 500)
-    for n1 in (1, 2, 4, 8, 16):
+    for n1 in (1, 2, 4, 8, 16, 32):
         if 2 * n1 < len(x):
             values[f"gride-{n1}"], values[f"gride-{n1}/error"] = gride(x, n1)
     assert abs(values["gride-1"] / values["two-nn"] - 1) < 1e-12
@@ -201,7 +201,7 @@ def check():
             data = dadapy.Data(coordinates=x)
             data.compute_distances(maxk=len(x) - 1)
             gaps = {"DADApy two-nn": data.compute_id_2NN("ml")[0] / two_nn(x) - 1, "DADApy two-nn-fit": data.compute_id_2NN()[0] / two_nn_fit(x) - 1}
-            ids, errors, _ = data.return_id_scaling_gride(range_max=32 if len(x) > 32 else 16, eps=1e-12)
+            ids, errors, _ = data.return_id_scaling_gride(range_max=next(r for r in (64, 32, 16) if r < len(x)), eps=1e-12)
             for step, (value, error) in enumerate(zip(ids, errors)):
                 own, own_error = gride(x, 2**step)
                 gaps[f"DADApy gride-{2 ** step}"], gaps[f"DADApy gride-{2 ** step} error"] = value / own - 1, error / own_error - 1

@@ -42,6 +42,16 @@ struct DescriptiveFixtureTests {
     }
   }
 
+  @Test("every description of the catalog has a value to be held against")
+  func complete() {
+    let known = Self.sets.flatMap { set in
+      [0, 1].flatMap { numbers("\(set)/alone\($0)/").keys }
+    }
+    for description in DescriptionCatalog.descriptions {
+      #expect(known.contains(description.name), "\(description.name)")
+    }
+  }
+
   @Test("descriptions have their values and standard errors", arguments: sets, [0, 1])
   func alone(_ set: String, _ side: Int) throws {
     let expected = numbers("\(set)/alone\(side)/")

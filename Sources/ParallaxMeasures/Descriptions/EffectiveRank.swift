@@ -6,7 +6,7 @@ import ParallaxTensors
 /// p are the singular values of the centred features over their sum, as Roy and Vetterli have it, or, as a
 /// variant, the eigenvalues of the covariance over theirs; the second is the smaller. RankMe is the first
 /// without centring and with 1e-7 added to p; nothing is added here. From 1 to the rank. Agrees with NumPy
-/// to 13 digits.
+/// to 11 digits.
 ///
 /// > Source: Roy and Vetterli, 2007, "The effective rank", EUSIPCO, definition 1.
 public struct EffectiveRank: Description {
@@ -45,7 +45,7 @@ public struct EffectiveRank: Description {
   /// The paper.
   public var source: String { "Roy and Vetterli, 2007, EUSIPCO, definition 1" }
   /// The formula that it is compared with.
-  public var agreesWith: String { "NumPy, by the definition, to 13 digits in float64" }
+  public var agreesWith: String { "NumPy, by the definition, to 11 digits in float64" }
 
   /// The spectrum.
   ///

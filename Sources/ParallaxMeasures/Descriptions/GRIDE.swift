@@ -9,7 +9,7 @@ import ParallaxTensors
 /// is 1/√(N/d² + (n−1) Σ μᵢ^−d (log μᵢ/(1−μᵢ^−d))²), the observed information as if images were
 /// independent. With n = 1, 2, 4, … the dimension is seen from scale to scale: ``scales(_:upTo:)``.
 ///
-/// Agrees with DADApy's `return_id_scaling_gride` to 12 digits, standard errors too. DADApy leaves out μ
+/// Agrees with DADApy's `return_id_scaling_gride` to 11 digits, standard errors too. DADApy leaves out μ
 /// beyond twenty times the distance from the median to the 95th percentile, and regularises μ = 1; here
 /// nothing is left out, and μ = 1 takes its limit, log μ/(1−μ^−d) → 1/d.
 ///
@@ -45,7 +45,7 @@ public struct GRIDE: Description {
   /// The paper.
   public var source: String { "Denti et al., 2022, arXiv 2104.13832" }
   /// The package that was run on the same data.
-  public var agreesWith: String { "DADApy 0.3.4, to 12 digits in float64" }
+  public var agreesWith: String { "DADApy 0.3.4, to 11 digits in float64" }
 
   /// The distances to the 2n nearest images.
   ///

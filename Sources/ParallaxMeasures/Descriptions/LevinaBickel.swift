@@ -6,7 +6,7 @@ import ParallaxTensors
 /// At one image d̂ = (k−1)/Σ_{j<k} log(r_k/r_j); the whole has 1/d = mean 1/d̂, which is the likelihood's own
 /// combination (MacKay and Ghahramani) and less biased than the mean of Levina and Bickel. The factor is
 /// k−1, not the k−2 of the unbiased variant. Neighbourhoods overlap, so no standard error is given. Agrees
-/// with scikit-dimension's `MLE` (`comb="mle"`) to 13 digits.
+/// with scikit-dimension's `MLE` (`comb="mle"`) to 11 digits.
 ///
 /// > Source: Levina and Bickel, 2004, NeurIPS 17, equation 8; MacKay and Ghahramani, 2005, comment.
 public struct LevinaBickel: Description {
@@ -38,7 +38,7 @@ public struct LevinaBickel: Description {
   /// The papers.
   public var source: String { "Levina and Bickel, 2004, NeurIPS 17, equation 8" }
   /// The package that was run on the same data.
-  public var agreesWith: String { "scikit-dimension 0.5.0, to 13 digits in float64" }
+  public var agreesWith: String { "scikit-dimension 0.5.0, to 11 digits in float64" }
 
   /// The distances to the k nearest images.
   ///

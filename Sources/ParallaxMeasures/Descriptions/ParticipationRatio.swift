@@ -3,7 +3,7 @@ import ParallaxTensors
 /// How many directions share the variance: (Σλ)² / Σλ² of the covariance's eigenvalues.
 ///
 /// From 1 to the rank. It does not depend on what the covariance is divided by. Agrees with NumPy's
-/// (tr C)²/tr C² to 13 digits.
+/// (tr C)²/tr C² to 11 digits.
 ///
 /// > Source: Gao et al., 2017, bioRxiv 214262, participation ratio.
 public struct ParticipationRatio: Description {
@@ -27,7 +27,7 @@ public struct ParticipationRatio: Description {
   /// The paper.
   public var source: String { "Gao et al., 2017, bioRxiv 214262" }
   /// The formula that it is compared with.
-  public var agreesWith: String { "NumPy, (tr C)²/tr C², to 13 digits in float64" }
+  public var agreesWith: String { "NumPy, (tr C)²/tr C², to 11 digits in float64" }
 
   /// The spectrum.
   ///

@@ -9,8 +9,8 @@ import ParallaxTensors
 /// which only the first ⌊kept · N⌋ are used; the fit has no standard error here.
 ///
 /// It sees the smallest scale that there is, which may be that of noise: compare ``GRIDE``. Agrees with
-/// DADApy's `compute_id_2NN` (`ml` to 13 digits, `base` to the 9 of its optimiser) and scikit-dimension's
-/// `TwoNN` (13 digits, both).
+/// DADApy's `compute_id_2NN` (`ml` to 11 digits, `base` to the 9 of its optimiser) and scikit-dimension's
+/// `TwoNN` (11 digits, both).
 ///
 /// > Source: Facco et al., 2017, arXiv 1803.06992; the maximum likelihood: Denti et al., 2022,
 /// > arXiv 2104.13832.
@@ -70,8 +70,8 @@ public struct TwoNN: Description {
   /// The packages that were run on the same data.
   public var agreesWith: String {
     switch method {
-    case .maximumLikelihood: "DADApy 0.3.4, scikit-dimension 0.5.0, to 13 digits in float64"
-    case .fit: "scikit-dimension 0.5.0 to 13 digits, DADApy 0.3.4 to 9, in float64"
+    case .maximumLikelihood: "DADApy 0.3.4, scikit-dimension 0.5.0, to 11 digits in float64"
+    case .fit: "scikit-dimension 0.5.0 to 11 digits, DADApy 0.3.4 to 9, in float64"
     }
   }
 

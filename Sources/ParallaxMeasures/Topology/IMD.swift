@@ -14,7 +14,7 @@ import ParallaxTensors
 /// `.lanczos()` is the authors' recipe with a seed, for more images than all eigenvalues can be computed of;
 /// both sides see the same seed (0 unless another is given), so that a representation is 0 from itself.
 ///
-/// Exact values agree with NumPy's by the definition to 10 digits, and the authors' recipe, as piq's `MSID`
+/// Exact values agree with NumPy's by the definition to 12 digits, and the authors' recipe, as piq's `MSID`
 /// has it, comes to them within its noise: to 0.001 of h with twenty thousand probes.
 ///
 /// > Source: Tsitsulin et al., 2020, arXiv 1905.11141.
@@ -71,7 +71,7 @@ public struct IMD: Measure {
   /// What it was compared with.
   public var agreesWith: String {
     trace == .exact
-      ? "NumPy, by the definition, to 10 digits in float64"
+      ? "NumPy, by the definition, to 12 digits in float64"
       : "piq 0.8.0 (MSID), within the noise of the probes"
   }
 

@@ -9,8 +9,8 @@ import ParallaxTensors
 /// images are all about equally far from one another, since such a B joins nothing sooner; the mean is not.
 ///
 /// Distances are Euclidean, in float64. The quantile is over the full matrix with its diagonal, linear
-/// between order statistics, as in the authors' code. Agrees with their code (`RTD_Lite_summ_only`) to 13
-/// digits, and with SciPy's trees and the barcode by its definition to 12.
+/// between order statistics, as in the authors' code. Agrees with their code (`RTD_Lite_summ_only`), with
+/// SciPy's trees and with the barcode by its definition to 12 digits.
 ///
 /// > Source: Tulchinskii et al., 2025, arXiv 2503.11910, algorithm 2.
 public struct RTDLite: Measure {
@@ -42,7 +42,7 @@ public struct RTDLite: Measure {
   public var source: String { "Tulchinskii et al., 2025, arXiv 2503.11910, algorithm 2" }
   /// What it was compared with.
   public var agreesWith: String {
-    "the authors' RTD_Lite_summ_only to 13 digits, SciPy's trees to 12, in float64"
+    "the authors' RTD_Lite_summ_only and SciPy's trees, to 12 digits in float64"
   }
 
   /// What is kept of a representation: its scaled distances and the weight of their tree.
