@@ -1,7 +1,6 @@
 """Low-level statistics of pictures by NumPy, SciPy and scikit-image, and the ridge probe by scikit-learn.
 
-scikit-image 0.26.0 and scikit-learn 1.9.1 beside the pinned requirements. Definitions are spelt out once more, on the whole
-frequency plane and by other people's functions where they have them: hue and saturation (rgb2hsv), Sobel (sobel_h, sobel_v),
+Definitions are spelt out once more, on the whole frequency plane and by other people's functions where they have them: hue and saturation (rgb2hsv), Sobel (sobel_h, sobel_v),
 entropy (shannon_entropy), windows (scipy.signal), area averages (resize_local_mean), KFold, RidgeCV, r2_score.
 """
 

@@ -123,9 +123,10 @@ struct LowLevelLawTests {
         0.5 + 0.4 * cos(2 * .pi * cycles * (isVertical ? $1 : $0) / 224)
       }
       let share = found["spectrum.octave\(octave)"] ?? 0
-      // The window spreads a line over three radii, a sixth to each side; at an octave's end, one is outside.
-      let isAtEnd = [14, 28, 56, 112].contains(cycles)
-      #expect(share > (isAtEnd ? 0.8 : 0.9999), "\(cycles) cycles: \(share)")
+      // The window spreads a line over three frequencies along both sides, 2/3 and twice 1/6 of its power. At an
+      // octave's end the sum inside is 2/3·2/3 + 1/6, and at the highest frequency both sides fold into it.
+      let inside = cycles == 112 ? 7.0 / 9 : [14, 28, 56].contains(cycles) ? 11.0 / 18 : 1
+      #expect(abs(share - inside) < 1e-6, "\(cycles) cycles: \(share)")
       #expect(((found["spectrum.high"] ?? 0) > 0.5) == (octave > 2))
     }
   }

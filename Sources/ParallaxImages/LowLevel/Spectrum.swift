@@ -44,12 +44,8 @@ struct Spectrum {
     let counts = Tensor(columns, shape: [1, half]).expanded(height, half)
     let isMean = PixelOperator.equalNumber(squares, 0.0)
     multiplicity = PixelOperator.fill(counts, isMean, 0.0).reshaped(-1).to(device)
-    coefficients = Self.sums(multiplicity, radius, radii + 2).sliced(0, 1, radii + 1)
+    coefficients = multiplicity.sums(by: radius, radii + 2).sliced(0, 1, radii + 1)
     logRadius = (Tensor.range(0, max(0, radii - 1), .float64) + 2).logarithm().to(device)
-  }
-
-  private static func sums(_ values: Tensor, _ index: Tensor, _ count: Int) -> Tensor {
-    PixelOperator.add(Tensor.zeros([count], .float64).to(values.device), 0, index, values)
   }
 
   /// Slope, octaves and high frequencies of `[height, width]` in float64.
@@ -59,14 +55,14 @@ struct Spectrum {
     let parts = PixelOperator.real(
       PixelOperator.fourier((shifted - mean) * window, Absent.none, [-2, -1], Absent.none))
     let power = parts.squared().sum(over: [-1]).reshaped(-1) * multiplicity
-    let bands = Self.sums(power, band, 6)
+    let bands = power.sums(by: band, 6)
     let shares = bands.orZero(over: bands.sum())
     return [slope(power)] + (1...4).map { shares.selected(0, $0) } + [shares.sliced(0, 3).sum()]
   }
 
   private func slope(_ power: Tensor) -> Tensor {
     guard radii > 1 else { return Tensor(0.0).to(power.device) }
-    let radial = Self.sums(power, radius, radii + 2).sliced(0, 1, radii + 1) / coefficients
+    let radial = power.sums(by: radius, radii + 2).sliced(0, 1, radii + 1) / coefficients
     let kept = PixelOperator.greaterNumber(
       radial.orZero(over: radial.maximum()), 1e-12
     ).to(.float64).sliced(0, 1)
