@@ -87,10 +87,15 @@ struct Chart: Encodable {
   struct Data: Encodable { var name: String }
 
   struct Title: Encodable {
-    var text: String
+    var lines: [String]
     var anchor: String? = "start"
     var frame: String? = "group"
     var limit: Double?
+
+    private enum CodingKeys: String, CodingKey { case lines = "text", anchor, frame, limit }
+
+    init(lines: [String], limit: Double? = nil) { (self.lines, self.limit) = (lines, limit) }
+    init(text: String, limit: Double? = nil) { self.init(lines: [text], limit: limit) }
   }
 
   struct Transform: Encodable {
@@ -108,15 +113,31 @@ struct Chart: Encodable {
     var strokeDash: [Double]?
     var x2Offset: Double?
     var y2Offset: Double?
+    /// A colour of the page's own, light or dark: `ink`, `quiet` or `paper`.
+    var style: String?
+    var align: String?
+    var baseline: String?
+    var fontSize: Double?
+    var fontWeight: String?
+    var dx: Double?
+    var dy: Double?
+    var limit: Double?
   }
 
   struct Channel: Encodable {
     var field: String?
+    /// A constant on the scale instead of a field.
+    var datum: Double?
     var type: String?
     var title: String?
     var scale: Scale?
     var axis: Setting<Axis>?
     var legend: Setting<Legend>?
+    /// A place in pixels instead of a field.
+    var value: Double?
+
+    /// So many pixels from the left or from above.
+    static func pixels(_ value: Double) -> Channel { Channel(value: value) }
 
     static func quantity(
       _ field: String, _ scale: Scale? = nil, axis: Setting<Axis>? = nil, title: String? = nil
@@ -166,6 +187,10 @@ struct Chart: Encodable {
     var labelAlign: String?
     var labelBaseline: String?
     var labelOverlap: Bool?
+    var labelLimit: Double?
+    var labelPadding: Double?
+    var labelLineHeight: Double?
+    var format: String?
     var grid: Bool?
     var ticks: Bool?
     var domain: Bool?
@@ -180,6 +205,7 @@ struct Chart: Encodable {
     var direction: String?
     var format: String?
     var tickCount: Int?
+    var columns: Int?
   }
 
   struct Resolve: Encodable {
