@@ -15,7 +15,7 @@ struct Chart: Encodable {
   var concat: [Chart]?
   /// Of `concat`.
   var columns: Int?
-  var spacing: Double?
+  var spacing: Spacing?
   var align: String?
   var bounds: String?
   var resolve: Resolve?
@@ -37,6 +37,16 @@ struct Chart: Encodable {
       cells("isValid(datum.value)", nil, position.merging(["color": colour]) { $1 }),
       cells("!isValid(datum.value)", "#9a9a9a", position),
     ]
+  }
+
+  /// A heading over a panel, in its place whatever room the axes take.
+  static func heading(_ lines: [String], limit: Double) -> Chart {
+    Chart(
+      data: Data(values: [[:]]),
+      mark: Mark(
+        type: "text", style: "ink", text: lines, align: "left", baseline: "alphabetic",
+        fontSize: 13, fontWeight: "600", dy: Double(-9 - 16 * (lines.count - 1)), limit: limit),
+      encoding: ["x": .pixels(0), "y": .pixels(0)])
   }
 
   /// A place in a grid where nothing is drawn.
@@ -83,8 +93,21 @@ struct Chart: Encodable {
     try container.encodeIfPresent(view, forKey: .view)
   }
 
-  /// Rows by the name that they have in the page.
-  struct Data: Encodable { var name: String }
+  /// Rows by the name that they have in the page, or a few that stand here.
+  struct Data: Encodable {
+    var name: String?
+    var values: [[String: Int]]?
+  }
+
+  /// Pixels between panels.
+  struct Spacing: Encodable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
+    var row: Double
+    var column: Double
+
+    init(row: Double, column: Double) { (self.row, self.column) = (row, column) }
+    init(floatLiteral value: Double) { self.init(row: value, column: value) }
+    init(integerLiteral value: Int) { self.init(floatLiteral: Double(value)) }
+  }
 
   struct Title: Encodable {
     var lines: [String]
@@ -115,6 +138,8 @@ struct Chart: Encodable {
     var y2Offset: Double?
     /// A colour of the page's own, light or dark: `ink`, `quiet` or `paper`.
     var style: String?
+    /// Lines of a text that is the same everywhere.
+    var text: [String]?
     var align: String?
     var baseline: String?
     var fontSize: Double?
@@ -122,6 +147,7 @@ struct Chart: Encodable {
     var dx: Double?
     var dy: Double?
     var limit: Double?
+    var thickness: Double?
   }
 
   struct Channel: Encodable {
@@ -188,6 +214,7 @@ struct Chart: Encodable {
     var labelBaseline: String?
     var labelOverlap: Bool?
     var labelLimit: Double?
+    var labelSeparation: Double?
     var labelPadding: Double?
     var labelLineHeight: Double?
     var format: String?
@@ -199,6 +226,8 @@ struct Chart: Encodable {
 
   struct Legend: Encodable {
     var title: String?
+    var titleLimit: Double? = 400
+    var symbolOpacity: Double? = 1
     var orient: String?
     var gradientLength: Double?
     var gradientThickness: Double?

@@ -34,6 +34,10 @@ struct DepthCurves {
   var inRow = 4
   var width = 222.0
   var height = 120.0
+  /// Pixels between the columns.
+  var spacing = 24.0
+  /// Whether all panels have one ordinate: then only the first of a row says its numbers.
+  var isShared = false
   /// The legend's title.
   var legend = ""
   /// Whether leading sites stand before depth 0.
@@ -55,7 +59,8 @@ struct DepthCurves {
     return Figure(
       id: id, title: title, description: description,
       chart: Chart(
-        concat: charts, columns: row, spacing: 24, align: "each", bounds: "flush",
+        concat: charts, columns: row, spacing: Chart.Spacing(row: 50, column: spacing),
+        align: "each", bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared", "shape": "shared"])),
       data: [id, "\(id)-marks"], exported: [id],
       marks: panels.reduce(0) { $0 + $1.lines.reduce(0) { $0 + 2 * $1.points.count } },
@@ -106,7 +111,9 @@ struct DepthCurves {
         zero: panel.domain == nil ? false : nil),
       axis: .value(
         Chart.Axis(
-          title: panel.quantity.map { .value($0) } ?? .null, grid: true, ticks: false,
+          title: panel.quantity.map { .value($0) } ?? .null,
+          labels: !isShared || index.isMultiple(of: min(inRow, panels.count)), grid: true,
+          ticks: false,
           domain: false, tickCount: 4)))
     let data = Chart.Data(name: id)
     func own(_ more: String = "") -> [Chart.Transform] {
@@ -117,8 +124,7 @@ struct DepthCurves {
     if let shaded {
       layers.append(
         Chart(
-          data: Chart.Data(name: "\(id)-marks"),
-          transform: [Chart.Transform(filter: "datum._panel === \(index)")],
+          data: Chart.Data(values: [[:]]),
           mark: Chart.Mark(type: "rect", opacity: 0.07, style: "ink"),
           encoding: [
             "x": Chart.Channel(
@@ -166,7 +172,8 @@ struct DepthCurves {
           .name("_interval", title: "95 % interval"),
         ]))
     return Chart(
-      title: Chart.Title(text: panel.title, limit: width + 10), width: width, height: height,
-      layer: layers, view: Chart.View(stroke: Setting.null))
+      width: width, height: height,
+      layer: layers + [Chart.heading([panel.title], limit: width + spacing - 6)],
+      view: Chart.View(stroke: Setting.null))
   }
 }

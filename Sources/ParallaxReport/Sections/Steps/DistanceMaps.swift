@@ -33,7 +33,7 @@ struct DistanceMaps {
 
   /// All models with themselves and with each other: from the row's model to the column's.
   func overview() -> Figure {
-    let size = cells(models, total: isOne ? 420 : 800, largest: 30)
+    let size = cells(models, total: isOne ? 420 : 860, largest: 30)
     let panels = models.flatMap { a in
       models.map { b in
         result.isSymmetric && b > a

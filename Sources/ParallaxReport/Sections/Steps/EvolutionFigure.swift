@@ -8,7 +8,7 @@ struct EvolutionFigure {
   /// More pairs than these find no room for a name at their ends: then each model has a panel.
   private var isOnOneAxis: Bool { result.evolutions.count <= 15 }
   private var size: (width: Double, height: Double) {
-    isOnOneAxis ? (560, max(280, 19 * Double(result.evolutions.count))) : (205, 150)
+    isOnOneAxis ? (560, max(300, 19 * Double(result.evolutions.count))) : (205, 150)
   }
 
   func figure() -> Figure {
@@ -21,7 +21,8 @@ struct EvolutionFigure {
         panels.append(Chart.empty(width: size.width, height: size.height))
       }
       chart = Chart(
-        concat: panels, columns: 4, spacing: 22, align: "each", bounds: "flush",
+        concat: panels, columns: 4, spacing: Chart.Spacing(row: 50, column: 22), align: "each",
+        bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared"]))
     }
     return Figure(
@@ -151,8 +152,8 @@ struct EvolutionFigure {
         ]
           + (result.isSymmetric
             ? [] : [.name("forward", title: "of → and"), .name("backward", title: "and → of")])))
+    if let model { layers.append(Chart.heading([result.models[model].name], limit: 215)) }
     return Chart(
-      title: model.map { Chart.Title(text: result.models[$0].name, limit: 215) },
       width: size.width, height: size.height, layer: layers, view: Chart.View(stroke: Setting.null))
   }
 
@@ -160,12 +161,12 @@ struct EvolutionFigure {
   private func levels(_ x: Chart.Channel, _ y: Chart.Channel, named: Bool) -> [Chart] {
     let data = Chart.Data(name: "\(Self.id)-levels")
     let level = Chart.Channel.quantity("level", y.scale, axis: y.axis)
-    var layers = [
+    var layers = [("shuffled images", [3.0, 3]), ("floor", [1, 3])].map { name, dash in
       Chart(
-        data: data,
-        mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: [3, 3], style: "quiet"),
+        data: data, transform: [Chart.Transform(filter: "datum.text === '\(name)'")],
+        mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: dash, style: "ink"),
         encoding: ["y": level])
-    ]
+    }
     if named {
       layers.append(
         Chart(
@@ -204,43 +205,5 @@ struct EvolutionFigure {
           type: "text", style: "ink", align: "left", baseline: "middle", fontSize: 11.5, limit: 330),
         encoding: ["x": .pixels(right + 50), "y": at, "text": .name("text")]),
     ]
-  }
-}
-
-/// Labels that stand beside what they name.
-enum Labels {
-  /// Places as near to those wanted as may be, at least `gap` apart and, where there is room, within a range.
-  static func spread(_ wanted: [Double], gap: Double, within range: ClosedRange<Double>) -> [Double]
-  {
-    // Neighbours that are too near form a block round the mean of what its members want.
-    var blocks: [(members: [Int], centre: Double)] = []
-    func half(_ block: (members: [Int], centre: Double)) -> Double {
-      Double(block.members.count - 1) * gap / 2
-    }
-    for index in wanted.indices.sorted(by: { wanted[$0] < wanted[$1] }) {
-      blocks.append(([index], wanted[index]))
-      while true {
-        let last = blocks.count - 1
-        blocks[last].centre = max(
-          min(blocks[last].centre, range.upperBound - half(blocks[last])),
-          range.lowerBound + half(blocks[last]))
-        guard last > 0,
-          blocks[last].centre - half(blocks[last])
-            < blocks[last - 1].centre + half(blocks[last - 1]) + gap
-        else { break }
-        let members = blocks[last - 1].members + blocks[last].members
-        blocks.removeLast()
-        blocks[last - 1] = (
-          members, members.reduce(0) { $0 + wanted[$1] } / Double(members.count)
-        )
-      }
-    }
-    var places = wanted
-    for block in blocks {
-      for (place, member) in block.members.enumerated() {
-        places[member] = block.centre - half(block) + Double(place) * gap
-      }
-    }
-    return places
   }
 }

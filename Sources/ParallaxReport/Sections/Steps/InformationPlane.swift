@@ -7,8 +7,8 @@ struct InformationPlane {
   let result: StepsResult
 
   private static let id = "steps-plane"
-  private var inRow: Int { min(4, max(1, result.pairs.count)) }
-  private var side: Double { result.pairs.count == 1 ? 380 : result.pairs.count < 4 ? 290 : 212 }
+  private var inRow: Int { min(isLong ? 4 : 3, max(1, result.pairs.count)) }
+  private var side: Double { result.pairs.count == 1 ? 380 : isLong ? 212 : 285 }
   /// More pairs than these are folded away.
   var isLong: Bool { result.pairs.count > 8 }
 
@@ -39,9 +39,11 @@ struct InformationPlane {
       description:
         "Scatter plots of both directions of \(result.quantity), one for each pair of models",
       chart: Chart(
-        concat: panels, columns: inRow, spacing: 30, align: "each", bounds: "flush",
+        concat: panels, columns: inRow, spacing: Chart.Spacing(row: 66, column: 30), align: "each",
+        bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared"])),
-      data: [Self.id, "\(Self.id)-corners"], exported: [Self.id], marks: 6000, isFolded: isLong)
+      data: [Self.id, "\(Self.id)-corners", "steps-diagonal"], exported: [Self.id], marks: 6000,
+      isFolded: isLong)
   }
 
   func data() -> [String: Dataset] {
@@ -51,6 +53,7 @@ struct InformationPlane {
         continue
       }
       let (first, second) = (result.models[pair.a], result.models[pair.b])
+      let path = Set(result.path(pair.a, pair.b).map { [$0.row, $0.column] })
       for row in Swift.stride(
         from: first.blocks.lowerBound, to: first.blocks.upperBound, by: stride)
       {
@@ -63,7 +66,7 @@ struct InformationPlane {
             .text(first.name), .text(first.sites.label(row)), .text(second.name),
             .text(second.sites.label(column)), .number(forward), .number(backward),
             .number((first.sites.sites[row].depth + second.sites.sites[column].depth) / 2),
-            .number(Double(index)),
+            .number(Double(index)), .number(path.contains([row, column]) ? 1 : 0),
           ])
         }
       }
@@ -77,8 +80,9 @@ struct InformationPlane {
     ]
     return [
       Self.id: .table(
-        columns: ["a", "siteA", "b", "siteB", "forward", "backward", "depth", "_panel"],
+        columns: ["a", "siteA", "b", "siteB", "forward", "backward", "depth", "_panel", "onPath"],
         rows: rows),
+      "steps-diagonal": MatchFigure.diagonal,
       "\(Self.id)-corners": .table(columns: ["x", "y", "text", "_right"], rows: corners),
     ]
   }
@@ -121,14 +125,28 @@ struct InformationPlane {
     }
     layers.append(
       Chart(
-        data: data,
-        transform: [Chart.Transform(filter: "datum._panel === \(index)")],
-        mark: Chart.Mark(type: "circle", size: result.pairs.count < 4 ? 22 : 13, opacity: 0.75),
-        encoding: ["x": x, "y": y, "color": colour],
-        tooltip: [
-          .name("siteA", title: first), .name("siteB", title: second),
-          .name("forward", title: "A → B"), .name("backward", title: "B → A"),
+        data: Chart.Data(name: "steps-diagonal"),
+        mark: Chart.Mark(type: "line", color: "#8a8a8a", strokeWidth: 1, strokeDash: [3, 3]),
+        encoding: [
+          "x": .quantity("depth", scale, axis: x.axis),
+          "y": .quantity("depth", scale, axis: y.axis),
         ]))
+    for isOnPath in [0, 1] {
+      layers.append(
+        Chart(
+          data: data,
+          transform: [
+            Chart.Transform(filter: "datum._panel === \(index) && datum.onPath === \(isOnPath)")
+          ],
+          mark: Chart.Mark(
+            type: "circle", size: (isOnPath == 1 ? 42 : 13) * (isLong ? 0.7 : 1),
+            opacity: isOnPath == 1 ? 1 : 0.6),
+          encoding: ["x": x, "y": y, "color": colour],
+          tooltip: [
+            .name("siteA", title: first), .name("siteB", title: second),
+            .name("forward", title: "A → B"), .name("backward", title: "B → A"),
+          ]))
+    }
     for isRight in [false, true] {
       layers.append(
         Chart(
@@ -142,9 +160,9 @@ struct InformationPlane {
             "text": .name("text"),
           ]))
     }
+    layers.append(Chart.heading(["A: \(first)", "B: \(second)"], limit: side + 20))
     return Chart(
-      title: Chart.Title(
-        lines: ["A: \(first)", "B: \(second)"], limit: side + 20), width: side, height: side,
+      width: side, height: side,
       layer: layers, view: Chart.View(stroke: Setting.null))
   }
 }

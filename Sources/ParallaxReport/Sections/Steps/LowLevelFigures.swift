@@ -37,15 +37,21 @@ struct LowLevelFigures {
     return [min(0, known.min() ?? 0), high > 0 ? high * 1.04 : 1]
   }
 
+  /// The lowest R² that is drawn: 0, or below it as far as to −1.
+  private var worst: Double {
+    let known = result.lowLevel.flatMap { $0.probes.flatMap(\.scores) + $0.meanScore }
+      .compactMap(\.self)
+    return max(-1, min(0, known.min() ?? 0))
+  }
+
   private func scores(_ title: String, _ of: (StepsResult.LowLevel) -> [Double?]?)
     -> DepthCurves.Panel
   {
     let lines = result.lowLevel.compactMap { level in
       of(level).map { line(level.model, $0.map { StepsResult.Estimate($0) }) }
     }
-    let low = lines.flatMap { $0.points.compactMap(\.estimate.value) }.min() ?? 0
     return DepthCurves.Panel(
-      title: title, lines: lines, domain: [low < 0 ? max(-1, low) : 0, 1], quantity: nil)
+      title: title, lines: lines, domain: [worst, 1], quantity: nil)
   }
 
   /// All statistics together, and how well they can be read off linearly.
@@ -61,8 +67,8 @@ struct LowLevelFigures {
         at: 0)
     }
     return DepthCurves(
-      result: result, id: "steps-low-level", panels: panels, inRow: 2, width: 440, height: 230,
-      shaded: 0.8...1)
+      result: result, id: "steps-low-level", panels: panels, inRow: 2, width: 430, height: 230,
+      spacing: 70, shaded: 0.8...1)
   }
 
   /// Each space by itself.
@@ -75,7 +81,7 @@ struct LowLevelFigures {
         return space(
           name, title: "\(name) (\(Text.count(width)))",
           quantity: place.isMultiple(of: 4) ? result.quantity : nil)
-      }, shaded: 0.8...1)
+      }, isShared: true, shaded: 0.8...1)
   }
 
   /// Each statistic's probe by itself.
@@ -85,7 +91,7 @@ struct LowLevelFigures {
       result: result, id: "steps-probes",
       panels: names.map { name in
         scores(name) { level in level.probes.first { $0.statistic == name }?.scores }
-      }, inRow: 5, width: 168, height: 84, shaded: 0.8...1)
+      }, inRow: 5, width: 172, height: 84, isShared: true, shaded: 0.8...1)
   }
 
   /// The end against the middle, a dot a model.

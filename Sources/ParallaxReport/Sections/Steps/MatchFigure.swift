@@ -17,7 +17,8 @@ struct MatchFigure {
       description:
         "Points of relative depth: each model's blocks, and where the nearest layer of each other model stands",
       chart: Chart(
-        concat: panels, columns: inRow, spacing: 22, align: "each", bounds: "flush",
+        concat: panels, columns: inRow, spacing: Chart.Spacing(row: 50, column: 22), align: "each",
+        bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared", "shape": "shared"])),
       data: [Self.id, "steps-diagonal"], exported: [Self.id],
       marks: result.positions.reduce(0) { $0 + 2 * $1.matches.count })
@@ -40,9 +41,12 @@ struct MatchFigure {
       Self.id: .table(
         columns: ["model", "site", "depth", "matchModel", "match", "matchDepth", "_model"],
         rows: rows),
-      "steps-diagonal": .table(columns: ["depth"], rows: [[.number(0)], [.number(1)]]),
+      "steps-diagonal": Self.diagonal,
     ]
   }
+
+  /// The line of equal sides.
+  static let diagonal = Dataset.table(columns: ["depth"], rows: [[.number(0)], [.number(1)]])
 
   private func panel(_ model: Int) -> Chart {
     let isFirst = model.isMultiple(of: inRow)
@@ -61,7 +65,7 @@ struct MatchFigure {
     let own = [Chart.Transform(filter: "datum._model === \(model)")]
     let colour = result.colour("matchModel", legend: "nearest layer in")
     return Chart(
-      title: Chart.Title(text: result.models[model].name, limit: 215), width: 205, height: 160,
+      width: 205, height: 160,
       layer: [
         Chart(
           data: Chart.Data(name: "steps-diagonal"),
@@ -86,6 +90,7 @@ struct MatchFigure {
             .name("site", title: result.models[model].name), .name("match", title: "nearest"),
             .name("matchModel", title: "in"),
           ]),
+        Chart.heading([result.models[model].name], limit: 215),
       ], view: Chart.View(stroke: Setting.null))
   }
 

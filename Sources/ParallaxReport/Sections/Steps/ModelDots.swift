@@ -36,7 +36,8 @@ struct ModelDots {
     return Figure(
       id: id, title: title, description: description,
       chart: Chart(
-        concat: charts, columns: inRow, spacing: 16, align: "each", bounds: "flush",
+        concat: charts, columns: inRow, spacing: Chart.Spacing(row: 30, column: 18), align: "each",
+        bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared", "shape": "shared"])),
       data: [id, "\(id)-lines"], exported: [id],
       marks: panels.reduce(0) { $0 + 2 * $1.dots.count })
@@ -75,7 +76,7 @@ struct ModelDots {
     let isFirst = index.isMultiple(of: inRow)
     let isNamed = index < inRow || panels[index - inRow].title != panel.title
     let labels = lines.enumerated().map { place, line in
-      "\"\(place)\":\(SimilarityFigures.quoted(line.label))"
+      "\"\(place)\":\(Labels.quoted(line.label))"
     }
     let height = row * Double(lines.count)
     guard !panel.dots.isEmpty else { return Chart.empty(width: width, height: height) }
@@ -96,7 +97,8 @@ struct ModelDots {
         domain: known.isEmpty ? [0, 1] : nil, nice: !known.isEmpty, zero: true),
       axis: .value(
         Chart.Axis(
-          title: .null, labelOverlap: true, grid: true, ticks: false, domain: false, tickCount: 3)))
+          title: .null, labelOverlap: true, labelSeparation: 6, grid: true, ticks: false,
+          domain: false, tickCount: 2)))
     let data = Chart.Data(name: id)
     let own = [
       Chart.Transform(filter: "datum._panel === \(index) && isValid(datum.value)")
@@ -109,6 +111,13 @@ struct ModelDots {
           type: "rule", opacity: 0.35, strokeWidth: 1, strokeDash: [1, 3], style: "quiet"),
         encoding: ["y": .quantity("at", y.scale, axis: y.axis)])
     ]
+    layers.append(
+      Chart(
+        data: Chart.Data(values: [[:]]),
+        mark: Chart.Mark(type: "rule", opacity: 0.7, strokeWidth: 1, style: "quiet"),
+        encoding: [
+          "x": Chart.Channel(datum: 0, type: "quantitative", scale: x.scale, axis: x.axis)
+        ]))
     if panel.dots.contains(where: { $0.estimate.low != nil }) {
       layers.append(
         Chart(
@@ -127,8 +136,10 @@ struct ModelDots {
           .name("model"), .name("_shown", title: panel.title),
           .name("_interval", title: "95 % interval"),
         ]))
+    if isNamed {
+      layers.append(Chart.heading(Labels.lines(panel.title, room: width), limit: width + 14))
+    }
     return Chart(
-      title: isNamed ? Chart.Title(text: panel.title, limit: width + 14) : nil, width: width,
-      height: height, layer: layers, view: Chart.View(stroke: Setting.null))
+      width: width, height: height, layer: layers, view: Chart.View(stroke: Setting.null))
   }
 }

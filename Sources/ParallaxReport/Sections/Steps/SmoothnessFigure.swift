@@ -16,7 +16,9 @@ struct SmoothnessFigure {
     return Figure(
       id: Self.id, title: "How far each block is from the one before",
       description: "Curves of the step size over relative depth, one panel for each model",
-      chart: Chart(concat: panels, columns: inRow, spacing: 24, align: "each", bounds: "flush"),
+      chart: Chart(
+        concat: panels, columns: inRow, spacing: Chart.Spacing(row: 50, column: 24), align: "each",
+        bounds: "flush"),
       data: [Self.id, "\(Self.id)-stages"], exported: [Self.id],
       marks: result.smoothness.reduce(0) { $0 + 5 * $1.changes.count })
   }
@@ -26,7 +28,7 @@ struct SmoothnessFigure {
       $0.changes.flatMap { [$0.forward.value, $0.backward.value, $0.mean.value, $0.mean.high] }
     }.compactMap(\.self)
     let high = max(known.max() ?? 1, result.floor ?? 0)
-    return [min(0, known.min() ?? 0), high > 0 ? high * 1.05 : 1]
+    return [min(0, known.min() ?? 0), high > 0 ? high * 1.14 : 1]
   }
 
   func data() -> [String: Dataset] {
@@ -80,7 +82,7 @@ struct SmoothnessFigure {
       "mean", Chart.Scale(domain: domain, nice: false),
       axis: .value(
         Chart.Axis(
-          title: isFirst ? .value("\(result.quantity) of a step") : .null, labels: isFirst,
+          title: isFirst ? .value("step size") : .null, labels: isFirst,
           grid: true, ticks: false, domain: false, tickCount: 5)))
     let data = Chart.Data(name: Self.id)
     func own(_ fields: String...) -> [Chart.Transform] {
@@ -101,6 +103,14 @@ struct SmoothnessFigure {
           "x": x, "y": .quantity("low", y.scale, axis: y.axis), "y2": Chart.Channel(field: "high"),
         ]),
     ]
+    if result.stageDepths(model).count < 6 {
+      layers.append(
+        Chart(
+          data: stages, transform: own(),
+          mark: Chart.Mark(
+            type: "text", style: "quiet", align: "left", baseline: "top", fontSize: 9.5, dx: 3),
+          encoding: ["x": x, "y": .pixels(0), "text": .name("stage")]))
+    }
     if let floor = result.floor {
       layers.append(
         Chart(
@@ -148,8 +158,8 @@ struct SmoothnessFigure {
           .name("_mean", title: "mean"), .name("newStage", title: "new stage"),
           .name("_cka", title: "1 − CKA"), .name("_jaccard", title: "1 − Jaccard"),
         ]))
+    layers.append(Chart.heading([result.models[model].name], limit: size.width + 10))
     return Chart(
-      title: Chart.Title(text: result.models[model].name, limit: size.width + 10),
       width: size.width, height: size.height, layer: layers, view: Chart.View(stroke: Setting.null))
   }
 

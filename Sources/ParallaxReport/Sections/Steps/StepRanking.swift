@@ -47,7 +47,7 @@ struct StepRanking {
       Chart.Scale(domain: [-(reach > 0 ? reach : 1), reach > 0 ? reach : 1], nice: true),
       axis: .value(
         Chart.Axis(
-          title: .value("← the two models meet      change of \(result.quantity)      they part →"),
+          title: .value("← models meet · change of \(result.quantity) · models part →"),
           titleLimit: 460, grid: true, ticks: false, domain: false, tickCount: 7)))
     let data = Chart.Data(name: Self.id)
     let own = [Chart.Transform(filter: "datum._row < \(top.count)")]
@@ -155,16 +155,13 @@ struct StepRanking {
 
   /// Two lines of an axis' label, as an expression of Vega's.
   private func label(_ entry: Entry) -> String {
-    let dash = "+\" – \"+"
     func sites(_ sites: [String]) -> String {
-      Set(sites).count == 1
-        ? SimilarityFigures.quoted("in \(sites[0])")
-        : sites.map(SimilarityFigures.quoted).joined(separator: "+\"→\"+")
+      Set(sites).count == 1 ? "in \(sites[0])" : sites.joined(separator: "→")
     }
-    let names = [entry.a, entry.b].map { SimilarityFigures.quoted(result.models[$0].name) }
-    let (first, second) = (sites(entry.step.sitesA), sites(entry.step.sitesB))
-    return "[\(names.joined(separator: dash)),"
-      + (first.isEmpty || second.isEmpty
-        ? "\"\"]" : "\(first)+\" | \"+\(second)]")
+    let lines = [
+      "\(result.models[entry.a].name) – \(result.models[entry.b].name)",
+      "\(sites(entry.step.sitesA)) | \(sites(entry.step.sitesB))",
+    ]
+    return "[\(lines.map(Labels.quoted).joined(separator: ","))]"
   }
 }

@@ -15,7 +15,6 @@ enum StepsSection {
       result.models[index].sites.name = Text.label(result.models[index].name)
     }
     var parts = Parts(material: material, text: StepsText(result: result))
-    parts.body += [parts.text.lead, parts.text.claims, parts.text.switches]
     maps(result, &parts)
     distances(result, &parts)
     smoothness(result, &parts)
@@ -27,7 +26,8 @@ enum StepsSection {
       title: result.models.count == 1
         ? "The steps by which the model processes an image"
         : "How the models' processing steps differ",
-      body: parts.body, findings: result.findings, figures: parts.figures, data: parts.data)
+      body: [parts.text.lead, parts.text.claims(parts.figures), parts.text.switches] + parts.body,
+      findings: result.findings, figures: parts.figures, data: parts.data)
   }
 
   /// What has been put together so far.
@@ -81,7 +81,12 @@ enum StepsSection {
     guard !result.positions.isEmpty else { return }
     let matches = MatchFigure(result: result)
     parts.heading("Whether layers at similar depth are nearest")
-    parts.add(matches.figure(), matches.data(), parts.text.matches, [matches.table()])
+    let positions = PositionFigure(result: result)
+    parts.add(
+      matches.figure(), matches.data(), parts.text.matches,
+      positions.isShort ? [] : [matches.table()])
+    guard positions.isShort else { return }
+    parts.add(positions.figure(), positions.data(), parts.text.positions, [matches.table()])
   }
 
   private static func distances(_ result: StepsResult, _ parts: inout Parts) {

@@ -22,27 +22,26 @@ struct StepsText {
       """)
   }
 
-  /// The paper's findings, and which figures here bear on them.
-  var claims: HTML {
-    let claims: [(String, [(String, String)])] = [
+  /// The paper's findings, and which of the figures here bear on them.
+  func claims(_ figures: [Figure]) -> HTML {
+    let ids = Set(figures.map(\.id))
+    let claims: [(String, [(id: String, name: String)])] = [
       (
         "Layers at similar positions of different models are the most similar, but strong differences remain.",
         isOne
           ? []
           : [
             ("steps-maps", "maps"), ("steps-matches", "nearest layers"),
-            ("steps-evolution", "distance over depth"),
+            ("steps-positions", "what remains"), ("steps-evolution", "distance over depth"),
           ]
       ),
       (
         "Classifiers, unlike other models, discard information about low-level statistics in their final layers.",
-        result.lowLevel.isEmpty
-          ? [] : [("steps-low-level", "low-level information"), ("steps-rise", "rise at the end")]
+        [("steps-low-level", "low-level information"), ("steps-rise", "the end of each model")]
       ),
       (
         "Transformers change representations more smoothly from one layer to the next than convolutional networks.",
-        result.smoothness.isEmpty
-          ? [] : [("steps-smoothness", "step sizes"), ("steps-statistics", "their statistics")]
+        [("steps-smoothness", "step sizes"), ("steps-statistics", "their statistics")]
       ),
     ]
     return .group([
@@ -51,21 +50,23 @@ struct StepsText {
       .element(
         "ol", ["class": "caveats"],
         claims.map { claim, places in
-          let links = places.enumerated().flatMap { index, place -> [HTML] in
-            [
-              .text(index == 0 ? "" : ", "),
-              .element("a", ["href": "#figure-\(place.0)"], place.1),
-            ]
+          let there = places.filter { ids.contains($0.id) }
+          let links = there.enumerated().map { index, place -> HTML in
+            .group([
+              .text(index == 0 ? "" : index == there.count - 1 ? " and " : ", "),
+              .element("a", ["href": "#figure-\(place.id)"], place.name),
+            ])
           }
           return .element(
             "li", [:],
-            [.text(claim + " ")]
-              + (links.isEmpty
-                ? [
-                  .element("span", ["class": "quiet"], "Not tested: this run lacks what it takes.")
-                ]
-                : [.element("span", ["class": "quiet"], "Here: ")] + links
-                  + [.element("span", ["class": "quiet"], ".")]))
+            [
+              .text(claim + " "),
+              .element(
+                "span", ["class": "quiet"],
+                links.isEmpty
+                  ? [.text("Not tested: this run lacks what it takes.")]
+                  : [.text("Here: ")] + links + [.text(".")]),
+            ])
         }),
     ])
   }
@@ -132,8 +133,18 @@ struct StepsText {
   var matches: String {
     "For each block of a model, the site of each other model that is nearest (mean of both directions) and where it stands; on "
       + "the dashed line, at the same relative depth. Places below 0 are the input and the stem. The nearest of several is biased "
-      + "towards near by the choice; the table has the matches dealt out anew as chance, and the residual: the mean along the "
-      + "matches minus what a representation has with itself. \(result.intervals) \(result.basis)"
+      + "towards near by the choice. \(result.basis)"
+  }
+
+  var positions: String {
+    "The same in three numbers of every ordered pair. Correlation: Spearman's, of the depths of the blocks and of their nearest sites. Gap: "
+      + "mean distance in relative depth to the nearest site; the upright ticks are the same with the matches dealt out anew among the blocks. "
+      + "Residual difference: the mean along the matches minus what a representation has with itself\(floorNote); above 0 models differ even "
+      + "where they are nearest. \(result.intervals) \(result.basis)"
+  }
+
+  private var floorNote: String {
+    result.floor.map { " (\(Text.number($0, digits: $0 == 0 ? 0 : 4)))" } ?? ""
   }
 
   func evolution(_ figure: EvolutionFigure, pairs: Int) -> String {
@@ -213,7 +224,7 @@ struct StepsText {
       plane.stride > 1
       ? "Every \(plane.stride) blocks of each model are drawn, so that points stay apart. " : ""
     return
-      "Each point is a pair of blocks: abscissa from the first model (A) to the second (B), ordinate back. Above the diagonal A's layer tells "
+      "Each point is a pair of blocks: abscissa from the first model (A) to the second (B), ordinate back. Large: the matched path of the maps. Above the diagonal A's layer tells "
       + "B's neighbourhoods better than the other way round. \(thinned)\(floor)No intervals. \(result.basis)"
   }
 
