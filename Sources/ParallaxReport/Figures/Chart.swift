@@ -228,6 +228,7 @@ struct Chart: Encodable {
     var title: String?
     var titleLimit: Double? = 400
     var symbolOpacity: Double? = 1
+    var gradientOpacity: Double? = 1
     var orient: String?
     var gradientLength: Double?
     var gradientThickness: Double?

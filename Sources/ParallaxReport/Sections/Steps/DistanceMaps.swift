@@ -40,7 +40,7 @@ struct DistanceMaps {
           ? Chart.empty(width: side(b, size), height: side(a, size))
           : map(
             a, b, size, namesRows: b == 0, namesColumns: a == models.last,
-            isSmall: models.count > 6)
+            isSmall: models.count > 6, isDirected: true)
       }
     }
     let drawn = models.flatMap { a in
@@ -139,14 +139,17 @@ struct DistanceMaps {
   /// The map from `a` to `b`; `isTurned` puts `a` along the abscissa.
   private func map(
     _ a: Int, _ b: Int, _ size: [Int: Double], namesRows: Bool, namesColumns: Bool, isSmall: Bool,
-    isTurned: Bool = false
+    isTurned: Bool = false, isDirected: Bool = false
   ) -> Chart {
     let (rows, columns) = isTurned ? (b, a) : (a, b)
     let (across, up) = isTurned ? ("y", "x") : ("x", "y")
     let x = scale(columns)
     let y = scale(rows)
-    let xAxis = axis(columns, size, horizontal: true, names: namesColumns, isSmall: isSmall)
-    let yAxis = axis(rows, size, horizontal: false, names: namesRows, isSmall: isSmall)
+    let xAxis = axis(
+      columns, size, horizontal: true, names: namesColumns, isSmall: isSmall, isDirected: isDirected
+    )
+    let yAxis = axis(
+      rows, size, horizontal: false, names: namesRows, isSmall: isSmall, isDirected: isDirected)
     var colour = Chart.Channel.quantity(
       "value", Chart.Scale(domain: domain, scheme: Palette.similarity, nice: false))
     colour.legend = .value(
@@ -216,7 +219,8 @@ struct DistanceMaps {
 
   /// Names where stages begin, as many as find room; the model's name as the title.
   private func axis(
-    _ index: Int, _ size: [Int: Double], horizontal: Bool, names: Bool, isSmall: Bool
+    _ index: Int, _ size: [Int: Double], horizontal: Bool, names: Bool, isSmall: Bool,
+    isDirected: Bool
   ) -> Setting<Chart.Axis> {
     guard names else { return .null }
     let model = result.models[index]
@@ -230,16 +234,18 @@ struct DistanceMaps {
     if first > 0, first < model.sites.sites.count, Double(first) * cell >= 15 {
       places.insert((0, model.sites.sites[0].name), at: 0)
     }
-    if isSmall { places = [] }
+    // Of many models there is room for the name alone.
+    if isSmall { places = [(model.sites.sites.count / 2, model.name)] }
     let pairs = places.map { "\"\($0.place)\":\(SimilarityFigures.quoted($0.name))" }
-    let prefix = result.isSymmetric || isOne || isSmall ? "" : horizontal ? "to " : "from "
+    let prefix = !isDirected || result.isSymmetric || isOne ? "" : horizontal ? "to " : "from "
     return .value(
       Chart.Axis(
-        title: .value(prefix + model.name), titleFontWeight: "bold", titlePadding: 8,
-        titleLimit: isSmall ? side(index, size) + 6 : max(150, side(index, size) + 10),
+        title: isSmall ? .null : .value(prefix + model.name), titleFontWeight: "bold",
+        titlePadding: 8,
+        titleLimit: max(150, side(index, size) + 10),
         values: places.map { Double($0.place) + 0.5 },
         labelExpr: "{\(pairs.joined(separator: ","))}[floor(datum.value)]",
         labelAngle: horizontal ? -50 : 0, labelAlign: "right", labelBaseline: "middle",
-        labelOverlap: false, grid: false, ticks: true, domain: false))
+        labelOverlap: false, labelLimit: 150, grid: false, ticks: !isSmall, domain: false))
   }
 }

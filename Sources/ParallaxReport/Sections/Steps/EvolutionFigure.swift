@@ -96,6 +96,7 @@ struct EvolutionFigure {
     let row = model.map { $0 / 4 } ?? 0
     let isLast = model == nil || row == (result.models.count - 1) / 4
     let isFirst = model.map { $0.isMultiple(of: 4) } ?? true
+    let isNamed = (model ?? 0) == 0
     let x = Chart.Channel.quantity(
       "depth", Chart.Scale(domain: [0, 1], nice: false),
       axis: .value(
@@ -119,7 +120,7 @@ struct EvolutionFigure {
     let legend = model == nil ? nil : "distance from"
     let first = result.colour(model == nil ? "a" : "b", legend: legend)
     let detail = Chart.Channel.name("_pair")
-    var layers = levels(x, y, named: isFirst)
+    var layers = levels(x, y, named: isNamed)
     layers.append(
       Chart(
         data: data, transform: own("low"), mark: Chart.Mark(type: "area", opacity: 0.12),
@@ -167,13 +168,14 @@ struct EvolutionFigure {
         mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: dash, style: "ink"),
         encoding: ["y": level])
     }
-    if named {
+    // The name of chance stands under its line, that of the floor above.
+    for (name, isUnder) in [("shuffled images", true), ("floor", false)] where named {
       layers.append(
         Chart(
-          data: data,
+          data: data, transform: [Chart.Transform(filter: "datum.text === '\(name)'")],
           mark: Chart.Mark(
-            type: "text", style: "quiet", align: "left", baseline: "bottom", fontSize: 11, dx: 4,
-            dy: -2),
+            type: "text", style: "quiet", align: "left", baseline: isUnder ? "top" : "bottom",
+            fontSize: 11, dx: 4, dy: isUnder ? 4 : -3),
           encoding: ["x": .pixels(0), "y": level, "text": .name("text")]))
     }
     return layers

@@ -12,15 +12,17 @@ struct InformationPlane {
   /// More pairs than these are folded away.
   var isLong: Bool { result.pairs.count > 8 }
 
-  /// Every so many blocks of each model, so that all panels together hold some thousands of points.
-  var stride: Int {
-    let cells = result.pairs.reduce(0) {
-      $0 + result.models[$1.a].blocks.count * result.models[$1.b].blocks.count
-    }
+  /// Every so many blocks of both models of a pair, so that all panels together hold some thousands of points.
+  private func stride(_ pair: (a: Int, b: Int)) -> Int {
+    let room = max(40, 6000 / max(1, result.pairs.count))
+    let cells = result.models[pair.a].blocks.count * result.models[pair.b].blocks.count
     var stride = 1
-    while cells / (stride * stride) > 6000 { stride += 1 }
+    while cells / (stride * stride) > room { stride += 1 }
     return stride
   }
+
+  /// Whether any pair lacks points.
+  var isThinned: Bool { result.pairs.contains { stride($0) > 1 } }
 
   private var domain: [Double] {
     let known = result.grids.lazy.filter { $0.a != $0.b }.flatMap { $0.values.flatMap { $0 } }
@@ -53,6 +55,7 @@ struct InformationPlane {
         continue
       }
       let (first, second) = (result.models[pair.a], result.models[pair.b])
+      let stride = stride(pair)
       let path = Set(result.path(pair.a, pair.b).map { [$0.row, $0.column] })
       for row in Swift.stride(
         from: first.blocks.lowerBound, to: first.blocks.upperBound, by: stride)
@@ -131,6 +134,7 @@ struct InformationPlane {
           "x": .quantity("depth", scale, axis: x.axis),
           "y": .quantity("depth", scale, axis: y.axis),
         ]))
+    let isDense = [pair.a, pair.b].contains { result.models[$0].blocks.count > 40 }
     for isOnPath in [0, 1] {
       layers.append(
         Chart(
@@ -139,7 +143,7 @@ struct InformationPlane {
             Chart.Transform(filter: "datum._panel === \(index) && datum.onPath === \(isOnPath)")
           ],
           mark: Chart.Mark(
-            type: "circle", size: (isOnPath == 1 ? 42 : 13) * (isLong ? 0.7 : 1),
+            type: "circle", size: (isOnPath == 1 ? isDense ? 24 : 42 : 13) * (isLong ? 0.7 : 1),
             opacity: isOnPath == 1 ? 1 : 0.6),
           encoding: ["x": x, "y": y, "color": colour],
           tooltip: [

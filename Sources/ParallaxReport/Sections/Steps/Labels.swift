@@ -6,9 +6,7 @@ enum Labels {
     return "\"\(plain)\""
   }
 
-  /// A heading as one line, or where it is long as two.
-  ///
-  /// - Parameter room: pixels; a letter of a heading takes about 8.
+  /// A heading as one line, or as two where it does not fit into so many pixels: a letter takes about 8.
   static func lines(_ text: String, room: Double) -> [String] {
     let words = text.split(separator: " ").map(String.init)
     guard Double(text.count) * 8 > room, words.count > 1 else { return [text] }

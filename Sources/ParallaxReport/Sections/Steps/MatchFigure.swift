@@ -50,6 +50,7 @@ struct MatchFigure {
 
   private func panel(_ model: Int) -> Chart {
     let isFirst = model.isMultiple(of: inRow)
+    let isLast = model + inRow >= result.models.count
     let axis: (String?, Bool) -> Setting<Chart.Axis> = { title, labels in
       .value(
         Chart.Axis(
@@ -57,7 +58,8 @@ struct MatchFigure {
           ticks: false, domain: false))
     }
     let x = Chart.Channel.quantity(
-      "depth", Chart.Scale(domain: [0, 1], nice: false), axis: axis("relative depth", true))
+      "depth", Chart.Scale(domain: [0, 1], nice: false),
+      axis: axis(isLast ? "relative depth" : nil, true))
     let y = Chart.Channel.quantity(
       "matchDepth", Chart.Scale(domain: [-0.18, 1], nice: false),
       axis: axis(isFirst ? "nearest layer's depth" : nil, isFirst))

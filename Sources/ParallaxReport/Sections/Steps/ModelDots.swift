@@ -36,7 +36,7 @@ struct ModelDots {
     return Figure(
       id: id, title: title, description: description,
       chart: Chart(
-        concat: charts, columns: inRow, spacing: Chart.Spacing(row: 30, column: 18), align: "each",
+        concat: charts, columns: inRow, spacing: Chart.Spacing(row: 48, column: 18), align: "each",
         bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared", "shape": "shared"])),
       data: [id, "\(id)-lines"], exported: [id],
@@ -84,7 +84,7 @@ struct ModelDots {
       "_row", Chart.Scale(domain: [Double(lines.count), 0], nice: false, zero: false),
       axis: .value(
         Chart.Axis(
-          title: isFirst && panels.count > inRow ? .value(panel.by) : .null,
+          title: .null,
           values: lines.indices.map { Double($0) + 0.5 },
           labelExpr: "{\(labels.joined(separator: ","))}[floor(datum.value)]", labels: isFirst,
           labelOverlap: false, labelLimit: 200, labelPadding: 8, grid: false, ticks: false,
@@ -136,6 +136,15 @@ struct ModelDots {
           .name("model"), .name("_shown", title: panel.title),
           .name("_interval", title: "95 % interval"),
         ]))
+    if isFirst, panels.count > inRow {
+      layers.append(
+        Chart(
+          data: Chart.Data(values: [[:]]),
+          mark: Chart.Mark(
+            type: "text", style: "ink", text: ["by \(panel.by)"], align: "right",
+            baseline: "alphabetic", fontSize: 12, fontWeight: "600", dx: -8, dy: -9, limit: 170),
+          encoding: ["x": .pixels(0), "y": .pixels(0)]))
+    }
     if isNamed {
       layers.append(Chart.heading(Labels.lines(panel.title, room: width), limit: width + 14))
     }

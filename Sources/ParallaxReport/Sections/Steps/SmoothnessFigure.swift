@@ -6,7 +6,10 @@ struct SmoothnessFigure {
 
   private static let id = "steps-smoothness"
   private var inRow: Int { min(4, max(1, result.smoothness.count)) }
-  private let size = (width: 222.0, height: 150.0)
+  private var size: (width: Double, height: Double) {
+    let count = result.smoothness.count
+    return count == 1 ? (520, 200) : count < 4 ? (930 / Double(count) - 30, 170) : (222, 150)
+  }
 
   func figure() -> Figure {
     var panels = result.smoothness.indices.map(panel)

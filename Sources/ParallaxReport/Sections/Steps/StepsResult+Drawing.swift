@@ -2,6 +2,36 @@ import ParallaxResults
 
 /// What all figures of the processing steps share.
 extension StepsResult {
+  /// The same with names that figures can bear.
+  var drawable: StepsResult {
+    var copy = self
+    copy.quantity = Text.label(quantity)
+    for index in models.indices {
+      copy.models[index].sites.name = Text.label(models[index].name)
+      copy.models[index].design = Text.label(models[index].design)
+      copy.models[index].objective = Text.label(models[index].objective)
+    }
+    for (index, profile) in smoothness.enumerated() {
+      for (place, statistic) in profile.statistics.enumerated() {
+        copy.smoothness[index].statistics[place].name = Text.label(statistic.name)
+      }
+    }
+    for (index, level) in lowLevel.enumerated() {
+      for (place, space) in level.spaces.enumerated() {
+        copy.lowLevel[index].spaces[place].name = Text.label(space.name)
+      }
+      for (place, probe) in level.probes.enumerated() {
+        copy.lowLevel[index].probes[place].statistic = Text.label(probe.statistic)
+      }
+    }
+    for (index, geometry) in geometry.enumerated() {
+      for (place, curve) in geometry.curves.enumerated() {
+        copy.geometry[index].curves[place].name = Text.label(curve.name)
+      }
+    }
+    return copy
+  }
+
   /// Whether there are orders enough for a p-value of 0.05.
   var canTell: Bool { permutations >= 19 }
 
@@ -12,11 +42,6 @@ extension StepsResult {
 
   /// Whether a model learnt to tell classes apart.
   func isClassifier(_ model: Int) -> Bool { models[model].objective.hasPrefix("classif") }
-
-  /// What `forward` and `backward` of two things are called.
-  func arrow(_ from: String, _ to: String) -> String {
-    isSymmetric ? "\(from) – \(to)" : "\(from) → \(to)"
-  }
 
   /// The models' colours, by the name in a field.
   func colour(_ field: String, legend: String? = nil) -> Chart.Channel {
@@ -81,14 +106,6 @@ extension StepsResult {
     groups > 1
       ? "Intervals are of 95 %, by a jackknife over \(groups) groups of images."
       : "No intervals: no groups of images were left out."
-  }
-
-  /// What a number is.
-  var meaning: String {
-    isSymmetric
-      ? "\(quantity): 0 for the same arrangement of the images"
-      : "\(quantity), k = nearest neighbours of the first side ranked in the second: about 0 where the first side tells "
-        + "the second's neighbours, 1 where it says nothing"
   }
 }
 

@@ -6,14 +6,12 @@ import ParallaxResults
 enum StepsSection {
   /// The section; nil where the run has no such result.
   static func make(_ material: Material) throws -> Section? {
-    guard var result: StepsResult = try material.run.result(analysis: "steps") else { return nil }
-    if let problem = StepsCheck(result: result).problem {
+    guard let found: StepsResult = try material.run.result(analysis: "steps") else { return nil }
+    if let problem = StepsCheck(result: found).problem {
       throw ResultsError.damaged(
         path: material.run.url.appending(path: "results/steps.json").path, problem: problem)
     }
-    for index in result.models.indices {
-      result.models[index].sites.name = Text.label(result.models[index].name)
-    }
+    let result = found.drawable
     var parts = Parts(material: material, text: StepsText(result: result))
     maps(result, &parts)
     distances(result, &parts)

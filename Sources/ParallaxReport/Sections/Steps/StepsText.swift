@@ -97,8 +97,7 @@ struct StepsText {
       result.isSymmetric
       ? "Each cell is \(result.quantity) of two layers: darker is nearer. "
       : "Each cell is the \(result.quantity) from the row's layer to the column's: about 0 (dark) where the row's layer tells "
-        + "the column's neighbourhoods, about 1 where it says nothing of them. The two directions differ, so every ordered "
-        + "pair has its map. "
+        + "the column's neighbourhoods, about 1 where it says nothing of them. The two directions differ\(isOne ? "" : ", so every ordered pair has its map"). "
     text +=
       "Layers run from the left to the right and from below upwards, in the order in which they compute. A gap sets the input "
       + "and the stem apart; thin lines part the stages of a network. "
@@ -178,7 +177,7 @@ struct StepsText {
       : "Filled: forward, from a block to the next. Hollow: backward; where it lies above, the step discards information. The line "
         + "is their mean. "
     return
-      "\(result.quantity) of every two blocks that follow one another, between their depths. \(ends)Dashed uprights: a new stage of "
+      "Step size: the \(result.quantity) of every two blocks that follow one another. \(ends)Dashed uprights: a new stage of "
       + "the network begins. \(floor)A network of fewer blocks takes longer steps; the mean step per depth allows for that. "
       + "\(result.intervals) \(result.basis)"
   }
@@ -221,8 +220,8 @@ struct StepsText {
 
   func plane(_ plane: InformationPlane) -> String {
     let thinned =
-      plane.stride > 1
-      ? "Every \(plane.stride) blocks of each model are drawn, so that points stay apart. " : ""
+      plane.isThinned
+      ? "Of long networks only every so many blocks are drawn, so that points stay apart. " : ""
     return
       "Each point is a pair of blocks: abscissa from the first model (A) to the second (B), ordinate back. Large: the matched path of the maps. Above the diagonal A's layer tells "
       + "B's neighbourhoods better than the other way round. \(thinned)\(floor)No intervals. \(result.basis)"
