@@ -65,6 +65,39 @@ struct AggregateFigure {
     ]
   }
 
+  /// The changes of the mean curves, the greatest of each type first.
+  func table() -> HTML {
+    var rows: [HTML] = []
+    for aggregate in result.aggregates {
+      let steps = min(aggregate.changes.count, result.depths.count - 1)
+      let order = (0..<max(0, steps)).sorted {
+        abs(aggregate.changes[$0].value ?? 0) > abs(aggregate.changes[$1].value ?? 0)
+      }
+      for step in order.prefix(5) {
+        rows.append(row(aggregate, result.depths[step], result.depths[step + 1], step))
+      }
+    }
+    return Fold.make(
+      "Where the mean curves change most: \(Text.plural(rows.count, "step"))",
+      [Fold.table(["pairs", "how many", "relative depth", "change", "95 % interval"], rows)])
+  }
+
+  private func row(
+    _ aggregate: StepsResult.Aggregate, _ from: Double, _ to: Double, _ step: Int
+  ) -> HTML {
+    let change = aggregate.changes[step]
+    let depths = "\(Text.number(from, digits: 2)) to \(Text.number(to, digits: 2))"
+    return .element(
+      "tr", [:],
+      [
+        .element("td", [:], aggregate.name),
+        .element("td", ["class": "number"], String(aggregate.pairs)),
+        .element("td", ["class": "number"], depths),
+        .element("td", ["class": "number"], change.shown),
+        .element("td", ["class": "number"], change.interval),
+      ])
+  }
+
   private func panel(_ index: Int) -> Chart {
     let x = Chart.Channel.quantity(
       "depth", Chart.Scale(domain: [0, 1], nice: false),

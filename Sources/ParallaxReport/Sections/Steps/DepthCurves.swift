@@ -7,6 +7,8 @@ struct DepthCurves {
     var place: Double
     var site: String
     var estimate: StepsResult.Estimate
+    /// The same the other way round, for who points at it and for the table.
+    var back: Double?
   }
 
   /// One model's curve.
@@ -49,6 +51,9 @@ struct DepthCurves {
     "panel", "model", "site", "depth", "value", "low", "high", "_panel", "_shown", "_interval",
     "_dashed",
   ]
+  private var hasBack: Bool {
+    panels.contains { $0.lines.contains { $0.points.contains { $0.back != nil } } }
+  }
 
   func figure(_ title: String, _ description: String, isFolded: Bool = false) -> Figure {
     let row = min(inRow, max(1, panels.count))
@@ -68,17 +73,19 @@ struct DepthCurves {
   }
 
   func data() -> [String: Dataset] {
+    let hasBack = hasBack
     var rows: [[Dataset.Cell]] = []
     for (index, panel) in panels.enumerated() {
       for line in panel.lines {
         for point in line.points {
           let estimate = point.estimate
-          rows.append([
-            .text(panel.title), .text(result.models[line.model].name), .text(point.site),
-            .number(point.place), .number(estimate.value), .number(estimate.low),
-            .number(estimate.high), .number(Double(index)), .text(estimate.shown),
-            .text(estimate.interval), .number(line.isDashed ? 1 : 0),
-          ])
+          rows.append(
+            [
+              .text(panel.title), .text(result.models[line.model].name), .text(point.site),
+              .number(point.place), .number(estimate.value), .number(estimate.low),
+              .number(estimate.high), .number(Double(index)), .text(estimate.shown),
+              .text(estimate.interval), .number(line.isDashed ? 1 : 0),
+            ] + (hasBack ? [.number(point.back)] : []))
         }
       }
     }
@@ -86,7 +93,7 @@ struct DepthCurves {
       panel.reference.map { [Dataset.Cell.number(Double(index)), .number($0)] }
     }
     return [
-      id: .table(columns: Self.columns, rows: rows),
+      id: .table(columns: Self.columns + (hasBack ? ["back"] : []), rows: rows),
       "\(id)-marks": .table(columns: ["_panel", "reference"], rows: marks),
     ]
   }
@@ -170,7 +177,7 @@ struct DepthCurves {
         tooltip: [
           .name("model"), .name("site"), .name("_shown", title: panel.quantity ?? panel.title),
           .name("_interval", title: "95 % interval"),
-        ]))
+        ] + (hasBack ? [.name("back", title: "the other way round")] : [])))
     return Chart(
       width: width, height: height,
       layer: layers + [Chart.heading([panel.title], limit: width + spacing - 6)],

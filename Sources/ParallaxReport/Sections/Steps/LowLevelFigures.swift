@@ -4,13 +4,15 @@ import ParallaxResults
 struct LowLevelFigures {
   let result: StepsResult
 
-  private func line(_ model: Int, _ values: [StepsResult.Estimate]) -> DepthCurves.Line {
+  private func line(
+    _ model: Int, _ values: [StepsResult.Estimate], back: [Double?] = []
+  ) -> DepthCurves.Line {
     DepthCurves.Line(
       model: model, isDashed: !result.isClassifier(model),
       points: values.enumerated().map { site, value in
         DepthCurves.Point(
           place: result.place(model, site), site: result.models[model].sites.label(site),
-          estimate: value)
+          estimate: value, back: back.indices.contains(site) ? back[site] : nil)
       })
   }
 
@@ -21,7 +23,9 @@ struct LowLevelFigures {
 
   private func space(_ name: String, title: String, quantity: String?) -> DepthCurves.Panel {
     let lines = result.lowLevel.compactMap { level in
-      level.spaces.first { $0.name == name }.map { line(level.model, $0.known) }
+      level.spaces.first { $0.name == name }.map {
+        line(level.model, $0.known, back: result.isSymmetric ? [] : $0.back)
+      }
     }
     return DepthCurves.Panel(
       title: title, lines: lines, domain: domain, quantity: quantity, reference: result.floor)
@@ -54,21 +58,29 @@ struct LowLevelFigures {
       title: title, lines: lines, domain: [worst, 1], quantity: nil)
   }
 
-  /// All statistics together, and how well they can be read off linearly.
+  /// All statistics together, with clipped activations too, and how well they can be read off linearly.
   var whole: DepthCurves {
-    let spaces = result.lowLevel.compactMap { $0.spaces.first?.name }
-    var probes = scores("How well a linear probe tells them") { $0.meanScore }
-    probes.quantity = "mean R², out of fold"
-    var panels = [probes]
-    if let first = spaces.first {
-      panels.insert(
-        space(
-          first, title: "How far each layer is from knowing \(first)", quantity: result.quantity),
-        at: 0)
+    var panels: [DepthCurves.Panel] = []
+    if let first = result.lowLevel.lazy.compactMap({ $0.spaces.first?.name }).first {
+      panels.append(space(first, title: "Distance from \(first)", quantity: result.quantity))
+      let clipped = result.lowLevel.compactMap { level in
+        level.spaces.first { $0.name == first && !$0.clipped.isEmpty }.map {
+          line(level.model, $0.clipped.map { StepsResult.Estimate($0) })
+        }
+      }
+      if !clipped.isEmpty {
+        panels.append(
+          DepthCurves.Panel(
+            title: "The same, activations clipped", lines: clipped, domain: domain,
+            reference: result.floor))
+      }
     }
+    var probes = scores("Linear probes of them") { $0.meanScore }
+    probes.quantity = "mean R², out of fold"
+    panels.append(probes)
     return DepthCurves(
-      result: result, id: "steps-low-level", panels: panels, inRow: 2, width: 430, height: 230,
-      spacing: 70, shaded: 0.8...1)
+      result: result, id: "steps-low-level", panels: panels, inRow: panels.count,
+      width: panels.count > 2 ? 270 : 430, height: 220, spacing: 66, shaded: 0.8...1)
   }
 
   /// Each space by itself.

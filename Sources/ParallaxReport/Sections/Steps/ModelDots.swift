@@ -141,8 +141,8 @@ struct ModelDots {
         Chart(
           data: Chart.Data(values: [[:]]),
           mark: Chart.Mark(
-            type: "text", style: "ink", text: ["by \(panel.by)"], align: "right",
-            baseline: "alphabetic", fontSize: 12, fontWeight: "600", dx: -8, dy: -9, limit: 170),
+            type: "text", style: "ink", text: [panel.by], align: "right",
+            baseline: "alphabetic", fontSize: 11.5, fontWeight: "600", dx: -8, dy: -9, limit: 190),
           encoding: ["x": .pixels(0), "y": .pixels(0)]))
     }
     if isNamed {

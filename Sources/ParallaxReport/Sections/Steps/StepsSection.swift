@@ -97,7 +97,7 @@ enum StepsSection {
     let aggregates = AggregateFigure(result: result, domain: evolution.domain)
     if aggregates.isWorthDrawing {
       parts.heading("By type of pair")
-      parts.add(aggregates.figure(), aggregates.data(), parts.text.aggregates)
+      parts.add(aggregates.figure(), aggregates.data(), parts.text.aggregates, [aggregates.table()])
     }
     let ranking = StepRanking(result: result)
     guard !ranking.isEmpty else { return }

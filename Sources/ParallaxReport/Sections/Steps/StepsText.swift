@@ -189,6 +189,12 @@ struct StepsText {
       + "above the mean + 2 standard deviations. Each column and row has its own scale. \(result.intervals) \(result.basis)"
   }
 
+  private var clipped: String {
+    result.lowLevel.contains { $0.spaces.first?.clipped.isEmpty == false }
+      ? ". Middle: the same with activations cut at the 0.95 quantile of their magnitude, which outliers cannot drive"
+      : ""
+  }
+
   var lowLevel: String {
     let classifiers = result.models.indices.filter { result.isClassifier($0) }
     let who =
@@ -198,7 +204,7 @@ struct StepsText {
         ? "All models are classifiers. "
         : "Solid: classifiers; dashed: models of other objectives. "
     return
-      "Left: \(result.quantity) from each layer to the vector of all statistics; low where the layer knows them. Right: mean R² of ridge "
+      "Left: \(result.quantity) from each layer to the vector of all statistics; low where the layer knows them\(clipped). Right: mean R² of ridge "
       + "probes of each statistic, out of fold; high where it can be read off linearly. \(who)Left of 0 stand the input and the stem. "
       + "Shaded: the last fifth, against which the middle three fifths are held. \(floor)\(result.intervals) \(result.basis)"
   }
