@@ -12,17 +12,23 @@ public final class MeasuresAnalysis: Accumulator {
   public let name = "measures"
   /// Asked between summaries; where it says yes, the run stops and what the pass has gathered stays.
   public var isInterrupted: () -> Bool = { false }
-  /// Told which measure is computed and how much of it is done, from 0 to 1.
+  /// Told which measures are computed side by side and how much of them is done, from 0 to 1.
   public var progress: (_ measure: String, _ share: Double) -> Void = { _, _ in }
   /// The representations: rows and columns of the tables, in this order.
   public let wanted: [Representation]
   private let measures: [any Measure]
   private let options: MeasureMatrix.Options
+  private let preprocessing: FeaturePreprocessing
+  /// The images' names by their places in the data set.
+  private let ids: [String]
   private let subjects: [Subject]
   private let widths: [Int]
   private let images: Int
   private var features: [[Tensor]]
   private var open: [Tensor?] = []
+  /// The place in the data set of each row, and of those of the open block.
+  private var samples: [Int] = []
+  private var opened: [Int] = []
 
   /// An analysis of representations of some models.
   ///
@@ -32,12 +38,16 @@ public final class MeasuresAnalysis: Accumulator {
   ///   - subjects: the models, in the order of the figures.
   ///   - images: how many there are.
   ///   - options: how much is resampled.
+  ///   - preprocessing: what is done to each representation first.
+  ///   - ids: the images' names by their places in the data set, for what is said of them; without them they are counted.
   ///   - memoryLimit: bytes that the features may take.
   /// - Throws: `AnalysisError.nothingAsked` without representations or measures, `AnalysisError.tooFewImages` where a
   ///   measure needs more, `MeasureError.memory`.
   public init(
     _ measures: [any Measure], _ wanted: [Representation], of subjects: [Subject], images: Int,
-    options: MeasureMatrix.Options = MeasureMatrix.Options(), memoryLimit: Int = 1 << 32
+    options: MeasureMatrix.Options = MeasureMatrix.Options(),
+    preprocessing: FeaturePreprocessing = FeaturePreprocessing(), ids: [String] = [],
+    memoryLimit: Int = 1 << 32
   ) throws {
     guard !wanted.isEmpty, let first = measures.first else {
       throw AnalysisError.nothingAsked("no representations to compare, or no measure")
@@ -48,6 +58,7 @@ public final class MeasuresAnalysis: Accumulator {
     }
     (self.measures, self.wanted, self.subjects) = (measures, wanted, subjects)
     (self.options, self.images) = (options, images)
+    (self.preprocessing, self.ids) = (preprocessing, ids)
     let known = Dictionary(subjects.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     widths = try wanted.map { representation in
       guard let subject = known[representation.model] else {
@@ -66,11 +77,14 @@ public final class MeasuresAnalysis: Accumulator {
 
   /// The measures and the resampling.
   public var fingerprint: String {
-    "1 \(measures.map(\.name).joined(separator: " ")) seed \(options.seed) groups \(options.groups) permutations \(options.permutations)"
+    "2 \(measures.map(\.name).joined(separator: " ")) seed \(options.seed) groups \(options.groups) permutations \(options.permutations) features \(preprocessing)"
   }
 
   /// Opens the block.
-  public func begin(_ block: BlockHeading) { open = wanted.map { _ in nil } }
+  public func begin(_ block: BlockHeading) {
+    open = wanted.map { _ in nil }
+    opened = block.samples
+  }
 
   /// Keeps features `[images, width]`.
   ///
@@ -92,14 +106,16 @@ public final class MeasuresAnalysis: Accumulator {
       throw MeasureError.blockOrder(measure: name, problem: "representations are missing")
     }
     for (index, part) in block.enumerated() { features[index].append(part) }
-    open = []
+    samples += opened
+    (open, opened) = ([], [])
   }
 
-  /// The features of all finished blocks.
+  /// The features of all finished blocks, and which images they are of.
   public func state() -> [(name: String, tensor: Tensor)] {
-    features.enumerated().compactMap { index, parts in
-      parts.isEmpty ? nil : ("features.\(index)", Tensor.concatenated(parts, 0))
-    }
+    guard !samples.isEmpty else { return [] }
+    let places = Tensor(samples.map(Int64.init), shape: [samples.count])
+    return [("samples", places)]
+      + features.enumerated().map { ("features.\($0)", Tensor.concatenated($1, 0)) }
   }
 
   /// Goes on from the features of an interrupted run.
@@ -108,9 +124,12 @@ public final class MeasuresAnalysis: Accumulator {
   public func restore(_ state: [String: Tensor]) -> Bool {
     let found = wanted.indices.compactMap { state["features.\($0)"] }
     guard found.count == wanted.count || state.isEmpty else { return false }
+    let places = state["samples"]?.scalars(Int64.self).map(Int.init) ?? []
     let rows = found.first?.shape.first ?? 0
+    guard places.count == rows else { return false }
     guard zip(found, widths).allSatisfy({ $0.shape == [rows, $1] }) else { return false }
     features = state.isEmpty ? wanted.map { _ in [] } : found.map { [$0] }
+    samples = places
     return true
   }
 
@@ -121,35 +140,115 @@ public final class MeasuresAnalysis: Accumulator {
     guard features.allSatisfy({ !$0.isEmpty }) else {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
-    let whole = features.map { Tensor.concatenated($0, 0) }
-    let entries = try measures.map { measure in
-      let matrix = try MeasureMatrix(measure, of: whole, options: options) { done, all in
-        if isInterrupted() { throw AnalysisError.interrupted }
-        progress(measure.name, Double(done) / Double(max(1, all)))
+    // One after the other, so that no more than one is there both before and after.
+    var usable: [(index: Int, features: Tensor)] = []
+    var unusable: [Refused] = []
+    var dtype = DType.float32
+    for (index, parts) in features.enumerated() {
+      let whole = Tensor.concatenated(parts, 0)
+      dtype = whole.dtype
+      do throws(Refused) {
+        usable.append((index, try prepared(index, whole)))
+      } catch {
+        unusable.append(error)
       }
-      return entry(measure, matrix)
+    }
+    let matrices = try MeasureMatrix.all(
+      usable.isEmpty ? [] : measures, of: usable.map(\.features), options: options
+    ) { names, done, all in
+      if isInterrupted() { throw AnalysisError.interrupted }
+      progress(names.joined(separator: ", "), Double(done) / Double(max(1, all)))
+    }
+    let places = Dictionary(uniqueKeysWithValues: usable.enumerated().map { ($1.index, $0) })
+    let entries = measures.indices.map { measure in
+      let matrix = usable.isEmpty ? nil : matrices[measure]
+      let refused = (matrix?.refusals ?? []).map { refusal in
+        let site = usable[refusal.index]
+        return Refused(index: site.index, reason: reason(refusal.error, site.features))
+      }
+      return entry(
+        measures[measure], matrix, places, (unusable + refused).sorted { $0.index < $1.index })
     }
     return MeasuresResult(
-      images: whole[0].shape[0], dtype: whole[0].dtype.description, seed: options.seed,
+      images: samples.count, dtype: dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
-      permutations: options.permutations, models: models, measures: entries)
+      permutations: options.permutations,
+      preprocessing: preprocessing.isNone ? nil : preprocessing.description, models: models,
+      measures: entries)
   }
 
-  private func entry(_ measure: any Measure, _ matrix: MeasureMatrix) -> MeasuresResult.Entry {
-    func table(_ cell: (Int, Int) -> Double?) -> [[Double?]] {
-      wanted.indices.map { a in wanted.indices.map { cell(a, $0) } }
+  /// A representation without values, and why.
+  private struct Refused: Error {
+    let index: Int
+    let reason: String
+  }
+
+  /// The features that are measured.
+  private func prepared(_ index: Int, _ features: Tensor) throws(Refused) -> Tensor {
+    let bad = InputProblem.rowsNotFinite(features)
+    guard bad.isEmpty else {
+      throw Refused(
+        index: index, reason: "NaN or infinity in the activations of \(names(bad))")
     }
-    let isShuffled = !matrix.shuffled.isEmpty
+    guard !preprocessing.isNone else { return features }
+    do {
+      return try preprocessing(features)
+    } catch let error as MeasureError {
+      throw Refused(index: index, reason: reason(error, features))
+    } catch {
+      throw Refused(index: index, reason: "\(error)")
+    }
+  }
+
+  /// An error's sentence, with the images' names where it has rows.
+  private func reason(_ error: MeasureError, _ features: Tensor) -> String {
+    switch error {
+    case .duplicates(let measure, let rows):
+      let groups = InputProblem.equalRows(features)
+      let found = groups.isEmpty ? [rows] : groups
+      let shown = found.prefix(2).map { "\(names($0)) have the same activations" }
+      let more = found.count > 2 ? ", and so have \(found.count - 2) more groups of images" : ""
+      return
+        "\(measure): \(shown.joined(separator: "; "))\(more); duplicates have no order among neighbours"
+    case .row(let measure, let row, let problem): return "\(measure): \(names([row])) \(problem)"
+    case .zeroRow(let measure, let row):
+      return "\(measure): the activation of \(names([row])) is zero and has no direction"
+    default: return "\(error)"
+    }
+  }
+
+  /// The images of some rows: at most three names, then a count.
+  private func names(_ rows: [Int]) -> String {
+    let known = rows.prefix(3).map { row in
+      let place = samples[row]
+      return ids.indices.contains(place) ? ids[place] : "image \(place)"
+    }
+    let more = rows.count - known.count
+    return known.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
+  }
+
+  private func entry(
+    _ measure: any Measure, _ matrix: MeasureMatrix?, _ places: [Int: Int], _ refused: [Refused]
+  ) -> MeasuresResult.Entry {
+    func table(_ cell: (MeasureMatrix, Int, Int) -> Double?) -> [[Double?]] {
+      wanted.indices.map { a in
+        wanted.indices.map { b in
+          guard let matrix, let row = places[a], let column = places[b] else { return nil }
+          return cell(matrix, row, column)
+        }
+      }
+    }
+    let isShuffled = matrix?.shuffled.isEmpty == false
     return MeasuresResult.Entry(
       name: measure.name, direction: measure.direction.rawValue,
       isSymmetric: measure.isSymmetric, invariances: measure.invariances.letters,
-      source: measure.source, agreesWith: measure.agreesWith, values: table { matrix[$0, $1] },
-      errors: matrix.leftOut.isEmpty ? nil : table { matrix.standardError($0, $1) },
-      pValues: isShuffled ? table { matrix.pValue($0, $1) } : nil,
-      bounds: isShuffled ? table { matrix.chance($0, $1)?.bound } : nil,
-      refusals: matrix.refusals.map {
-        SimilarityResult.Refusal(address: wanted[$0.index].address, reason: "\($0.error)")
-      }, pairRefusal: matrix.pairRefusal.map { "\($0)" })
+      source: measure.source, agreesWith: measure.agreesWith, values: table { $0[$1, $2] },
+      errors: matrix?.leftOut.isEmpty == false ? table { $0.standardError($1, $2) } : nil,
+      pValues: isShuffled ? table { $0.pValue($1, $2) } : nil,
+      bounds: isShuffled ? table { $0.chance($1, $2)?.bound } : nil,
+      refusals: refused.map {
+        SimilarityResult.Refusal(address: wanted[$0.index].address, reason: $0.reason)
+      }, pairRefusal: matrix?.pairRefusal.map { "\($0)" })
   }
 
   private var models: [ModelSites] {

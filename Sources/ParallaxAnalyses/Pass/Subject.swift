@@ -20,6 +20,8 @@ public struct Subject: Sendable {
   public let fingerprint: String
   /// Where the model's parameters lie.
   public let device: Device
+  /// What the model was trained to do.
+  public var objective = Objective.unknown
 
   /// A model made ready: its sites are found by running it once.
   ///
@@ -64,6 +66,52 @@ public struct Subject: Sendable {
     self.device = device
     sites = model.sites(height: size.height, width: size.width, device: device)
   }
+}
+
+extension Subject {
+  /// What kind of network it is, by the kinds of its sites and their names.
+  public var design: Design {
+    if sites.contains(where: { $0.kind == .mixed }) { return .mixer }
+    let attends = sites.contains { site in
+      [.pattern, .windows].contains(site.kind)
+        || ["attn", "attention", "self_attention"].contains(
+          site.name.split(separator: ".").last.map(String.init) ?? "")
+    }
+    if attends || model.tokenLayout != nil { return .transformer }
+    return sites.contains { [.map, .positions].contains($0.kind) } ? .convolutional : .other
+  }
+
+  /// What comes before the blocks: the input, pooled to 32 × 32 where it is larger, and the last site before the first
+  /// block begins, averaged over its positions.
+  public var beginnings: [Representation] {
+    guard let first = sites.first(where: \.isBlock),
+      let start = sites.firstIndex(where: {
+        $0.name == first.name || $0.name.hasPrefix(first.name + ".")
+      })
+    else { return [] }
+    var found: [Representation] = []
+    if let input = sites.first(where: { $0.name == "input" && $0.kind == .map }) {
+      let side = min(32, input.shape[1], input.shape[2])
+      found.append(Representation(model: name, site: input, tokens: .grid(side)))
+    }
+    let stem = sites[..<start].last {
+      $0.name != "input" && [.map, .positions, .tokens, .patches].contains($0.kind)
+    }
+    if let stem { found.append(Representation(model: name, site: stem, tokens: .avg)) }
+    return found
+  }
+}
+
+/// The kinds of network whose processing is compared.
+public enum Design: String, Sendable, Hashable, Codable {
+  /// Attention between tokens or positions.
+  case transformer
+  /// Convolutions without attention.
+  case convolutional
+  /// Perceptrons over channels and positions.
+  case mixer
+  /// None of these.
+  case other
 }
 
 /// A representation that somebody wants: a site of a subject, and which tokens of it.

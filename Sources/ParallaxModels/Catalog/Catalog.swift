@@ -13,6 +13,8 @@ public struct CatalogEntry: Sendable {
     public var licence: String
     /// What they were trained on.
     public var training: String
+    /// What they were trained to do.
+    public var objective: Objective
     /// What one must know before quoting a number.
     public var caveat: String?
   }

