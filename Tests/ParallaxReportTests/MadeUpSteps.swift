@@ -35,6 +35,9 @@ struct MadeUpSteps {
       SimilarityResult.Refusal(address: "\(name(0))@input#flat", reason: "it is constant")
     ]
     result.findings = findings
+    result.alternatives = [
+      StepsResult.Alternative(quantity: "1 − cka", findings: findings.map(Self.undecided))
+    ]
     return result
   }
 
@@ -198,6 +201,8 @@ struct MadeUpSteps {
       statistic(
         "total variation", zip(steps.dropFirst(), steps).reduce(0) { $0 + abs($1.0 - $1.1) }, 0.03),
       statistic("mean step per depth", mean * count, 0.08),
+      statistic("largest step per depth", (steps.max() ?? 0) * count, 0.2),
+      statistic("total variation per depth", mean * count * 1.7, 0.3),
     ]
     if !isSymmetric {
       statistics.append(
@@ -272,6 +277,12 @@ struct MadeUpSteps {
               ? nil : 0.75 - 2 * distance(index, site, index, site + 1, result)
           }),
       ])
+  }
+
+  private static func undecided(_ finding: Finding) -> Finding {
+    var finding = finding
+    (finding.low, finding.verdict) = (-0.1, .cannotTell)
+    return finding
   }
 
   private var findings: [Finding] {

@@ -19,7 +19,8 @@ struct StepsSectionTests {
     let page = try page(result)
     for text in [
       "Mahaut and Baroni (2026)", "the switches are ours where it is silent",
-      "3 switches, 2 of them reconstruction", "the paper&#39;s</td>",
+      "The same findings by another measure", "3 switches, 2 of them reconstruction",
+      "the paper&#39;s</td>",
       "Layers at similar positions of different models are the most similar",
       "href=\"#figure-steps-positions\"", "href=\"#figure-steps-rise\"",
       "href=\"#figure-steps-statistics\"", "1\u{202F}000 images, float32, seed 7",
@@ -152,11 +153,13 @@ struct StepsSectionTests {
     #expect(Labels.spread([], gap: 1, within: 0...1).isEmpty)
   }
 
-  @Test("a long heading breaks in two where both lines are short")
+  @Test("a long heading breaks between words")
   func headings() {
     #expect(Labels.lines("jumps", room: 108) == ["jumps"])
     #expect(
       Labels.lines("coefficient of variation", room: 108) == ["coefficient", "of variation"])
+    #expect(
+      Labels.lines("total variation per depth", room: 90) == ["total", "variation", "per depth"])
     #expect(Labels.lines("incomprehensibilities", room: 40) == ["incomprehensibilities"])
   }
 }

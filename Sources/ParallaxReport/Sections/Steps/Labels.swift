@@ -6,21 +6,17 @@ enum Labels {
     return "\"\(plain)\""
   }
 
-  /// A heading as one line, or as two where it does not fit into so many pixels: a letter takes about 8.
+  /// A heading in as many lines as it needs in so many pixels: a letter takes about 8.
   static func lines(_ text: String, room: Double) -> [String] {
-    let words = text.split(separator: " ").map(String.init)
-    guard Double(text.count) * 8 > room, words.count > 1 else { return [text] }
-    let cut =
-      (1..<words.count).min { first, second in
-        func longest(_ cut: Int) -> Int {
-          max(
-            words[..<cut].joined(separator: " ").count, words[cut...].joined(separator: " ").count)
-        }
-        return longest(first) < longest(second)
-      } ?? 1
-    return [
-      words[..<cut].joined(separator: " "), words[cut...].joined(separator: " "),
-    ]
+    var lines: [String] = []
+    for word in text.split(separator: " ").map(String.init) {
+      if let last = lines.last, Double(last.count + 1 + word.count) * 8 <= room {
+        lines[lines.count - 1] = "\(last) \(word)"
+      } else {
+        lines.append(word)
+      }
+    }
+    return lines.isEmpty ? [text] : lines
   }
 
   /// Places as near to those wanted as may be, at least `gap` apart and, where there is room, within a range.

@@ -192,7 +192,8 @@ struct SmoothnessFigure {
     return ModelDots(
       result: result, id: "steps-statistics",
       panels: panels.count { !$0.dots.isEmpty } == 0 ? [] : panels,
-      groups: result.groups { $0.design }, inRow: max(1, names.count))
+      groups: result.groups { $0.design }, inRow: max(1, names.count),
+      width: max(70, min(108, 900 / Double(max(1, names.count)) - 18)))
   }
 
   /// The same as a table.

@@ -41,7 +41,7 @@ extension StepsResult {
   }
 
   /// Whether a model learnt to tell classes apart.
-  func isClassifier(_ model: Int) -> Bool { models[model].objective.hasPrefix("classif") }
+  func isClassifier(_ model: Int) -> Bool { models[model].objective == "classification" }
 
   /// The models' colours, by the name in a field.
   func colour(_ field: String, legend: String? = nil) -> Chart.Channel {

@@ -24,7 +24,10 @@ enum StepsSection {
       title: result.models.count == 1
         ? "The steps by which the model processes an image"
         : "How the models' processing steps differ",
-      body: [parts.text.lead, parts.text.claims(parts.figures), parts.text.switches] + parts.body,
+      body: [
+        parts.text.lead, parts.text.claims(parts.figures), parts.text.alternatives,
+        parts.text.switches,
+      ] + parts.body,
       findings: result.findings, figures: parts.figures, data: parts.data)
   }
 

@@ -71,6 +71,42 @@ struct StepsText {
     ])
   }
 
+  /// The findings by the driving measure and by others, side by side.
+  var alternatives: HTML {
+    guard !result.alternatives.isEmpty, !result.findings.isEmpty else { return .none }
+    let columns =
+      [(result.quantity, result.findings)]
+      + result.alternatives.map {
+        ($0.quantity, $0.findings)
+      }
+    return .group([
+      .element(
+        "h3", [:],
+        "The same findings by \(result.alternatives.count == 1 ? "another measure" : "other measures")"
+      ),
+      Fold.table(
+        ["finding"] + columns.map { "by \($0.0)" },
+        result.findings.indices.map { row in
+          .element(
+            "tr", [:],
+            [.element("td", [:], result.findings[row].sentence)]
+              + columns.map { _, findings in
+                .element("td", [:], findings.indices.contains(row) ? cell(findings[row]) : [])
+              })
+        }),
+    ])
+  }
+
+  private func cell(_ finding: Finding) -> [HTML] {
+    let interval = Text.interval(finding.low, finding.high).map { " [\($0)]" } ?? ""
+    return [
+      .element("span", ["class": "verdict \(finding.verdict.style)"], finding.verdict.rawValue),
+      .element(
+        "div", ["class": "quiet", "title": finding.quantity],
+        Text.number(finding.value) + interval),
+    ]
+  }
+
   /// Every choice and who made it.
   var switches: HTML {
     guard !result.switches.isEmpty else { return .none }
