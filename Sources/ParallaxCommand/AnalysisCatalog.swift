@@ -7,7 +7,8 @@ enum AnalysisCatalog {
 
   /// By name, in the order of the report.
   static let all: [(name: String, make: Maker)] = [
-    ("similarity", similarity(route: .automatic, estimator: .debiased))
+    ("similarity", similarity(route: .automatic, estimator: .debiased)),
+    ("steps", steps(StepsAnalysis.Options())),
   ]
 
   /// Measures of the catalog between all pairs of sites, over the whole set.
@@ -22,6 +23,20 @@ enum AnalysisCatalog {
         measures, material.representations, of: material.subjects,
         images: material.images.samples.count, options: options,
         preprocessing: preprocessing, ids: material.images.samples.map(\.id))
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// How models process images step by step.
+  static func steps(_ options: StepsAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.resampling.seed = material.seed
+      let analysis = try StepsAnalysis(
+        material.representations, beginnings: material.beginnings, of: material.subjects,
+        images: material.images, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis

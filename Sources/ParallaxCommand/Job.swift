@@ -6,11 +6,15 @@ struct Job {
   /// The report's title, which may depend on how many models there are.
   var title: (_ models: Int) -> String
   var output: String
+  /// What models were trained to do, where the user says it.
+  var objectives: [(name: String, objective: Objective)] = []
 
   /// What analyses are made of.
   struct Material {
     var subjects: [Subject]
     var representations: [Representation]
+    /// Input and stem of the models whose sites nobody chose.
+    var beginnings: [Representation]
     var images: ImageSet
     var blockSize: Int
     var seed: UInt64
@@ -29,6 +33,15 @@ struct Job {
       let images =
         "\(summary.images) images, \(summary.models.count) model\(summary.models.count == 1 ? "" : "s")"
       return "\(images), \(ProgressLine.duration(seconds))\nreport: \(summary.report)"
+    }
+
+    /// What `--csv` prints: all numbers of the run.
+    func table() throws -> String {
+      let table = run.url.appending(path: "results.csv").path
+      guard let data = FileManager.default.contents(atPath: table) else {
+        throw ResultsError.missing(path: table, what: "has gone since it was written")
+      }
+      return String(decoding: data, as: UTF8.self)
     }
   }
 
@@ -50,16 +63,28 @@ struct Job {
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
     let chosen = try models.load(addresses, progress)
+    for (name, _) in objectives where !chosen.contains(where: { $0.model.name == name }) {
+      throw CommandError(
+        "--objective names '\(name)', expected one of "
+          + chosen.map(\.model.name).joined(separator: ", "), code: 64)
+    }
     var study = try Study(title(chosen.count), chosen.map(\.model), set)
     study.command = Runs.commandLine()
     study.version = Version.parallax
     study.seed = options.seed
     study.afterPass = { Skipped.tell($0.skipped, progress) }
     options.apply(to: &study.pass, images, progress)
+    for (place, subject) in study.pass.subjects.enumerated() {
+      study.pass.subjects[place].objective =
+        objectives.first { $0.name == subject.name }?.objective ?? subject.objective
+    }
     let material = Material(
       subjects: study.pass.subjects,
       representations: try zip(chosen, study.pass.subjects).flatMap {
         try $0.representations(of: $1)
+      },
+      beginnings: zip(chosen, study.pass.subjects).flatMap {
+        $0.wishes.allSatisfy { $0.pattern == nil } ? $1.beginnings : []
       }, images: set, blockSize: options.blockSize, seed: options.seed,
       progress: progress)
     let accumulators = try analyses.map { try $0(material) }

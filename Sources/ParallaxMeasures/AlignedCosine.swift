@@ -51,13 +51,13 @@ public struct AlignedCosine: Measure {
   ///
   /// - Parameter features: `[images, width]`, at least two images.
   /// - Returns: the rows, float64.
-  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, or `.zeroRow` where an image lies at
+  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, or `.row` where an image lies at
   ///   the origin.
   public func summary(of features: Tensor) throws -> Summary {
     let checked = try CheckedFeatures(features, atLeast: 2, measure: name)
     let norms = checked.values.norm(over: [1])
     if let row = norms.doubles.firstIndex(of: 0) {
-      throw MeasureError.zeroRow(measure: name, row: row)
+      throw MeasureError.row(measure: name, row: row, problem: "is zero and has no direction")
     }
     return Summary(
       images: checked.images, rows: try checked.values.withoutIdleColumns(), norms: norms,

@@ -25,6 +25,9 @@ public protocol Measure: Sendable {
   var cost: String { get }
   /// Whether the rows of both sides must be the same images in the same order.
   var needsPairing: Bool { get }
+  /// Whether random draws take part, so that the value changes a little with the order of the images.
+  /// They come from a seed: the same call gives the same value.
+  var isRandom: Bool { get }
   /// The fewest images that it has a value for.
   var fewestImages: Int { get }
   /// Where it is defined.
@@ -66,6 +69,9 @@ public protocol Measure: Sendable {
 }
 
 extension Measure {
+  /// False.
+  public var isRandom: Bool { false }
+
   /// Two.
   public var fewestImages: Int { 2 }
 

@@ -58,6 +58,13 @@ public enum MeasureCatalog {
     InformationImbalance(distance: .cosine),
     InformationImbalance(normalization: .zeroBased),
     SymmetricInformationImbalance(),
+    RTDLite(),
+    RTDLite(directed: true),
+    IMD(),
+    IMD(trace: .lanczos()),
+    MagnitudeDifference(),
+    UniformityDifference(),
+    ConcentricityDifference(),
   ]
 
   /// The measure of that name; nil where there is none.

@@ -7,36 +7,59 @@ import Testing
 
 @Suite("parallax measures")
 struct MeasuresCommandTests {
-  private struct Row: Decodable {
-    var name, direction, range, invariances, source, agreesWith: String
-    var isSymmetric: Bool
+  private struct Listing: Decodable {
+    struct Measure: Decodable {
+      var name, direction, range, invariances, source, agreesWith: String
+      var isSymmetric, isRandom: Bool
+    }
+    struct Description: Decodable, Equatable {
+      var name, meaning, range, unit, cost, source, agreesWith: String
+      var hasStandardError: Bool
+      var fewestImages: Int
+    }
+    var measures: [Measure]
+    var descriptions: [Description]
   }
 
-  @Test("lists every measure, for people, as csv and as json")
+  @Test("lists every measure and every description, for people, as csv and as json")
   func list() throws {
     let parallax = try CommandRunner()
     let names = MeasureCatalog.measures.map(\.name)
+    let descriptions = DescriptionCatalog.descriptions.map(\.name)
     let text = try parallax("measures")
     text.expectSuccess()
-    for name in names {
+    for name in names + descriptions {
       #expect(text.output.split(separator: "\n").contains { $0.hasPrefix(name + " ") }, "\(name)")
     }
-    let csv = try parallax("measures", "--format", "csv")
-    #expect(csv.output.split(separator: "\n").count == names.count + 1)
-    let rows = try parallax("measures", "--json").json([Row].self)
-    #expect(rows.map(\.name) == names)
-    let cka = try #require(rows.first { $0.name == "cka" })
+    let csv = try parallax("measures", "--format", "csv").output.split(separator: "\n")
+    #expect(csv.count == names.count + descriptions.count + 1)
+    #expect(csv.first == "name,kind,range,unit,ignores,cost,meaning,source")
+    #expect(csv.contains { $0.hasPrefix("two-nn,description,0 to ∞,dimensions,T S P O,N²D,") })
+    let listing = try parallax("measures", "--json").json(Listing.self)
+    #expect(listing.measures.map(\.name) == names)
+    #expect(listing.descriptions.map(\.name) == descriptions)
+    let cka = try #require(listing.measures.first { $0.name == "cka" })
     #expect(cka.direction == "similarity" && cka.invariances == "T S P O" && cka.isSymmetric)
+    #expect(listing.measures.filter(\.isRandom).map(\.name) == ["imd-lanczos-10-100"])
   }
 
   @Test("tells of one where it is defined and who agrees")
   func one() throws {
     let parallax = try CommandRunner()
-    let found = try parallax("measures", "cka-angular")
-    found.expectSuccess()
-    for part in ["0 to π/2", "a metric", "arXiv 2110.14739", "netrep"] {
-      #expect(found.output.contains(part), "\(found.output)")
+    for (name, parts) in [
+      ("cka-angular", ["0 to π/2", "a metric", "arXiv 2110.14739", "netrep"]),
+      ("imd-lanczos-10-100", ["with a fixed seed", "arXiv 1905.11141"]),
+      ("two-nn", ["description of one representation", "0 to ∞ dimensions", "arXiv 1803.06992"]),
+      ("spectral-decay", ["as a power", "Stringer et al., 2019", "polyfit"]),
+    ] {
+      let found = try parallax("measures", name)
+      found.expectSuccess()
+      for part in parts { #expect(found.output.contains(part), "\(found.output)") }
     }
+    let gride = try parallax("measures", "gride-4", "--json").json(Listing.Description.self)
+    #expect(gride.hasStandardError && gride.fewestImages == 9 && gride.unit == "dimensions")
+    let csv = try parallax("measures", "gride-4", "--format", "csv").output
+    #expect(csv.hasPrefix("key,value\nname,gride-4\n"))
   }
 
   @Test(
@@ -71,6 +94,7 @@ struct MeasuresCommandTests {
     try parallax.folder.pictures(4)
     for (option, value, word) in [
       ("--measure", "ckaa", "did you mean cka"), ("--measure", ",", "names none"),
+      ("--measure", "two-nn", "describes one representation"),
       ("--permutations", "-1", "expected 0 to 100000"),
     ] {
       let outcome = try parallax(
@@ -130,5 +154,7 @@ struct MeasuresCommandTests {
     let outcome = try parallax("measures", "ckaa")
     #expect(outcome.code == 64)
     #expect(outcome.errors.contains("no measure is called 'ckaa'; did you mean cka"))
+    let description = try parallax("measures", "two-n")
+    #expect(description.code == 64 && description.errors.contains("did you mean two-nn"))
   }
 }

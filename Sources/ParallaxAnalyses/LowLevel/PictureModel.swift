@@ -44,6 +44,9 @@ public struct PictureModel: Model {
 }
 
 extension Subject {
+  /// What the images themselves are called among the models of a pass.
+  public static let picturesName = "the images"
+
   /// The images themselves, to be run beside models in one pass.
   ///
   /// Shorter side to `side` by Pillow's bicubic filter, centre square, numbers in [0, 1], not normalised: what the models'
@@ -56,7 +59,7 @@ extension Subject {
   /// - Throws: what `Subject.init` throws; of these pictures, nothing.
   public static func pictures(side: Int = 224, device: Device = .cpu) throws -> Subject {
     try Subject(
-      name: "the images", family: "pixels", model: PictureModel(),
+      name: picturesName, family: "pixels", model: PictureModel(),
       preprocessing: .centre(side, mean: [0, 0, 0], std: [1, 1, 1]),
       fingerprint: PictureModel.fingerprint, device: device)
   }

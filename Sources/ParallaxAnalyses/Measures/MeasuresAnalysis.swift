@@ -24,11 +24,7 @@ public final class MeasuresAnalysis: Accumulator {
   private let subjects: [Subject]
   private let widths: [Int]
   private let images: Int
-  private var features: [[Tensor]]
-  private var open: [Tensor?] = []
-  /// The place in the data set of each row, and of those of the open block.
-  private var samples: [Int] = []
-  private var opened: [Int] = []
+  private var gathered: GatheredFeatures
 
   /// An analysis of representations of some models.
   ///
@@ -67,7 +63,7 @@ public final class MeasuresAnalysis: Accumulator {
       return try representation.tokens.width(
         at: representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
     }
-    features = wanted.map { _ in [] }
+    gathered = GatheredFeatures("measures", widths: widths)
     // The features, and those of one order of shuffled images beside them.
     let needed = 8 * images * widths.reduce(0, +)
     guard needed <= memoryLimit else {
@@ -81,71 +77,39 @@ public final class MeasuresAnalysis: Accumulator {
   }
 
   /// Opens the block.
-  public func begin(_ block: BlockHeading) {
-    open = wanted.map { _ in nil }
-    opened = block.samples
-  }
+  public func begin(_ block: BlockHeading) { gathered.begin(block) }
 
   /// Keeps features `[images, width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or features come twice.
-  public func add(_ index: Int, _ features: Tensor) throws {
-    guard open.indices.contains(index), open[index] == nil else {
-      throw MeasureError.blockOrder(
-        measure: name, problem: "features of representation \(index) come out of turn")
-    }
-    open[index] = features.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
-  }
+  public func add(_ index: Int, _ features: Tensor) throws { try gathered.add(index, features) }
 
   /// Closes the block.
   ///
   /// - Throws: `MeasureError.blockOrder` where a representation is missing.
-  public func finish() throws {
-    let block = open.compactMap(\.self)
-    guard block.count == wanted.count else {
-      throw MeasureError.blockOrder(measure: name, problem: "representations are missing")
-    }
-    for (index, part) in block.enumerated() { features[index].append(part) }
-    samples += opened
-    (open, opened) = ([], [])
-  }
+  public func finish() throws { try gathered.finish() }
 
   /// The features of all finished blocks, and which images they are of.
-  public func state() -> [(name: String, tensor: Tensor)] {
-    guard !samples.isEmpty else { return [] }
-    let places = Tensor(samples.map(Int64.init), shape: [samples.count])
-    return [("samples", places)]
-      + features.enumerated().map { ("features.\($0)", Tensor.concatenated($1, 0)) }
-  }
+  public func state() -> [(name: String, tensor: Tensor)] { gathered.state() }
 
   /// Goes on from the features of an interrupted run.
   ///
   /// - Returns: false where they are of other widths; nothing has changed then.
-  public func restore(_ state: [String: Tensor]) -> Bool {
-    let found = wanted.indices.compactMap { state["features.\($0)"] }
-    guard found.count == wanted.count || state.isEmpty else { return false }
-    let places = state["samples"]?.scalars(Int64.self).map(Int.init) ?? []
-    let rows = found.first?.shape.first ?? 0
-    guard places.count == rows else { return false }
-    guard zip(found, widths).allSatisfy({ $0.shape == [rows, $1] }) else { return false }
-    features = state.isEmpty ? wanted.map { _ in [] } : found.map { [$0] }
-    samples = places
-    return true
-  }
+  public func restore(_ state: [String: Tensor]) -> Bool { gathered.restore(state) }
 
   /// The result, once the pass has ended.
   ///
   /// - Throws: `AnalysisError.tooFewImages` without images, `AnalysisError.interrupted`.
   public func result() throws -> MeasuresResult {
-    guard features.allSatisfy({ !$0.isEmpty }) else {
+    guard !gathered.samples.isEmpty else {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
     // One after the other, so that no more than one is there both before and after.
     var usable: [(index: Int, features: Tensor)] = []
     var unusable: [Refused] = []
     var dtype = DType.float32
-    for (index, parts) in features.enumerated() {
-      let whole = Tensor.concatenated(parts, 0)
+    for index in wanted.indices {
+      let whole = gathered.whole(index)
       dtype = whole.dtype
       do throws(Refused) {
         usable.append((index, try prepared(index, whole)))
@@ -170,7 +134,7 @@ public final class MeasuresAnalysis: Accumulator {
         measures[measure], matrix, places, (unusable + refused).sorted { $0.index < $1.index })
     }
     return MeasuresResult(
-      images: samples.count, dtype: dtype.description, seed: options.seed,
+      images: gathered.samples.count, dtype: dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
       permutations: options.permutations,
       preprocessing: preprocessing.isNone ? nil : preprocessing.description, models: models,
@@ -220,7 +184,7 @@ public final class MeasuresAnalysis: Accumulator {
   /// The images of some rows: at most three names, then a count.
   private func names(_ rows: [Int]) -> String {
     let known = rows.prefix(3).map { row in
-      let place = samples[row]
+      let place = gathered.samples[row]
       return ids.indices.contains(place) ? ids[place] : "image \(place)"
     }
     let more = rows.count - known.count

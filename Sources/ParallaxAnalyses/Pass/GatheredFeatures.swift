@@ -5,8 +5,10 @@ import ParallaxTensors
 struct GatheredFeatures {
   private let name: String
   private let widths: [Int]
+  /// The places of the images in the data set, in the order of the rows.
+  private(set) var samples: [Int] = []
   private var blocks: [[Tensor]]
-  private var open: [Tensor?] = []
+  private var open: (samples: [Int], features: [Tensor?]) = ([], [])
 
   /// Nothing yet.
   ///
@@ -19,36 +21,40 @@ struct GatheredFeatures {
   }
 
   /// Opens a block.
-  mutating func begin() { open = widths.map { _ in nil } }
+  mutating func begin(_ block: BlockHeading) {
+    open = (block.samples, widths.map { _ in nil })
+  }
 
   /// Keeps features `[images, width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or features come twice.
   mutating func add(_ index: Int, _ features: Tensor) throws {
-    guard open.indices.contains(index), open[index] == nil else {
+    guard open.features.indices.contains(index), open.features[index] == nil else {
       throw MeasureError.blockOrder(
         measure: name, problem: "features of representation \(index) come out of turn")
     }
-    open[index] = features.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
+    open.features[index] =
+      features.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
   }
 
   /// Closes the block.
   ///
   /// - Throws: `MeasureError.blockOrder` where a representation is missing.
   mutating func finish() throws {
-    let block = open.compactMap(\.self)
+    let block = open.features.compactMap(\.self)
     guard block.count == widths.count else {
       throw MeasureError.blockOrder(measure: name, problem: "representations are missing")
     }
     for (index, part) in block.enumerated() { blocks[index].append(part) }
-    open = []
+    samples += open.samples
+    open = ([], [])
   }
 
   /// The features of all finished blocks.
   func state() -> [(name: String, tensor: Tensor)] {
-    blocks.enumerated().compactMap { index, parts in
-      parts.isEmpty ? nil : ("features.\(index)", Tensor.concatenated(parts, 0))
-    }
+    guard !samples.isEmpty else { return [] }
+    return [("samples", Tensor(samples.map(Int64.init), shape: [samples.count]))]
+      + blocks.enumerated().map { ("features.\($0)", Tensor.concatenated($1, 0)) }
   }
 
   /// Goes on from the features of an interrupted run.
@@ -57,11 +63,17 @@ struct GatheredFeatures {
   mutating func restore(_ state: [String: Tensor]) -> Bool {
     let found = widths.indices.compactMap { state["features.\($0)"] }
     guard found.count == widths.count || state.isEmpty else { return false }
-    let rows = found.first?.shape.first ?? 0
-    guard zip(found, widths).allSatisfy({ $0.shape == [rows, $1] }) else { return false }
+    let places = state["samples"]?.scalars(Int64.self).map(Int.init) ?? []
+    guard zip(found, widths).allSatisfy({ $0.shape == [places.count, $1] }) else { return false }
+    samples = places
     blocks = state.isEmpty ? widths.map { _ in [] } : found.map { [$0] }
     return true
   }
+
+  /// All images' features of one representation, `[images, width]`.
+  ///
+  /// - Precondition: there are images.
+  func whole(_ index: Int) -> Tensor { Tensor.concatenated(blocks[index], 0) }
 
   /// All images' features of each representation, `[images, width]`; nil where there are no images.
   func whole() -> [Tensor]? {

@@ -65,6 +65,10 @@ struct StepsTables: Sendable {
   /// One for each order of shuffled images.
   let shuffled: [StepsTable]
 
+  init(whole: StepsTable, leftOut: [StepsTable], shuffled: [StepsTable]) {
+    (self.whole, self.leftOut, self.shuffled) = (whole, leftOut, shuffled)
+  }
+
   init(_ matrix: MeasureMatrix, _ far: HowFar) {
     func table(_ values: [Double]) -> StepsTable { StepsTable(values, size: matrix.size, far) }
     whole = table(matrix.values)

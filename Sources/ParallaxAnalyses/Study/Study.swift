@@ -67,6 +67,9 @@ public struct Study {
   public func run(_ analyses: [any StudyAnalysis], into run: RunFolder) throws -> Pass.Outcome {
     try run.create()
     let start = Date()
+    var pass = pass
+    let seen = Set(analyses.flatMap { $0.wanted.map(\.model) })
+    if seen.contains(Subject.picturesName) { pass.subjects.append(try Subject.pictures()) }
     return try pass.run(analyses) { outcome in
       let passed = Date()
       afterPass(outcome)

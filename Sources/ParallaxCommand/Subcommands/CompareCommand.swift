@@ -76,12 +76,7 @@ struct CompareCommand: ParsableCommand {
       [try similarity.maker()], progress)
     switch form.chosen {
     case .json: print(try json(finished.summary))
-    case .csv:
-      let table = finished.run.url.appending(path: "results.csv").path
-      guard let data = FileManager.default.contents(atPath: table) else {
-        throw ResultsError.missing(path: table, what: "has gone since it was written")
-      }
-      print(String(decoding: data, as: UTF8.self), terminator: "")
+    case .csv: print(try finished.table(), terminator: "")
     case nil: print(finished.text)
     }
   }

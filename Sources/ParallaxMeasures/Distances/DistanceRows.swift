@@ -19,18 +19,11 @@ struct DistanceRows: Sendable {
 
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, `.row`.
   init(_ features: Tensor, _ distance: Distance, fewest: Int, measure: String) throws {
-    guard features.rank == 2, features.shape[1] > 0 else {
-      throw MeasureError.shape(
-        measure: measure, expected: "[images, width]", found: features.shape)
-    }
+    images = try Checked.images(of: features, atLeast: fewest, measure: measure)
     // Two numbers correlate by 1 or −1, whatever they are.
     guard distance != .correlation || features.shape[1] > 2 else {
       throw MeasureError.shape(
         measure: measure, expected: "[images, width of at least 3]", found: features.shape)
-    }
-    images = features.shape[0]
-    guard images >= fewest else {
-      throw MeasureError.tooFew(measure: measure, images: images, needed: fewest)
     }
     precision = Gram.precision(of: features)
     self.distance = distance

@@ -30,14 +30,7 @@ public struct GramSummary: Sendable {
     _ parts: SharedParts, kernel: Kernel, estimator: Estimator, measure: String
   ) throws {
     let features = parts.features
-    guard features.rank == 2, features.shape[1] > 0 else {
-      throw MeasureError.shape(
-        measure: measure, expected: "[images, width]", found: features.shape)
-    }
-    images = features.shape[0]
-    guard images >= estimator.fewest else {
-      throw MeasureError.tooFew(measure: measure, images: images, needed: estimator.fewest)
-    }
+    images = try Checked.images(of: features, atLeast: estimator.fewest, measure: measure)
     let precision = Gram.precision(of: features)
     self.precision = precision
     (self.kernel, self.estimator) = (kernel, estimator)

@@ -150,3 +150,18 @@ extension StepsResult {
     public init(model: Int, curves: [Curve]) { (self.model, self.curves) = (model, curves) }
   }
 }
+
+extension StepsResult {
+  /// The findings asked again of another measure, so that none hangs on one choice.
+  public struct Alternative: Codable, Sendable, Equatable {
+    /// What its numbers are.
+    public var quantity: String
+    /// The same findings, in the same order.
+    public var findings: [Finding]
+
+    /// An alternative from its parts.
+    public init(quantity: String, findings: [Finding]) {
+      (self.quantity, self.findings) = (quantity, findings)
+    }
+  }
+}

@@ -219,6 +219,8 @@ public struct StepsResult: Codable, Sendable, Equatable {
   public var refusals: [SimilarityResult.Refusal]
   /// The paper's findings on these models.
   public var findings: [Finding]
+  /// The same by other measures.
+  public var alternatives: [Alternative]
 
   /// An empty result to be filled.
   public init(
@@ -231,7 +233,7 @@ public struct StepsResult: Codable, Sendable, Equatable {
     self.models = models
     (switches, grids, depths, evolutions, aggregates) = ([], [], [], [], [])
     (positions, smoothness, lowLevel, geometry) = ([], [], [], [])
-    (refusals, findings) = ([], [])
+    (refusals, findings, alternatives) = ([], [], [])
   }
 
   /// The grid of an ordered pair; nil where there is none.

@@ -1,0 +1,195 @@
+import ParallaxImages
+import ParallaxMeasures
+import ParallaxModels
+import ParallaxResults
+import ParallaxTensors
+
+/// How models process images step by step: how far apart they are at each stage, which steps differ most, how smoothly
+/// each changes, and what each layer knows of low-level image statistics.
+///
+/// The pass gathers the features of all sites, and of the images themselves; everything is computed once it has ended.
+/// Memory is 4 bytes an image and feature, twice, which is refused above a limit.
+///
+/// > Source: Mahaut and Baroni, 2026, arXiv 2601.21621; what the paper leaves open is our reconstruction, and the result
+/// > names it.
+public final class StepsAnalysis: Accumulator {
+  /// How it is computed.
+  public struct Options: Sendable {
+    /// What drives it.
+    public var measure: any Measure = InformationImbalance()
+    /// Measures that the findings are asked of again.
+    public var alternatives: [any Measure] = [CKA()]
+    /// How much is resampled.
+    public var resampling = MeasureMatrix.Options()
+    /// Whether linear probes are fitted.
+    public var probes = true
+    /// Bytes that the features may take.
+    public var memoryLimit = 1 << 32
+
+    /// The information imbalance, 19 orders of shuffled images and 10 groups.
+    public init() { resampling.permutations = 19 }
+  }
+
+  /// `steps`.
+  public let name = "steps"
+  /// Asked between parts of the computation; where it says yes, the run stops and what the pass has gathered stays.
+  public var isInterrupted: () -> Bool = { false }
+  /// Told what is computed and how much of it is done, from 0 to 1.
+  public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// All sites of all models, model after model, then the images' own.
+  public let wanted: [Representation]
+  private let options: Options
+  private let subjects: [Subject]
+  private let leading: [Int]
+  private let labels: [Int?]
+  private let pictures: Subject
+  private let widths: [Int]
+  private var gathered: GatheredFeatures
+
+  /// An analysis of representations of some models.
+  ///
+  /// - Parameters:
+  ///   - wanted: the representations that count as stages of processing; those of one model together, in execution
+  ///     order.
+  ///   - beginnings: those that come before them, such as the input and the stem; they are in the maps, not among the
+  ///     steps.
+  ///   - subjects: the models, in the order of the figures.
+  ///   - images: the data set.
+  ///   - options: what drives it.
+  /// - Throws: `AnalysisError.nothingAsked` where a model has fewer than two stages, `AnalysisError.tooFewImages`,
+  ///   `MeasureError.memory`.
+  public init(
+    _ wanted: [Representation], beginnings: [Representation] = [], of subjects: [Subject],
+    images: ImageSet, options: Options = Options()
+  ) throws {
+    let count = images.samples.count
+    for measure in [options.measure] + options.alternatives where count < measure.fewestImages {
+      throw AnalysisError.tooFewImages(
+        needed: measure.fewestImages, found: count, where: measure.name)
+    }
+    pictures = try Subject.pictures()
+    var (all, leading, widths): ([Representation], [Int], [Int]) = ([], [], [])
+    for subject in subjects {
+      let own = wanted.filter { $0.model == subject.name }
+      guard own.count > 1 else {
+        throw AnalysisError.nothingAsked(
+          "\(subject.name): steps lie between layers, and \(own.count == 1 ? "one site is" : "no sites are") asked for; "
+            + "expected two or more")
+      }
+      let before = beginnings.filter { $0.model == subject.name && !own.contains($0) }
+      leading.append(before.count)
+      all += before + own
+      widths += try (before + own).map {
+        try $0.tokens.width(
+          at: $0.site, subject.model.tokenLayout, imageSize: subject.imageSize)
+      }
+    }
+    for site in pictures.sites where LowLevelSpaces.sites.contains(site.name) {
+      all.append(Representation(model: pictures.name, site: site, tokens: .flat))
+      widths.append(site.shape.reduce(1, *))
+    }
+    (self.wanted, self.leading, self.widths) = (all, leading, widths)
+    (self.options, self.subjects) = (options, subjects)
+    labels = images.samples.map(\.label)
+    gathered = GatheredFeatures(name, widths: widths)
+    // The features, and those of one order of shuffled images beside them.
+    let needed = 8 * count * widths.reduce(0, +)
+    guard needed <= options.memoryLimit else {
+      throw MeasureError.memory(measure: name, needed: needed, limit: options.memoryLimit)
+    }
+  }
+
+  /// The measures, the resampling and the probes.
+  public var fingerprint: String {
+    let names = ([options.measure] + options.alternatives).map(\.name).joined(separator: " ")
+    let how = options.resampling
+    return
+      "1 \(names) seed \(how.seed) groups \(how.groups) permutations \(how.permutations) probes \(options.probes) leading \(leading)"
+  }
+
+  /// Opens the block.
+  public func begin(_ block: BlockHeading) { gathered.begin(block) }
+
+  /// Keeps features `[images, width]`.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where no block is open, or features come twice.
+  public func add(_ index: Int, _ features: Tensor) throws { try gathered.add(index, features) }
+
+  /// Closes the block.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where a representation is missing.
+  public func finish() throws { try gathered.finish() }
+
+  /// The features of all finished blocks.
+  public func state() -> [(name: String, tensor: Tensor)] { gathered.state() }
+
+  /// Goes on from the features of an interrupted run.
+  ///
+  /// - Returns: false where they are of other widths; nothing has changed then.
+  public func restore(_ state: [String: Tensor]) -> Bool { gathered.restore(state) }
+
+  /// The result, once the pass has ended.
+  ///
+  /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`.
+  public func result() throws -> StepsResult {
+    guard let whole = gathered.whole() else {
+      throw AnalysisError.tooFewImages(
+        needed: options.measure.fewestImages, found: 0, where: "the processing steps")
+    }
+    let images = whole[0].shape[0]
+    guard images >= options.measure.fewestImages else {
+      throw AnalysisError.tooFewImages(
+        needed: options.measure.fewestImages, found: images, where: options.measure.name)
+    }
+    let count = wanted.count - LowLevelSpaces.sites.count
+    let spaces = try LowLevelSpaces(
+      Dictionary(
+        zip(wanted[count...].map(\.site.name), whole[count...]), uniquingKeysWith: { $1 }),
+      dtype: whole[0].dtype)
+    let features = Array(whole[..<count])
+    let computation = StepsComputation(
+      models: models, places: places, features: features, spaces: spaces,
+      labels: gathered.samples.map { labels[$0] }, addresses: wanted.map(\.address),
+      options: options, tick: tick)
+    return try computation.result()
+  }
+
+  private func tick(_ part: String, _ share: Double) throws {
+    if isInterrupted() { throw AnalysisError.interrupted }
+    progress(part, share)
+  }
+
+  /// Of each model the places of its sites.
+  private var places: [[Int]] {
+    subjects.map { subject in wanted.indices.filter { wanted[$0].model == subject.name } }
+  }
+
+  private var models: [StepsResult.Model] {
+    zip(subjects, zip(places, leading)).map { subject, found in
+      let (places, leading) = found
+      let sites = places.enumerated().map { place, index in
+        ModelSites.Site(
+          name: wanted[index].site.name, tokens: wanted[index].tokens.description,
+          stage: wanted[index].site.stage,
+          depth: Depths.relative(max(0, place - leading), of: places.count - leading),
+          features: widths[index])
+      }
+      return StepsResult.Model(
+        sites: ModelSites(name: subject.name, family: subject.family, sites: sites),
+        design: subject.design.rawValue, objective: subject.objective.rawValue, leading: leading)
+    }
+  }
+}
+
+extension StepsAnalysis: StudyAnalysis {
+  /// Writes `results/steps.json`.
+  ///
+  /// - Parameter run: the folder.
+  /// - Returns: a row each number.
+  /// - Throws: `ResultsError.unwritable`, and what `result` throws.
+  public func write(into run: RunFolder) throws -> [TidyRow] {
+    let result = try result()
+    try run.write(result, analysis: name)
+    return result.tidyRows()
+  }
+}

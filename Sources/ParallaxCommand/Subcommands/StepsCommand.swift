@@ -1,0 +1,124 @@
+import ArgumentParser
+import Foundation
+import Parallax
+
+struct StepsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "steps",
+    abstract: "How models process images step by step: where they part, and what they discard.",
+    discussion: """
+      Distances between all models at all stages, their development with depth, the steps where models part or meet most, \
+      how smoothly each model changes from layer to layer, and what each layer still knows of low-level statistics of the \
+      images. The questions are those of Mahaut and Baroni (2026); the report states for each finding of their abstract \
+      whether it holds on these models, and names every choice that the paper leaves open.
+
+      The information imbalance drives it unless --measure names another measure of `parallax measures`.
+
+      Example:  parallax steps clip-vit-base-patch16 dinov2-small-saliency efficientnet-lite0 mobilenetv2
+      """)
+
+  @Argument(help: ArgumentHelp("Models, or MODEL@SITE#TOKENS.", valueName: "model"))
+  var addresses: [String]
+
+  @OptionGroup var models: ModelOptions
+  @OptionGroup var images: ImageOptions
+  @OptionGroup var pass: PassOptions
+  @OptionGroup var steps: StepsOptions
+
+  @Option(
+    name: [.long, .customShort("o")], help: "The run folder; runs/steps-MODELS without it.")
+  var output: String?
+
+  @OptionGroup var form: OutputOptions
+
+  func run() throws {
+    let progress = ProgressLine(quiet: pass.quiet)
+    let names = try ModelOptions.checked(addresses)
+    let job = Job(
+      title: {
+        $0 == 1 ? "The processing steps of one model" : "The processing steps of \($0) models"
+      },
+      output: output ?? Runs.name("steps", names), objectives: try steps.objectives())
+    let finished = try job.run(
+      addresses, models, images, pass, [AnalysisCatalog.steps(try steps.options())], progress)
+    switch form.chosen {
+    case .json: print(try json(finished.summary))
+    case .csv: print(try finished.table(), terminator: "")
+    case nil:
+      let result: StepsResult? = try finished.run.result(analysis: "steps")
+      for finding in result?.findings ?? [] { print(Self.line(finding)) }
+      print(finished.text)
+    }
+  }
+
+  /// `shows: Transformers change … (0.12, 95 % 0.08 to 0.16)`.
+  private static func line(_ finding: Finding) -> String {
+    func number(_ value: Double) -> String { String(format: "%.3f", value) }
+    var text = "\(finding.verdict.rawValue): \(finding.sentence)"
+    if let value = finding.value {
+      text += " (\(number(value))"
+      if let low = finding.low, let high = finding.high {
+        text += ", 95 % \(number(low)) to \(number(high))"
+      }
+      text += ")"
+    }
+    return text
+  }
+}
+
+/// What drives the processing steps.
+struct StepsOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("What drives it: a name of `parallax measures`.", valueName: "name"))
+  var measure = "information-imbalance"
+
+  @Option(
+    help: ArgumentHelp(
+      "Measures that the findings are asked of again, with commas between them; none for none.",
+      valueName: "name,name"))
+  var also = "cka"
+
+  @Option(help: "Orders of shuffled images, for chance; 0 for none.")
+  var permutations = 19
+
+  @Flag(inversion: .prefixedNo, help: "Linear probes of each low-level statistic at each site.")
+  var probes = true
+
+  @Option(
+    help: ArgumentHelp(
+      "What a model was trained to do, where the catalog does not know: \(Objective.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "model=objective"))
+  var objective: [String] = []
+
+  func validate() throws {
+    guard (0...100_000).contains(permutations) else {
+      throw ValidationError(
+        Outlier(option: "permutations", value: permutations, expected: "0 to 100000").asOption)
+    }
+    _ = try options()
+    _ = try objectives()
+  }
+
+  func options() throws -> StepsAnalysis.Options {
+    var options = StepsAnalysis.Options()
+    options.measure = try MeasuresCommand.measure(named: measure)
+    options.alternatives = try (also == "none" ? [] : also.split(separator: ","))
+      .map { try MeasuresCommand.measure(named: $0.trimmingCharacters(in: .whitespaces)) }
+      .filter { $0.name != options.measure.name }
+    options.resampling.permutations = permutations
+    options.probes = probes
+    return options
+  }
+
+  func objectives() throws -> [(name: String, objective: Objective)] {
+    try objective.map { text in
+      guard let equals = text.lastIndex(of: "="),
+        let found = Objective(rawValue: String(text[text.index(after: equals)...]))
+      else {
+        throw ValidationError(
+          "--objective is '\(text)', expected MODEL=OBJECTIVE with one of "
+            + Objective.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return (String(text[..<equals]), found)
+    }
+  }
+}
