@@ -175,8 +175,6 @@ public final class MeasuresAnalysis: Accumulator {
       return
         "\(measure): \(shown.joined(separator: "; "))\(more); duplicates have no order among neighbours"
     case .row(let measure, let row, let problem): return "\(measure): \(names([row])) \(problem)"
-    case .zeroRow(let measure, let row):
-      return "\(measure): the activation of \(names([row])) is zero and has no direction"
     default: return "\(error)"
     }
   }
