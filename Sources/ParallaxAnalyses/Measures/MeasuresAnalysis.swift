@@ -23,7 +23,6 @@ public final class MeasuresAnalysis: Accumulator {
   private let ids: [String]
   private let subjects: [Subject]
   private let widths: [Int]
-  private let images: Int
   private var gathered: GatheredFeatures
 
   /// An analysis of representations of some models.
@@ -53,7 +52,7 @@ public final class MeasuresAnalysis: Accumulator {
         needed: measure.fewestImages, found: images, where: measure.name)
     }
     (self.measures, self.wanted, self.subjects) = (measures, wanted, subjects)
-    (self.options, self.images) = (options, images)
+    self.options = options
     (self.preprocessing, self.ids) = (preprocessing, ids)
     let known = Dictionary(subjects.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     widths = try wanted.map { representation in
@@ -63,7 +62,7 @@ public final class MeasuresAnalysis: Accumulator {
       return try representation.tokens.width(
         at: representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
     }
-    gathered = GatheredFeatures("measures", widths: widths)
+    gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
     let needed = 8 * images * widths.reduce(0, +)
     guard needed <= memoryLimit else {
@@ -104,19 +103,8 @@ public final class MeasuresAnalysis: Accumulator {
     guard !gathered.samples.isEmpty else {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
-    // One after the other, so that no more than one is there both before and after.
-    var usable: [(index: Int, features: Tensor)] = []
-    var unusable: [Refused] = []
-    var dtype = DType.float32
-    for index in wanted.indices {
-      let whole = gathered.whole(index)
-      dtype = whole.dtype
-      do throws(Refused) {
-        usable.append((index, try prepared(index, whole)))
-      } catch {
-        unusable.append(error)
-      }
-    }
+    let prepared = PreparedFeatures(gathered, preprocessing, ids: ids)
+    let usable = prepared.usable
     let matrices = try MeasureMatrix.all(
       usable.isEmpty ? [] : measures, of: usable.map(\.features), options: options
     ) { names, done, all in
@@ -126,71 +114,20 @@ public final class MeasuresAnalysis: Accumulator {
     let places = Dictionary(uniqueKeysWithValues: usable.enumerated().map { ($1.index, $0) })
     let entries = measures.indices.map { measure in
       let matrix = usable.isEmpty ? nil : matrices[measure]
-      let refused = (matrix?.refusals ?? []).map { refusal in
-        let site = usable[refusal.index]
-        return Refused(index: site.index, reason: reason(refusal.error, site.features))
-      }
       return entry(
-        measures[measure], matrix, places, (unusable + refused).sorted { $0.index < $1.index })
+        measures[measure], matrix, places, prepared.refused(matrix?.refusals ?? []))
     }
     return MeasuresResult(
-      images: gathered.samples.count, dtype: dtype.description, seed: options.seed,
+      images: prepared.images, dtype: prepared.dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
       permutations: options.permutations,
       preprocessing: preprocessing.isNone ? nil : preprocessing.description, models: models,
       measures: entries)
   }
 
-  /// A representation without values, and why.
-  private struct Refused: Error {
-    let index: Int
-    let reason: String
-  }
-
-  /// The features that are measured.
-  private func prepared(_ index: Int, _ features: Tensor) throws(Refused) -> Tensor {
-    let bad = InputProblem.rowsNotFinite(features)
-    guard bad.isEmpty else {
-      throw Refused(
-        index: index, reason: "NaN or infinity in the activations of \(names(bad))")
-    }
-    guard !preprocessing.isNone else { return features }
-    do {
-      return try preprocessing(features)
-    } catch let error as MeasureError {
-      throw Refused(index: index, reason: reason(error, features))
-    } catch {
-      throw Refused(index: index, reason: "\(error)")
-    }
-  }
-
-  /// An error's sentence, with the images' names where it has rows.
-  private func reason(_ error: MeasureError, _ features: Tensor) -> String {
-    switch error {
-    case .duplicates(let measure, let rows):
-      let groups = InputProblem.equalRows(features)
-      let found = groups.isEmpty ? [rows] : groups
-      let shown = found.prefix(2).map { "\(names($0)) have the same activations" }
-      let more = found.count > 2 ? ", and so have \(found.count - 2) more groups of images" : ""
-      return
-        "\(measure): \(shown.joined(separator: "; "))\(more); duplicates have no order among neighbours"
-    case .row(let measure, let row, let problem): return "\(measure): \(names([row])) \(problem)"
-    default: return "\(error)"
-    }
-  }
-
-  /// The images of some rows: at most three names, then a count.
-  private func names(_ rows: [Int]) -> String {
-    let known = rows.prefix(3).map { row in
-      let place = gathered.samples[row]
-      return ids.indices.contains(place) ? ids[place] : "image \(place)"
-    }
-    let more = rows.count - known.count
-    return known.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
-  }
-
   private func entry(
-    _ measure: any Measure, _ matrix: MeasureMatrix?, _ places: [Int: Int], _ refused: [Refused]
+    _ measure: any Measure, _ matrix: MeasureMatrix?, _ places: [Int: Int],
+    _ refused: [PreparedFeatures.Refused]
   ) -> MeasuresResult.Entry {
     func table(_ cell: (MeasureMatrix, Int, Int) -> Double?) -> [[Double?]] {
       wanted.indices.map { a in
