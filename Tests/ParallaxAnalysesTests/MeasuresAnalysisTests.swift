@@ -118,7 +118,9 @@ struct MeasuresAnalysisTests {
     }
   }
 
-  @Test("what is wrong with a representation is said with the images' names, and the others keep theirs")
+  @Test(
+    "what is wrong with a representation is said with the images' names, and the others keep theirs"
+  )
   func badInput() throws {
     let wanted = try subjects.flatMap { try $0.representations() }
     #expect(wanted.count > 3)
