@@ -55,6 +55,7 @@ public enum MeasureCatalog {
     EditKNN(),
     CKNNA(),
     InformationImbalance(),
+    InformationImbalance(neighbours: 5),
     InformationImbalance(distance: .cosine),
     InformationImbalance(normalization: .zeroBased),
     SymmetricInformationImbalance(),

@@ -23,12 +23,7 @@ public final class MeasuresAnalysis: Accumulator {
   private let ids: [String]
   private let subjects: [Subject]
   private let widths: [Int]
-  private let images: Int
-  private var features: [[Tensor]]
-  private var open: [Tensor?] = []
-  /// The place in the data set of each row, and of those of the open block.
-  private var samples: [Int] = []
-  private var opened: [Int] = []
+  private var gathered: GatheredFeatures
 
   /// An analysis of representations of some models.
   ///
@@ -57,7 +52,7 @@ public final class MeasuresAnalysis: Accumulator {
         needed: measure.fewestImages, found: images, where: measure.name)
     }
     (self.measures, self.wanted, self.subjects) = (measures, wanted, subjects)
-    (self.options, self.images) = (options, images)
+    self.options = options
     (self.preprocessing, self.ids) = (preprocessing, ids)
     let known = Dictionary(subjects.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     widths = try wanted.map { representation in
@@ -67,7 +62,7 @@ public final class MeasuresAnalysis: Accumulator {
       return try representation.tokens.width(
         at: representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
     }
-    features = wanted.map { _ in [] }
+    gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
     let needed = 8 * images * widths.reduce(0, +)
     guard needed <= memoryLimit else {
@@ -81,78 +76,35 @@ public final class MeasuresAnalysis: Accumulator {
   }
 
   /// Opens the block.
-  public func begin(_ block: BlockHeading) {
-    open = wanted.map { _ in nil }
-    opened = block.samples
-  }
+  public func begin(_ block: BlockHeading) { gathered.begin(block) }
 
   /// Keeps features `[images, width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or features come twice.
-  public func add(_ index: Int, _ features: Tensor) throws {
-    guard open.indices.contains(index), open[index] == nil else {
-      throw MeasureError.blockOrder(
-        measure: name, problem: "features of representation \(index) come out of turn")
-    }
-    open[index] = features.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
-  }
+  public func add(_ index: Int, _ features: Tensor) throws { try gathered.add(index, features) }
 
   /// Closes the block.
   ///
   /// - Throws: `MeasureError.blockOrder` where a representation is missing.
-  public func finish() throws {
-    let block = open.compactMap(\.self)
-    guard block.count == wanted.count else {
-      throw MeasureError.blockOrder(measure: name, problem: "representations are missing")
-    }
-    for (index, part) in block.enumerated() { features[index].append(part) }
-    samples += opened
-    (open, opened) = ([], [])
-  }
+  public func finish() throws { try gathered.finish() }
 
   /// The features of all finished blocks, and which images they are of.
-  public func state() -> [(name: String, tensor: Tensor)] {
-    guard !samples.isEmpty else { return [] }
-    let places = Tensor(samples.map(Int64.init), shape: [samples.count])
-    return [("samples", places)]
-      + features.enumerated().map { ("features.\($0)", Tensor.concatenated($1, 0)) }
-  }
+  public func state() -> [(name: String, tensor: Tensor)] { gathered.state() }
 
   /// Goes on from the features of an interrupted run.
   ///
   /// - Returns: false where they are of other widths; nothing has changed then.
-  public func restore(_ state: [String: Tensor]) -> Bool {
-    let found = wanted.indices.compactMap { state["features.\($0)"] }
-    guard found.count == wanted.count || state.isEmpty else { return false }
-    let places = state["samples"]?.scalars(Int64.self).map(Int.init) ?? []
-    let rows = found.first?.shape.first ?? 0
-    guard places.count == rows else { return false }
-    guard zip(found, widths).allSatisfy({ $0.shape == [rows, $1] }) else { return false }
-    features = state.isEmpty ? wanted.map { _ in [] } : found.map { [$0] }
-    samples = places
-    return true
-  }
+  public func restore(_ state: [String: Tensor]) -> Bool { gathered.restore(state) }
 
   /// The result, once the pass has ended.
   ///
   /// - Throws: `AnalysisError.tooFewImages` without images, `AnalysisError.interrupted`.
   public func result() throws -> MeasuresResult {
-    guard features.allSatisfy({ !$0.isEmpty }) else {
+    guard !gathered.samples.isEmpty else {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
-    // One after the other, so that no more than one is there both before and after.
-    var usable: [(index: Int, features: Tensor)] = []
-    var unusable: [Refused] = []
-    var dtype = DType.float32
-    for (index, parts) in features.enumerated() {
-      let whole = Tensor.concatenated(parts, 0)
-      dtype = whole.dtype
-      do throws(Refused) {
-        usable.append((index, try prepared(index, whole)))
-      } catch {
-        unusable.append(error)
-      }
-    }
+    let prepared = PreparedFeatures(gathered, preprocessing, ids: ids)
+    let usable = prepared.usable
     let matrices = try MeasureMatrix.all(
       usable.isEmpty ? [] : measures, of: usable.map(\.features), options: options
     ) { names, done, all in
@@ -162,73 +114,20 @@ public final class MeasuresAnalysis: Accumulator {
     let places = Dictionary(uniqueKeysWithValues: usable.enumerated().map { ($1.index, $0) })
     let entries = measures.indices.map { measure in
       let matrix = usable.isEmpty ? nil : matrices[measure]
-      let refused = (matrix?.refusals ?? []).map { refusal in
-        let site = usable[refusal.index]
-        return Refused(index: site.index, reason: reason(refusal.error, site.features))
-      }
       return entry(
-        measures[measure], matrix, places, (unusable + refused).sorted { $0.index < $1.index })
+        measures[measure], matrix, places, prepared.refused(matrix?.refusals ?? []))
     }
     return MeasuresResult(
-      images: samples.count, dtype: dtype.description, seed: options.seed,
+      images: prepared.images, dtype: prepared.dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
       permutations: options.permutations,
       preprocessing: preprocessing.isNone ? nil : preprocessing.description, models: models,
       measures: entries)
   }
 
-  /// A representation without values, and why.
-  private struct Refused: Error {
-    let index: Int
-    let reason: String
-  }
-
-  /// The features that are measured.
-  private func prepared(_ index: Int, _ features: Tensor) throws(Refused) -> Tensor {
-    let bad = InputProblem.rowsNotFinite(features)
-    guard bad.isEmpty else {
-      throw Refused(
-        index: index, reason: "NaN or infinity in the activations of \(names(bad))")
-    }
-    guard !preprocessing.isNone else { return features }
-    do {
-      return try preprocessing(features)
-    } catch let error as MeasureError {
-      throw Refused(index: index, reason: reason(error, features))
-    } catch {
-      throw Refused(index: index, reason: "\(error)")
-    }
-  }
-
-  /// An error's sentence, with the images' names where it has rows.
-  private func reason(_ error: MeasureError, _ features: Tensor) -> String {
-    switch error {
-    case .duplicates(let measure, let rows):
-      let groups = InputProblem.equalRows(features)
-      let found = groups.isEmpty ? [rows] : groups
-      let shown = found.prefix(2).map { "\(names($0)) have the same activations" }
-      let more = found.count > 2 ? ", and so have \(found.count - 2) more groups of images" : ""
-      return
-        "\(measure): \(shown.joined(separator: "; "))\(more); duplicates have no order among neighbours"
-    case .row(let measure, let row, let problem): return "\(measure): \(names([row])) \(problem)"
-    case .zeroRow(let measure, let row):
-      return "\(measure): the activation of \(names([row])) is zero and has no direction"
-    default: return "\(error)"
-    }
-  }
-
-  /// The images of some rows: at most three names, then a count.
-  private func names(_ rows: [Int]) -> String {
-    let known = rows.prefix(3).map { row in
-      let place = samples[row]
-      return ids.indices.contains(place) ? ids[place] : "image \(place)"
-    }
-    let more = rows.count - known.count
-    return known.joined(separator: ", ") + (more > 0 ? " and \(more) more" : "")
-  }
-
   private func entry(
-    _ measure: any Measure, _ matrix: MeasureMatrix?, _ places: [Int: Int], _ refused: [Refused]
+    _ measure: any Measure, _ matrix: MeasureMatrix?, _ places: [Int: Int],
+    _ refused: [PreparedFeatures.Refused]
   ) -> MeasuresResult.Entry {
     func table(_ cell: (MeasureMatrix, Int, Int) -> Double?) -> [[Double?]] {
       wanted.indices.map { a in

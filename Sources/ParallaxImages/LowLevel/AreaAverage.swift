@@ -5,7 +5,8 @@ extension Tensor {
   ///
   /// Cell i of n covers [i·height/n, (i + 1)·height/n) and takes of each pixel the share that lies in it. Where the sides
   /// are multiples of the grid's, these are plain means of blocks; PyTorch's adaptive pooling gives other numbers
-  /// elsewhere, for its cells overlap. Computed in float64.
+  /// elsewhere, for its cells overlap. Computed in float64; agrees with scikit-image's `resize_local_mean` to float32's
+  /// rounding.
   ///
   /// - Parameters:
   ///   - height: rows of the grid, at least 1.

@@ -112,9 +112,9 @@ extension LowLevelStatistics {
       Definition(
         name: "spectrum.slope", group: "spectrum",
         formula:
-          "α of power ∝ 1/f^α: minus the slope of log power over log f, radially averaged, unweighted; 0 "
-          + "where fewer than two radii have power",
-        unit: "dimensionless, about 2 for photographs", source: natural)
+          "α of power ∝ 1/f^α: minus the slope of log power over log f, radially averaged, from 2 cycles a "
+          + "shorter side on, unweighted; 0 where fewer than two radii have power",
+        unit: "dimensionless, 0 for white noise", source: natural)
     ]
     + zip(1...4, ["1/32…1/16", "1/16…1/8", "1/8…1/4", "1/4…1/2"]).map { octave, band in
       Definition(

@@ -33,10 +33,8 @@ struct Edges {
     // No quotient of whole numbers is the tangent of a bin's end, so that bytes never meet one.
     let turns = PixelOperator.angle(down, across) * (8 / Double.pi)
     let bins = PixelOperator.remainder(PixelOperator.floor(turns + 0.5), 8.0)
-    let total = size.sum()
-    let shares = (0..<8).map { bin in
-      (size * PixelOperator.equalNumber(bins, Double(bin)).to(.float64)).sum().orZero(over: total)
-    }
-    return [size.mean(), density] + shares + [Tensor.stacked(shares).entropy()]
+    let sums = size.reshaped(-1).sums(by: bins.reshaped(-1).to(.int64), 8)
+    let shares = sums.orZero(over: sums.sum())
+    return [size.mean(), density] + shares.unbound(0) + [shares.entropy()]
   }
 }

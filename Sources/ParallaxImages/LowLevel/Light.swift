@@ -38,6 +38,11 @@ extension Tensor {
     return ((mean + first).squeezed(-1).squeezed(-1), variance.squareRoot())
   }
 
+  /// The sum of the elements of each class: `[n]` with indices `[n]` → `[count]`, in float64.
+  func sums(by index: Tensor, _ count: Int) -> Tensor {
+    PixelOperator.add(Tensor.zeros([count], .float64).to(device), 0, index, self)
+  }
+
   /// −Σ p·log₂ p over all elements; zeros among the shares add nothing.
   func entropy() -> Tensor {
     // 0 is added because −0 is no entropy.

@@ -7,7 +7,9 @@ import ParallaxTensors
 /// k cycles a height and l cycles a width has f = √((k/height)² + (l/width)²) cycles a pixel.
 ///
 /// Radii are ⌊f·s + ½⌋ cycles a shorter side s, from 1 to ⌊s/2⌋; the power of one is the mean over its coefficients.
-/// Radii with less than 10⁻¹² of the strongest's are rounding and left out of the slope.
+/// The slope is fitted from radius 2 on, for the window dampens the first: of noise made with α = 0, 1, 2, 3 it finds
+/// the mean α within 0.035, with it within 0.08. Radii with at most 10⁻¹² of the strongest's power are rounding and
+/// left out.
 struct Spectrum {
   private let window: Tensor
   /// How often a coefficient of the half plane counts: 0 for the mean, 1 for its own mirror image, else 2.
@@ -42,12 +44,8 @@ struct Spectrum {
     let counts = Tensor(columns, shape: [1, half]).expanded(height, half)
     let isMean = PixelOperator.equalNumber(squares, 0.0)
     multiplicity = PixelOperator.fill(counts, isMean, 0.0).reshaped(-1).to(device)
-    coefficients = Self.sums(multiplicity, radius, radii + 2).sliced(0, 1, radii + 1)
-    logRadius = (Tensor.range(0, radii, .float64) + 1).logarithm().to(device)
-  }
-
-  private static func sums(_ values: Tensor, _ index: Tensor, _ count: Int) -> Tensor {
-    PixelOperator.add(Tensor.zeros([count], .float64).to(values.device), 0, index, values)
+    coefficients = multiplicity.sums(by: radius, radii + 2).sliced(0, 1, radii + 1)
+    logRadius = (Tensor.range(0, max(0, radii - 1), .float64) + 2).logarithm().to(device)
   }
 
   /// Slope, octaves and high frequencies of `[height, width]` in float64.
@@ -57,18 +55,18 @@ struct Spectrum {
     let parts = PixelOperator.real(
       PixelOperator.fourier((shifted - mean) * window, Absent.none, [-2, -1], Absent.none))
     let power = parts.squared().sum(over: [-1]).reshaped(-1) * multiplicity
-    let bands = Self.sums(power, band, 6)
+    let bands = power.sums(by: band, 6)
     let shares = bands.orZero(over: bands.sum())
     return [slope(power)] + (1...4).map { shares.selected(0, $0) } + [shares.sliced(0, 3).sum()]
   }
 
   private func slope(_ power: Tensor) -> Tensor {
-    guard radii > 0 else { return Tensor(0.0).to(power.device) }
-    let radial = Self.sums(power, radius, radii + 2).sliced(0, 1, radii + 1) / coefficients
+    guard radii > 1 else { return Tensor(0.0).to(power.device) }
+    let radial = power.sums(by: radius, radii + 2).sliced(0, 1, radii + 1) / coefficients
     let kept = PixelOperator.greaterNumber(
       radial.orZero(over: radial.maximum()), 1e-12
-    ).to(.float64)
-    let y = PixelOperator.xLogY(kept, radial)
+    ).to(.float64).sliced(0, 1)
+    let y = PixelOperator.xLogY(kept, radial.sliced(0, 1))
     let count = kept.sum()
     let x = (logRadius - (logRadius * kept).sum().orZero(over: count)) * kept
     // Σ(x − x̄)y is Σ(x − x̄)(y − ȳ). Adding 0 makes −0 a 0.
