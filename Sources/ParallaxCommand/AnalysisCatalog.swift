@@ -12,13 +12,17 @@ enum AnalysisCatalog {
   ]
 
   /// Measures of the catalog between all pairs of sites, over the whole set.
-  static func measures(_ measures: [any Measure], permutations: Int) -> Maker {
+  static func measures(
+    _ measures: [any Measure], permutations: Int,
+    preprocessing: FeaturePreprocessing = FeaturePreprocessing()
+  ) -> Maker {
     { material in
       var options = MeasureMatrix.Options()
       (options.seed, options.permutations) = (material.seed, permutations)
       let analysis = try MeasuresAnalysis(
         measures, material.representations, of: material.subjects,
-        images: material.images.samples.count, options: options)
+        images: material.images.samples.count, options: options,
+        preprocessing: preprocessing, ids: material.images.samples.map(\.id))
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis

@@ -30,7 +30,8 @@ struct Failure {
         )
       // No image and no model brings these about.
       case .blockOrder, .shape, .merge: self.init("\(error)", code: 70)
-      case .tooFew, .unequalCounts, .notFinite, .constant, .summaries, .zeroRow, .duplicates, .row:
+      case .tooFew, .unequalCounts, .notFinite, .constant, .summaries, .undefined, .duplicates,
+        .row:
         self.init("\(error)", code: 65)
       }
     case let error as ResultsError:

@@ -51,17 +51,25 @@ public struct AlignedCosine: Measure {
   ///
   /// - Parameter features: `[images, width]`, at least two images.
   /// - Returns: the rows, float64.
-  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, or `.zeroRow` where an image lies at
+  /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, or `.row` where an image lies at
   ///   the origin.
   public func summary(of features: Tensor) throws -> Summary {
     let checked = try CheckedFeatures(features, atLeast: 2, measure: name)
     let norms = checked.values.norm(over: [1])
     if let row = norms.doubles.firstIndex(of: 0) {
-      throw MeasureError.zeroRow(measure: name, row: row)
+      throw MeasureError.row(measure: name, row: row, problem: "is zero and has no direction")
     }
     return Summary(
       images: checked.images, rows: try checked.values.withoutIdleColumns(), norms: norms,
       recipe: Recipe(precision: checked.precision, treatment: "rows"))
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    guard images.isWhole else { return nil }
+    return Summary(
+      images: summary.images, rows: images.rows(of: summary.rows),
+      norms: images.rows(of: summary.norms), recipe: summary.recipe)
   }
 
   /// The mean cosine of the rotated rows.

@@ -63,7 +63,24 @@ public struct CKA: Measure {
   /// - Returns: n(n−1)/2 numbers (n(n+1)/2 for the biased estimator) and HSIC(K, K).
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> GramSummary {
-    try GramSummary(features, kernel: kernel, estimator: estimator, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The Gram matrix, of which every kernel's and estimator's is made.
+  public var sharedPart: SharedPart? { SharedPart("gram") }
+
+  /// The same, of a Gram matrix that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> GramSummary {
+    try GramSummary.make(parts, kernel: kernel, estimator: estimator, measure: name)
+  }
+
+  /// Reordered, or centred anew without the images that are left out.
+  ///
+  /// - Throws: `MeasureError.tooFew`.
+  public func selected(_ summary: GramSummary, _ images: ImageSelection) throws -> GramSummary? {
+    try summary.selected(images, measure: name)
   }
 
   /// HSIC(K, L) / √(HSIC(K, K)·HSIC(L, L)), never clamped.

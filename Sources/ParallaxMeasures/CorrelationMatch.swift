@@ -62,7 +62,25 @@ public struct CorrelationMatch: Measure {
   /// - Returns: the neurons, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> NeuronSummary {
-    try NeuronSummary(features, .standardized, atLeast: 3, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The standardised neurons.
+  public var sharedPart: SharedPart? { SharedPart("neurons") }
+
+  /// The same, for both matchings at once.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> NeuronSummary {
+    try parts.part("neurons") {
+      try NeuronSummary(parts.features, .standardized, atLeast: 3, measure: name)
+    }
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: NeuronSummary, _ images: ImageSelection) throws -> NeuronSummary?
+  {
+    summary.selected(images)
   }
 
   /// The mean correlation of matched neurons.

@@ -64,25 +64,53 @@ public struct DistanceCorrelation: Measure {
   /// - Returns: n(n−1)/2 numbers (n(n+1)/2 for the biased form).
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> Summary {
-    let rows = try DistanceRows(features, .euclidean, fewest: fewestImages, measure: name)
-    let packing = Packing(images: rows.images, estimator: estimator, device: features.device)
+    try summary(from: SharedParts(features))
+  }
+
+  /// Euclidean distances.
+  public var sharedPart: SharedPart? { .distances(.euclidean) }
+
+  /// The same, of distances that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> Summary {
+    let rows = try parts.rows(.euclidean, fewest: fewestImages, measure: name)
+    let packing = Packing(
+      images: rows.images, estimator: estimator, device: parts.features.device)
     // One triangle mirrored: products of blocks are symmetric but for rounding.
-    let upper = Plain.upper(rows.squaredMatrix().squareRoot(), 1)
+    let upper = Plain.upper(parts.squaredMatrix(rows).squareRoot(), 1)
     let distances = upper + upper.transposed()
     let size = distances.squared().sum(over: [0, 1], in: Gram.wide(distances)).item(Double.self)
-    switch estimator {
-    case .debiased: Gram.uCentre(distances)
-    case .biased:
-      Gram.doubleCentre(distances)
-      _ = InPlace.multiply(distances.diagonal(), 0.5.squareRoot())
-    }
-    let values = distances.reshaped(-1).gathered(0, packing.indices)
+    let values = packing.centred(distances)
     let square = Self.product(values, values)
     let unit =
       rows.precision == .float64 ? Double.ulpOfOne : Double(Float.ulpOfOne)
     guard square > unit * unit * size else { throw MeasureError.constant(measure: name) }
     return Summary(
       images: rows.images, precision: rows.precision, estimator: estimator, values: values,
+      square: square)
+  }
+
+  /// Reordered, or centred anew without the images that are left out.
+  ///
+  /// - Throws: `MeasureError.tooFew`.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    guard images.count >= fewestImages else {
+      throw MeasureError.tooFew(measure: name, images: images.count, needed: fewestImages)
+    }
+    let values: Tensor
+    if images.isWhole {
+      values = images.triangle(of: summary.values, diagonal: estimator == .biased)
+    } else {
+      let packing = Packing(
+        images: images.count, estimator: estimator, device: summary.values.device)
+      values = packing.centred(summary.values, of: images)
+    }
+    let square = images.isWhole ? summary.square : Self.product(values, values)
+    // What is small against the whole has its digits in the features only.
+    guard square > summary.square / 256 else { return nil }
+    return Summary(
+      images: images.count, precision: summary.precision, estimator: estimator, values: values,
       square: square)
   }
 

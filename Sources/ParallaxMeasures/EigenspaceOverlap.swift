@@ -49,6 +49,13 @@ public struct EigenspaceOverlap: Measure {
     return basis
   }
 
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: PrincipalBasis, _ images: ImageSelection) throws
+    -> PrincipalBasis?
+  {
+    summary.selected(images)
+  }
+
   /// ‖UᵀU′‖²_F over the larger rank.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.

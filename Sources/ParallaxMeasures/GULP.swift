@@ -64,9 +64,26 @@ public struct GULP: Measure {
   /// - Returns: the basis, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> PrincipalBasis {
-    let basis = try PrincipalBasis(features, atLeast: penalty == 0 ? 3 : 2, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The centred basis.
+  public var sharedPart: SharedPart? { .basis }
+
+  /// The same, of a basis that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> PrincipalBasis {
+    let basis = try parts.basis(atLeast: penalty == 0 ? 3 : 2, measure: name).basis
     if penalty == 0 { try basis.checkSpan(measure: name) }
     return basis
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: PrincipalBasis, _ images: ImageSelection) throws
+    -> PrincipalBasis?
+  {
+    summary.selected(images)
   }
 
   /// d, or d².

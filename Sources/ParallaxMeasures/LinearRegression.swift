@@ -47,7 +47,24 @@ public struct LinearRegression: Measure {
   /// - Returns: the basis, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> PrincipalBasis {
-    try PrincipalBasis(features, atLeast: 3, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The centred basis.
+  public var sharedPart: SharedPart? { .basis }
+
+  /// The same, of a basis that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> PrincipalBasis {
+    try parts.basis(atLeast: 3, measure: name).basis
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: PrincipalBasis, _ images: ImageSelection) throws
+    -> PrincipalBasis?
+  {
+    summary.selected(images)
   }
 
   /// R² of predicting `a` from `b`.

@@ -25,6 +25,9 @@ public protocol Measure: Sendable {
   var cost: String { get }
   /// Whether the rows of both sides must be the same images in the same order.
   var needsPairing: Bool { get }
+  /// Whether random draws take part, so that the value changes a little with the order of the images.
+  /// They come from a seed: the same call gives the same value.
+  var isRandom: Bool { get }
   /// The fewest images that it has a value for.
   var fewestImages: Int { get }
   /// Where it is defined.
@@ -39,6 +42,23 @@ public protocol Measure: Sendable {
   /// - Throws: `MeasureError` where the measure has no value on such a representation.
   func summary(of features: Tensor) throws -> Summary
 
+  /// What summaries of this measure are made of that other measures' may be made of as well; nil where they share nothing.
+  var sharedPart: SharedPart? { get }
+
+  /// What is kept of one representation, made of parts that other measures have part in.
+  ///
+  /// - Throws: `MeasureError`, as `summary(of:)`.
+  func summary(from parts: SharedParts) throws -> Summary
+
+  /// The summary of some of the images, or of all in another order, without looking at the features again.
+  ///
+  /// - Parameters:
+  ///   - summary: of all images.
+  ///   - images: the selected ones: image i of the new summary is image `indices[i]` of the old one.
+  /// - Returns: what `summary(of:)` gives for those rows, but for rounding; nil where that has to be asked.
+  /// - Throws: `MeasureError`, where the measure has no value on such a selection.
+  func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary?
+
   /// The value for two representations.
   ///
   /// - Throws: `MeasureError.unequalCounts` where the sides do not have the same number of images.
@@ -49,8 +69,22 @@ public protocol Measure: Sendable {
 }
 
 extension Measure {
+  /// False.
+  public var isRandom: Bool { false }
+
   /// Two.
   public var fewestImages: Int { 2 }
+
+  /// Nil: nothing is shared.
+  public var sharedPart: SharedPart? { nil }
+
+  /// Made of the features.
+  public func summary(from parts: SharedParts) throws -> Summary {
+    try summary(of: parts.features)
+  }
+
+  /// Nil: the summary is made anew.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? { nil }
 
   /// 0 for a distance, the upper end of the range for a similarity that has one.
   public func selfValue(images: Int) -> Double? {

@@ -55,9 +55,17 @@ public enum MeasureCatalog {
     EditKNN(),
     CKNNA(),
     InformationImbalance(),
+    InformationImbalance(neighbours: 5),
     InformationImbalance(distance: .cosine),
     InformationImbalance(normalization: .zeroBased),
     SymmetricInformationImbalance(),
+    RTDLite(),
+    RTDLite(directed: true),
+    IMD(),
+    IMD(trace: .lanczos()),
+    MagnitudeDifference(),
+    UniformityDifference(),
+    ConcentricityDifference(),
   ]
 
   /// The measure of that name; nil where there is none.

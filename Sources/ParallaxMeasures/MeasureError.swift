@@ -10,8 +10,6 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case notFinite(measure: String)
   /// Nothing varies by more than rounding, or only one image differs from all others.
   case constant(measure: String)
-  /// An image lies at the origin and has no direction.
-  case zeroRow(measure: String, row: Int)
   /// A tensor that is no `[images, width]`.
   case shape(measure: String, expected: String, found: [Int])
   /// The two sides were summarised with different element types, kernels or estimators.
@@ -24,6 +22,8 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case duplicates(measure: String, rows: [Int])
   /// One image's features that the distance has no value for, such as zeros for the cosine.
   case row(measure: String, row: Int, problem: String)
+  /// The formula has no value on this representation, for the reason given.
+  case undefined(measure: String, problem: String)
   /// The accumulated matrix would not fit.
   case memory(measure: String, needed: Int, limit: Int)
 
@@ -38,8 +38,6 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(measure): the features hold NaN or infinite numbers, or overflow when squared"
     case .constant(let measure):
       "\(measure): the representation does not vary over the images, or one image alone differs"
-    case .zeroRow(let measure, let row):
-      "\(measure): row \(row) of the features is zero and has no direction"
     case .shape(let measure, let expected, let found):
       "\(measure): expected features of shape \(expected), found \(found)"
     case .summaries(let measure, let left, let right):
@@ -48,11 +46,18 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
     case .merge(let measure, let problem):
       "\(measure): the partial sums cannot be merged: \(problem)"
     case .duplicates(let measure, let rows):
-      "\(measure): the rows \(rows.map(String.init).joined(separator: ", ")) are equal; duplicates have no order among neighbours"
+      "\(measure): the rows \(Self.list(rows)) are equal to others; duplicates have no order among neighbours and no ratio of distances"
     case .row(let measure, let row, let problem): "\(measure): row \(row) \(problem)"
+    case .undefined(let measure, let problem): "\(measure) has no value: \(problem)"
     case .memory(let measure, let needed, let limit):
       "\(measure) would need \(Self.mebibytes(needed)) MiB, the limit is \(Self.mebibytes(limit)) MiB"
     }
+  }
+
+  /// The first ten of them.
+  private static func list(_ rows: [Int]) -> String {
+    rows.prefix(10).map(String.init).joined(separator: ", ")
+      + (rows.count > 10 ? " and \(rows.count - 10) more" : "")
   }
 
   private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 }

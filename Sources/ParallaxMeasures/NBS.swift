@@ -44,7 +44,22 @@ public struct NBS: Measure {
   /// - Returns: one point an image, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> ShapeSummary {
-    try ShapeSummary(features, normalized: true, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The centred points.
+  public var sharedPart: SharedPart? { SharedPart("shape") }
+
+  /// The same, of what other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> ShapeSummary {
+    try ShapeSummary.make(parts, normalized: true, measure: name)
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: ShapeSummary, _ images: ImageSelection) throws -> ShapeSummary? {
+    summary.selected(images)
   }
 
   /// The nuclear norm of the product of both, never clamped.

@@ -66,9 +66,26 @@ public struct PWCCA: Measure {
   /// - Returns: the basis, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> PrincipalBasis {
-    let basis = try PrincipalBasis(features, atLeast: 3, withLoadings: true, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The centred basis.
+  public var sharedPart: SharedPart? { .basis }
+
+  /// The same, of a basis that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> PrincipalBasis {
+    let (basis, checked) = try parts.basis(atLeast: 3, measure: name)
     try basis.checkSpan(measure: name)
-    return basis
+    return parts.part("loadings") { basis.withLoadings(of: checked.centred) }
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: PrincipalBasis, _ images: ImageSelection) throws
+    -> PrincipalBasis?
+  {
+    summary.selected(images)
   }
 
   /// The weighted mean of the canonical correlations.

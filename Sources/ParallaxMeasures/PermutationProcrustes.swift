@@ -48,6 +48,12 @@ public struct PermutationProcrustes: Measure {
     try NeuronSummary(features, .raw, atLeast: 2, measure: name)
   }
 
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: NeuronSummary, _ images: ImageSelection) throws -> NeuronSummary?
+  {
+    summary.selected(images)
+  }
+
   /// The distance after the best renumbering.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.

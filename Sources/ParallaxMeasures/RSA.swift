@@ -89,7 +89,32 @@ public struct RSA: Measure {
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.row` where a row has no direction, or `.constant`
   ///   where all images are equally far apart.
   public func summary(of features: Tensor) throws -> Summary {
-    let rdm = try RDM(features, distance, fewest: fewestImages, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The distances.
+  public var sharedPart: SharedPart? { .distances(distance) }
+
+  /// The same, of distances that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> Summary {
+    try summary(RDM.make(parts, distance, fewest: fewestImages, measure: name))
+  }
+
+  /// The distances between those images, in their order; ranked and centred anew where images are left out.
+  ///
+  /// - Throws: `MeasureError.tooFew`, `MeasureError.constant`.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    let rdm = try summary.rdm.selected(images, fewest: fewestImages, measure: name)
+    guard images.isWhole else { return try self.summary(rdm) }
+    return Summary(
+      rdm: rdm, comparison: comparison,
+      values: images.triangle(of: summary.values, diagonal: false), square: summary.square,
+      order: summary.order?.selected(images))
+  }
+
+  private func summary(_ rdm: RDM) throws -> Summary {
     var values = rdm.values
     let size = values.squared().sum().item(Double.self)
     var order: TiedOrder?

@@ -64,7 +64,24 @@ public struct RSMNormDifference: Measure {
   /// - Returns: N(N−1)/2 numbers.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> RDM {
-    try RDM(features, .euclidean, fewest: fewestImages, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// Euclidean distances.
+  public var sharedPart: SharedPart? { .distances(.euclidean) }
+
+  /// The same, of distances that other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> RDM {
+    try RDM.make(parts, .euclidean, fewest: fewestImages, measure: name)
+  }
+
+  /// The distances between those images.
+  ///
+  /// - Throws: `MeasureError.tooFew`, `MeasureError.constant`.
+  public func selected(_ summary: RDM, _ images: ImageSelection) throws -> RDM? {
+    try summary.selected(images, fewest: fewestImages, measure: name)
   }
 
   /// ‖D − D'‖, in the features' unit.

@@ -76,9 +76,24 @@ public struct ShapeMetric: Measure {
   /// - Returns: one point an image, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> ShapeSummary {
-    try ShapeSummary(
-      features, alpha: alpha, normalized: geometry == .angular, atLeast: alpha == 0 ? 3 : 2,
+    try summary(from: SharedParts(features))
+  }
+
+  /// The centred points, or the basis that they are whitened by.
+  public var sharedPart: SharedPart? { alpha == 1 ? SharedPart("shape") : .basis }
+
+  /// The same, of what other measures share.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> ShapeSummary {
+    try ShapeSummary.make(
+      parts, alpha: alpha, normalized: geometry == .angular, atLeast: alpha == 0 ? 3 : 2,
       measure: name)
+  }
+
+  /// Reordered; nil where images are left out.
+  public func selected(_ summary: ShapeSummary, _ images: ImageSelection) throws -> ShapeSummary? {
+    summary.selected(images)
   }
 
   /// The angle in radians, or the distance.

@@ -50,6 +50,8 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
   public var groups: Int
   /// Orders of shuffled images; 0 for none.
   public var permutations: Int
+  /// What was done to each representation first, in words; nil where nothing was.
+  public var preprocessing: String?
   /// The models, in the order asked for.
   public var models: [ModelSites]
   /// The measures, in the order asked for.
@@ -58,10 +60,11 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
   /// A result from its parts.
   public init(
     images: Int, dtype: String, seed: UInt64, groups: Int, permutations: Int,
-    models: [ModelSites], measures: [Entry]
+    preprocessing: String? = nil, models: [ModelSites], measures: [Entry]
   ) {
     (self.images, self.dtype, self.seed) = (images, dtype, seed)
     (self.groups, self.permutations) = (groups, permutations)
+    self.preprocessing = preprocessing
     (self.models, self.measures) = (models, measures)
   }
 
@@ -88,7 +91,7 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
           return TidyRow(
             analysis: "measures", measure: entry.name, a: names[a], b: names[b],
             value: entry.values[a][b], low: ends?.low, high: ends?.high, n: images,
-            estimator: "over the whole set")
+            estimator: "over the whole set" + (preprocessing.map { "; features \($0)" } ?? ""))
         }
       }
     }

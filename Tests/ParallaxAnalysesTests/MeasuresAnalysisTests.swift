@@ -101,7 +101,7 @@ struct MeasuresAnalysisTests {
     #expect(shares.count == 5 && shares == shares.sorted())
     analysis.isInterrupted = { false }
     _ = try analysis.result()
-    #expect(shares.last == 1 && analysis.state().count == wanted.count)
+    #expect(shares.last == 1 && analysis.state().count == wanted.count + 1)
   }
 
   @Test("features that would not fit are refused before the pass, and so is nothing at all")
@@ -116,5 +116,82 @@ struct MeasuresAnalysisTests {
     #expect(throws: AnalysisError.self) {
       try MeasuresAnalysis([], wanted, of: subjects, images: 10)
     }
+  }
+
+  @Test("what is wrong with a representation is said with the images' names, and the others keep theirs")
+  func badInput() throws {
+    let wanted = try subjects.flatMap { try $0.representations() }
+    #expect(wanted.count > 3)
+    let analysis = try MeasuresAnalysis(
+      [CKA(), InformationImbalance(), MutualKNN(neighbours: 3)], wanted, of: subjects, images: 14,
+      options: few, ids: (0..<15).map { "set/\($0).png" })
+    // Image 3 could not be read, so that row 3 is image 4.
+    analysis.begin(BlockHeading(index: 0, samples: [0, 1, 2] + Array(4..<15)))
+    for index in wanted.indices {
+      let width = 12
+      var numbers = RandomSource(seed: UInt64(index)).normal([14, width]).scalars(Float.self)
+      switch index {
+      case 0:
+        numbers[3 * width + 5] = .nan
+        for row in 7..<11 { numbers[row * width] = .infinity }
+      case 1:
+        for column in 0..<width {
+          numbers[5 * width + column] = numbers[2 * width + column]
+          numbers[13 * width + column] = numbers[2 * width + column]
+        }
+      case 2: numbers = [Float](repeating: 0.5, count: 14 * width)
+      default: break
+      }
+      try analysis.add(index, Tensor(numbers, shape: [14, width]))
+    }
+    try analysis.finish()
+    let result = try analysis.result()
+    let reasons = result.measures.map { entry in
+      Dictionary(uniqueKeysWithValues: entry.refusals.map { ($0.address, $0.reason) })
+    }
+    for each in reasons {
+      #expect(
+        each[wanted[0].address]
+          == "NaN or infinity in the activations of set/4.png, set/8.png, set/9.png and 2 more")
+      #expect(each[wanted[2].address]?.contains("does not vary") == true)
+    }
+    #expect(
+      reasons[1][wanted[1].address]
+        == "information-imbalance: set/2.png, set/6.png, set/14.png have the same activations; duplicates have no order among neighbours"
+    )
+    #expect(reasons[0].count == 2 && reasons[1].count == 3 && reasons[2].count == 2)
+    for (entry, refused) in zip(result.measures, reasons) {
+      for a in wanted.indices {
+        for b in wanted.indices {
+          let isRefused =
+            refused[wanted[a].address] != nil || refused[wanted[b].address] != nil
+          #expect((entry.values[a][b] == nil) == isRefused, "\(entry.name) \(a) \(b)")
+        }
+      }
+    }
+  }
+
+  @Test("preprocessing is fitted on the features and recorded; the zeros it meets have a name")
+  func preprocessing() throws {
+    let wanted = try subjects.flatMap { try $0.representations() }
+    let steps = FeaturePreprocessing(clip: .twoSided(0.05), normalized: true)
+    let analysis = try MeasuresAnalysis(
+      [CKA()], wanted, of: subjects, images: 14, options: few, preprocessing: steps,
+      ids: (0..<14).map { "\($0)" })
+    var features = wanted.indices.map { RandomSource(seed: UInt64($0)).normal([14, 12]) }
+    var numbers = features[0].scalars(Float.self)
+    for place in 24..<36 { numbers[place] = 0 }
+    features[0] = Tensor(numbers, shape: [14, 12])
+    analysis.begin(BlockHeading(index: 0, samples: Array(0..<14)))
+    for (index, one) in features.enumerated() { try analysis.add(index, one) }
+    try analysis.finish()
+    let result = try analysis.result()
+    #expect(result.preprocessing == steps.description)
+    #expect(
+      result.measures[0].refusals.map(\.reason)
+        == ["preprocessing: 2 is zero and has no direction"])
+    let expected = try CKA()(steps(features[1]), steps(features[2]))
+    #expect(result.measures[0].values[1][2] == expected)
+    #expect(result.tidyRows().allSatisfy { $0.estimator.contains("0.05") })
   }
 }

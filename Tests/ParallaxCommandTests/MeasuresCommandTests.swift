@@ -7,36 +7,59 @@ import Testing
 
 @Suite("parallax measures")
 struct MeasuresCommandTests {
-  private struct Row: Decodable {
-    var name, direction, range, invariances, source, agreesWith: String
-    var isSymmetric: Bool
+  private struct Listing: Decodable {
+    struct Measure: Decodable {
+      var name, direction, range, invariances, source, agreesWith: String
+      var isSymmetric, isRandom: Bool
+    }
+    struct Description: Decodable, Equatable {
+      var name, meaning, range, unit, cost, source, agreesWith: String
+      var hasStandardError: Bool
+      var fewestImages: Int
+    }
+    var measures: [Measure]
+    var descriptions: [Description]
   }
 
-  @Test("lists every measure, for people, as csv and as json")
+  @Test("lists every measure and every description, for people, as csv and as json")
   func list() throws {
     let parallax = try CommandRunner()
     let names = MeasureCatalog.measures.map(\.name)
+    let descriptions = DescriptionCatalog.descriptions.map(\.name)
     let text = try parallax("measures")
     text.expectSuccess()
-    for name in names {
+    for name in names + descriptions {
       #expect(text.output.split(separator: "\n").contains { $0.hasPrefix(name + " ") }, "\(name)")
     }
-    let csv = try parallax("measures", "--format", "csv")
-    #expect(csv.output.split(separator: "\n").count == names.count + 1)
-    let rows = try parallax("measures", "--json").json([Row].self)
-    #expect(rows.map(\.name) == names)
-    let cka = try #require(rows.first { $0.name == "cka" })
+    let csv = try parallax("measures", "--format", "csv").output.split(separator: "\n")
+    #expect(csv.count == names.count + descriptions.count + 1)
+    #expect(csv.first == "name,kind,range,unit,ignores,cost,meaning,source")
+    #expect(csv.contains { $0.hasPrefix("two-nn,description,0 to ∞,dimensions,T S P O,N²D,") })
+    let listing = try parallax("measures", "--json").json(Listing.self)
+    #expect(listing.measures.map(\.name) == names)
+    #expect(listing.descriptions.map(\.name) == descriptions)
+    let cka = try #require(listing.measures.first { $0.name == "cka" })
     #expect(cka.direction == "similarity" && cka.invariances == "T S P O" && cka.isSymmetric)
+    #expect(listing.measures.filter(\.isRandom).map(\.name) == ["imd-lanczos-10-100"])
   }
 
   @Test("tells of one where it is defined and who agrees")
   func one() throws {
     let parallax = try CommandRunner()
-    let found = try parallax("measures", "cka-angular")
-    found.expectSuccess()
-    for part in ["0 to π/2", "a metric", "arXiv 2110.14739", "netrep"] {
-      #expect(found.output.contains(part), "\(found.output)")
+    for (name, parts) in [
+      ("cka-angular", ["0 to π/2", "a metric", "arXiv 2110.14739", "netrep"]),
+      ("imd-lanczos-10-100", ["with a fixed seed", "arXiv 1905.11141"]),
+      ("two-nn", ["description of one representation", "0 to ∞ dimensions", "arXiv 1803.06992"]),
+      ("spectral-decay", ["as a power", "Stringer et al., 2019", "polyfit"]),
+    ] {
+      let found = try parallax("measures", name)
+      found.expectSuccess()
+      for part in parts { #expect(found.output.contains(part), "\(found.output)") }
     }
+    let gride = try parallax("measures", "gride-4", "--json").json(Listing.Description.self)
+    #expect(gride.hasStandardError && gride.fewestImages == 9 && gride.unit == "dimensions")
+    let csv = try parallax("measures", "gride-4", "--format", "csv").output
+    #expect(csv.hasPrefix("key,value\nname,gride-4\n"))
   }
 
   @Test(
@@ -71,6 +94,7 @@ struct MeasuresCommandTests {
     try parallax.folder.pictures(4)
     for (option, value, word) in [
       ("--measure", "ckaa", "did you mean cka"), ("--measure", ",", "names none"),
+      ("--measure", "two-nn", "describes one representation"),
       ("--permutations", "-1", "expected 0 to 100000"),
     ] {
       let outcome = try parallax(
@@ -89,11 +113,48 @@ struct MeasuresCommandTests {
       "\(few.errors)")
   }
 
+  @Test(
+    "features are prepared as asked, or as a preset has it, and the report says so",
+    .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+  func preparation() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(24)
+    let common = [
+      "compare", "mobilenetv2_100@blocks.*.0", "--random-weights", "1", "--images", "photos",
+      "--permutations", "2", "--output", "run",
+    ]
+    let asked = try parallax.run(
+      common + ["--measure", "cka", "--clip", "two-sided:0.1", "--centre", "--l2"])
+    asked.expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: MeasuresResult = try #require(try run.result(analysis: "measures"))
+    let words =
+      "clipped at the 0.1 and 0.9 quantiles of each layer, centred by columns, scaled to rows of length one"
+    #expect(result.preprocessing == words)
+    let report = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(report.contains("The features were \(words) first."))
+    let preset = try parallax.run(common + ["--preset", "platonic2024"])
+    preset.expectSuccess()
+    let second: MeasuresResult = try #require(try run.result(analysis: "measures"))
+    #expect(second.measures.map(\.name) == ["mutual-knn"])
+    #expect(second.preprocessing == FeaturePreprocessing.platonic.description)
+    for (options, word) in [
+      (["--clip", "abs:0.95"], "belong to --measure"),
+      (["--measure", "cka", "--clip", "two-sided:0.6"], "two-sided:0.6"),
+      (["--preset", "platonic2024", "--l2"], "says itself"),
+    ] {
+      let outcome = try parallax.run(common + options)
+      #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
+    }
+  }
+
   @Test("a name that is none is one line with the nearest")
   func unknown() throws {
     let parallax = try CommandRunner()
     let outcome = try parallax("measures", "ckaa")
     #expect(outcome.code == 64)
     #expect(outcome.errors.contains("no measure is called 'ckaa'; did you mean cka"))
+    let description = try parallax("measures", "two-n")
+    #expect(description.code == 64 && description.errors.contains("did you mean two-nn"))
   }
 }

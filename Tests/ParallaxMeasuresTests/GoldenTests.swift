@@ -65,7 +65,22 @@ struct GoldenTests {
     (InformationImbalance(distance: .cosine), 0.4895833333333333),
     (InformationImbalance(normalization: .zeroBased), 0.3409090909090909),
     (SymmetricInformationImbalance(), 0.5376957815272705),
+    (UniformityDifference(), 0.981548381607567),
+    (ConcentricityDifference(), 0.042902085956954814),
+    (IMD(), 183.8305459364761),
+    (RTDLite(), 2.1891561432833666),
+    (RTDLite(directed: true), 4.096957251408242),
   ]
+
+  @Test("a difference of two nearly equal numbers has its value to the digits of the numbers")
+  func nearlyEqual() throws {
+    let measure = MagnitudeDifference()
+    for (dtype, tolerance) in [(DType.float64, 1e-15), (.float32, 1e-7)] {
+      let value = try measure(GoldenFixture.left(dtype), GoldenFixture.right(dtype))
+      // Magnitudes of 0.18, of features of about 1 that are rounded to half of 1.2e-7.
+      #expect(abs(value - 0.000148894273303585) < tolerance, "\(dtype): \(value)")
+    }
+  }
 
   @Test("the fixture is the one that the values belong to")
   func fixture() {

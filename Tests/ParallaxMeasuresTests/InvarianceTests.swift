@@ -38,7 +38,9 @@ struct InvarianceTests {
     Change.allCases)
   func exactly(_ conformer: Conformer, _ change: Change) throws {
     let measure = conformer.measure
-    let pair = MadeUp.related(max(20, conformer.images), [8, 5], seed: 21)
+    let pair = MadeUp.related(max(20, conformer.images), [8, 5], seed: 21).map {
+      $0 * conformer.size
+    }
     let value = try measure(pair[0], pair[1])
     let size = max(abs(value), 1e-3)
     var seen: [Double] = []

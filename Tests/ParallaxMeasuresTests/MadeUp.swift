@@ -9,6 +9,21 @@ struct Conformer: Sendable, CustomTestStringConvertible {
   /// As many images as a law is tried on: enough for the neighbours that the measure looks at to mean something.
   var images: Int { max(24, 6 * measure.fewestImages) }
 
+  /// Whether a representation that does not vary has a value: means, cosines and norms do.
+  var takesConstants: Bool {
+    measure is MagnitudeDifference || measure is UniformityDifference
+      || measure is ConcentricityDifference
+  }
+
+  /// Whether the related must be more alike than the unrelated: not where the pairing is unknown, nor for one
+  /// direction of RTD-Lite, which is small against any second side without clusters of its own.
+  var tellsRelated: Bool {
+    measure.needsPairing && (measure as? RTDLite)?.isDirected != true
+  }
+
+  /// What made-up features are multiplied by to be of the size that the measure tells apart.
+  var size: Double { measure is UniformityDifference ? 0.15 : 1 }
+
   /// Two representations of them that have something in common.
   var pair: [Tensor] { MadeUp.related(images, [9, 6], seed: 11) }
 

@@ -43,9 +43,11 @@ struct MeasureLawTests {
     let related = try measure(pair[0], pair[1])
     let unrelated = try measure(pair[0], stranger * scale)
     #expect(measure.range.contains(related) && measure.range.contains(unrelated))
-    switch measure.direction {
-    case .similarity: #expect(related > unrelated)
-    case .distance: #expect(related < unrelated)
+    if conformer.tellsRelated {
+      switch measure.direction {
+      case .similarity: #expect(related > unrelated)
+      case .distance: #expect(related < unrelated)
+      }
     }
     let few = max(6, measure.fewestImages)
     for seed in 0..<10 as Range<UInt64> {
@@ -59,7 +61,7 @@ struct MeasureLawTests {
     "a metric keeps the triangle inequality", arguments: Conformer.all.filter(\.measure.isMetric))
   func triangle(_ conformer: Conformer) throws {
     for seed in 0..<20 as Range<UInt64> {
-      let few = max(6, conformer.measure.fewestImages)
+      let few = max(6, 2 * conformer.measure.fewestImages)
       let points = (0..<3).map { MadeUp.noise(few, 3, seed: 3 * seed + $0) }
       let sides = try [(0, 1), (1, 2), (0, 2)].map {
         try conformer.measure(points[$0.0], points[$0.1])
@@ -69,7 +71,9 @@ struct MeasureLawTests {
     }
   }
 
-  @Test("the images' order does not matter, their pairing does", arguments: Conformer.all)
+  @Test(
+    "the images' order does not matter, their pairing does",
+    arguments: Conformer.all.filter { !$0.measure.isRandom })
   func pairing(_ conformer: Conformer) throws {
     let (measure, pair) = (conformer.measure, conformer.pair)
     let order = RandomSource(seed: 4).permutation(conformer.images).scalars(Int64.self).map(

@@ -106,6 +106,32 @@ struct BrowserTests {
   }
 
   @Test(
+    "it draws the processing steps, folded figures too",
+    .disabled(if: BrowserTests.reason != nil, BrowserTests.reason),
+    arguments: [[6], [6, 8], [5, 6, 4, 7]], [false, true])
+  func steps(blocks: [Int], isWhole: Bool) throws {
+    let made = try MadeUpRun(blocks, name: { "\(MadeUpRun.hostile)\($0)" })
+    var result = MadeUpSteps(
+      blocks: blocks, name: { "\(MadeUpRun.hostile)\($0)" }, isSymmetric: !isWhole,
+      permutations: isWhole ? 19 : 0, hasIntervals: isWhole
+    ).result
+    result.quantity += MadeUpRun.hostile
+    try made.run.write(result, analysis: "steps")
+    let visit = try visit(
+      made.run,
+      adding: "<script>document.querySelectorAll('details').forEach(d => d.open = true)</script>")
+    #expect(visit.isDrawn)
+    #expect(visit.console.isEmpty, "\(visit.console)")
+    #expect(visit.resources == "none")
+    // Every figure of the page, whether it was folded or not.
+    #expect(
+      visit.dom.ranges(of: "data-drawn=\"yes\"").count
+        == visit.dom.ranges(of: "data-figure=").count)
+    let isLabelled = visit.dom.contains(">step size<")
+    #expect(isLabelled)
+  }
+
+  @Test(
     "the browser refuses what the page might ask the network for, and says so",
     .disabled(if: BrowserTests.reason != nil, BrowserTests.reason))
   func policy() throws {

@@ -12,17 +12,18 @@ public final class MeasuresAnalysis: Accumulator {
   public let name = "measures"
   /// Asked between summaries; where it says yes, the run stops and what the pass has gathered stays.
   public var isInterrupted: () -> Bool = { false }
-  /// Told which measure is computed and how much of it is done, from 0 to 1.
+  /// Told which measures are computed side by side and how much of them is done, from 0 to 1.
   public var progress: (_ measure: String, _ share: Double) -> Void = { _, _ in }
   /// The representations: rows and columns of the tables, in this order.
   public let wanted: [Representation]
   private let measures: [any Measure]
   private let options: MeasureMatrix.Options
+  private let preprocessing: FeaturePreprocessing
+  /// The images' names by their places in the data set.
+  private let ids: [String]
   private let subjects: [Subject]
   private let widths: [Int]
-  private let images: Int
-  private var features: [[Tensor]]
-  private var open: [Tensor?] = []
+  private var gathered: GatheredFeatures
 
   /// An analysis of representations of some models.
   ///
@@ -32,12 +33,16 @@ public final class MeasuresAnalysis: Accumulator {
   ///   - subjects: the models, in the order of the figures.
   ///   - images: how many there are.
   ///   - options: how much is resampled.
+  ///   - preprocessing: what is done to each representation first.
+  ///   - ids: the images' names by their places in the data set, for what is said of them; without them they are counted.
   ///   - memoryLimit: bytes that the features may take.
   /// - Throws: `AnalysisError.nothingAsked` without representations or measures, `AnalysisError.tooFewImages` where a
   ///   measure needs more, `MeasureError.memory`.
   public init(
     _ measures: [any Measure], _ wanted: [Representation], of subjects: [Subject], images: Int,
-    options: MeasureMatrix.Options = MeasureMatrix.Options(), memoryLimit: Int = 1 << 32
+    options: MeasureMatrix.Options = MeasureMatrix.Options(),
+    preprocessing: FeaturePreprocessing = FeaturePreprocessing(), ids: [String] = [],
+    memoryLimit: Int = 1 << 32
   ) throws {
     guard !wanted.isEmpty, let first = measures.first else {
       throw AnalysisError.nothingAsked("no representations to compare, or no measure")
@@ -47,7 +52,8 @@ public final class MeasuresAnalysis: Accumulator {
         needed: measure.fewestImages, found: images, where: measure.name)
     }
     (self.measures, self.wanted, self.subjects) = (measures, wanted, subjects)
-    (self.options, self.images) = (options, images)
+    self.options = options
+    (self.preprocessing, self.ids) = (preprocessing, ids)
     let known = Dictionary(subjects.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     widths = try wanted.map { representation in
       guard let subject = known[representation.model] else {
@@ -56,7 +62,7 @@ public final class MeasuresAnalysis: Accumulator {
       return try representation.tokens.width(
         at: representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
     }
-    features = wanted.map { _ in [] }
+    gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
     let needed = 8 * images * widths.reduce(0, +)
     guard needed <= memoryLimit else {
@@ -66,90 +72,82 @@ public final class MeasuresAnalysis: Accumulator {
 
   /// The measures and the resampling.
   public var fingerprint: String {
-    "1 \(measures.map(\.name).joined(separator: " ")) seed \(options.seed) groups \(options.groups) permutations \(options.permutations)"
+    "2 \(measures.map(\.name).joined(separator: " ")) seed \(options.seed) groups \(options.groups) permutations \(options.permutations) features \(preprocessing)"
   }
 
   /// Opens the block.
-  public func begin(_ block: BlockHeading) { open = wanted.map { _ in nil } }
+  public func begin(_ block: BlockHeading) { gathered.begin(block) }
 
   /// Keeps features `[images, width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or features come twice.
-  public func add(_ index: Int, _ features: Tensor) throws {
-    guard open.indices.contains(index), open[index] == nil else {
-      throw MeasureError.blockOrder(
-        measure: name, problem: "features of representation \(index) come out of turn")
-    }
-    open[index] = features.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
-  }
+  public func add(_ index: Int, _ features: Tensor) throws { try gathered.add(index, features) }
 
   /// Closes the block.
   ///
   /// - Throws: `MeasureError.blockOrder` where a representation is missing.
-  public func finish() throws {
-    let block = open.compactMap(\.self)
-    guard block.count == wanted.count else {
-      throw MeasureError.blockOrder(measure: name, problem: "representations are missing")
-    }
-    for (index, part) in block.enumerated() { features[index].append(part) }
-    open = []
-  }
+  public func finish() throws { try gathered.finish() }
 
-  /// The features of all finished blocks.
-  public func state() -> [(name: String, tensor: Tensor)] {
-    features.enumerated().compactMap { index, parts in
-      parts.isEmpty ? nil : ("features.\(index)", Tensor.concatenated(parts, 0))
-    }
-  }
+  /// The features of all finished blocks, and which images they are of.
+  public func state() -> [(name: String, tensor: Tensor)] { gathered.state() }
 
   /// Goes on from the features of an interrupted run.
   ///
   /// - Returns: false where they are of other widths; nothing has changed then.
-  public func restore(_ state: [String: Tensor]) -> Bool {
-    let found = wanted.indices.compactMap { state["features.\($0)"] }
-    guard found.count == wanted.count || state.isEmpty else { return false }
-    let rows = found.first?.shape.first ?? 0
-    guard zip(found, widths).allSatisfy({ $0.shape == [rows, $1] }) else { return false }
-    features = state.isEmpty ? wanted.map { _ in [] } : found.map { [$0] }
-    return true
-  }
+  public func restore(_ state: [String: Tensor]) -> Bool { gathered.restore(state) }
 
   /// The result, once the pass has ended.
   ///
   /// - Throws: `AnalysisError.tooFewImages` without images, `AnalysisError.interrupted`.
   public func result() throws -> MeasuresResult {
-    guard features.allSatisfy({ !$0.isEmpty }) else {
+    guard !gathered.samples.isEmpty else {
       throw AnalysisError.tooFewImages(needed: 2, found: 0, where: "the measures")
     }
-    let whole = features.map { Tensor.concatenated($0, 0) }
-    let entries = try measures.map { measure in
-      let matrix = try MeasureMatrix(measure, of: whole, options: options) { done, all in
-        if isInterrupted() { throw AnalysisError.interrupted }
-        progress(measure.name, Double(done) / Double(max(1, all)))
-      }
-      return entry(measure, matrix)
+    let prepared = PreparedFeatures(gathered, preprocessing, ids: ids)
+    let usable = prepared.usable
+    let matrices = try MeasureMatrix.all(
+      usable.isEmpty ? [] : measures, of: usable.map(\.features), options: options
+    ) { names, done, all in
+      if isInterrupted() { throw AnalysisError.interrupted }
+      progress(names.joined(separator: ", "), Double(done) / Double(max(1, all)))
+    }
+    let places = Dictionary(uniqueKeysWithValues: usable.enumerated().map { ($1.index, $0) })
+    let entries = measures.indices.map { measure in
+      let matrix = usable.isEmpty ? nil : matrices[measure]
+      return entry(
+        measures[measure], matrix, places, prepared.refused(matrix?.refusals ?? []))
     }
     return MeasuresResult(
-      images: whole[0].shape[0], dtype: whole[0].dtype.description, seed: options.seed,
+      images: prepared.images, dtype: prepared.dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
-      permutations: options.permutations, models: models, measures: entries)
+      permutations: options.permutations,
+      preprocessing: preprocessing.isNone ? nil : preprocessing.description, models: models,
+      measures: entries)
   }
 
-  private func entry(_ measure: any Measure, _ matrix: MeasureMatrix) -> MeasuresResult.Entry {
-    func table(_ cell: (Int, Int) -> Double?) -> [[Double?]] {
-      wanted.indices.map { a in wanted.indices.map { cell(a, $0) } }
+  private func entry(
+    _ measure: any Measure, _ matrix: MeasureMatrix?, _ places: [Int: Int],
+    _ refused: [PreparedFeatures.Refused]
+  ) -> MeasuresResult.Entry {
+    func table(_ cell: (MeasureMatrix, Int, Int) -> Double?) -> [[Double?]] {
+      wanted.indices.map { a in
+        wanted.indices.map { b in
+          guard let matrix, let row = places[a], let column = places[b] else { return nil }
+          return cell(matrix, row, column)
+        }
+      }
     }
-    let isShuffled = !matrix.shuffled.isEmpty
+    let isShuffled = matrix?.shuffled.isEmpty == false
     return MeasuresResult.Entry(
       name: measure.name, direction: measure.direction.rawValue,
       isSymmetric: measure.isSymmetric, invariances: measure.invariances.letters,
-      source: measure.source, agreesWith: measure.agreesWith, values: table { matrix[$0, $1] },
-      errors: matrix.leftOut.isEmpty ? nil : table { matrix.standardError($0, $1) },
-      pValues: isShuffled ? table { matrix.pValue($0, $1) } : nil,
-      bounds: isShuffled ? table { matrix.chance($0, $1)?.bound } : nil,
-      refusals: matrix.refusals.map {
-        SimilarityResult.Refusal(address: wanted[$0.index].address, reason: "\($0.error)")
-      }, pairRefusal: matrix.pairRefusal.map { "\($0)" })
+      source: measure.source, agreesWith: measure.agreesWith, values: table { $0[$1, $2] },
+      errors: matrix?.leftOut.isEmpty == false ? table { $0.standardError($1, $2) } : nil,
+      pValues: isShuffled ? table { $0.pValue($1, $2) } : nil,
+      bounds: isShuffled ? table { $0.chance($1, $2)?.bound } : nil,
+      refusals: refused.map {
+        SimilarityResult.Refusal(address: wanted[$0.index].address, reason: $0.reason)
+      }, pairRefusal: matrix?.pairRefusal.map { "\($0)" })
   }
 
   private var models: [ModelSites] {

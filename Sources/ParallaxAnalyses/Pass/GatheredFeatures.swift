@@ -70,9 +70,12 @@ struct GatheredFeatures {
     return true
   }
 
-  /// All images' features of each representation, `[images, width]`; nil where there are no images.
-  func whole() -> [Tensor]? {
-    guard blocks.allSatisfy({ !$0.isEmpty }) else { return nil }
-    return blocks.map { Tensor.concatenated($0, 0) }
+  /// How many representations there are.
+  var count: Int { widths.count }
+
+  /// All images' features of one representation, `[images, width]`.
+  func whole(_ index: Int) -> Tensor {
+    blocks[index].isEmpty
+      ? Tensor.zeros([0, widths[index]], .float32) : Tensor.concatenated(blocks[index], 0)
   }
 }

@@ -44,6 +44,21 @@ struct StepsTable: Sendable {
     self.values = values.map { far($0) }
   }
 
+  /// A table with rows and columns that the other has not: they are undefined.
+  ///
+  /// - Parameters:
+  ///   - values: of a matrix of `side` × `side`.
+  ///   - map: of each row here the row there.
+  init(_ values: [Double], side: Int, _ map: [Int?], _ far: HowFar) {
+    size = map.count
+    self.values = map.flatMap { row in
+      map.map { column in
+        guard let row, let column else { return Double.nan }
+        return far(values[row * side + column])
+      }
+    }
+  }
+
   /// From the first to the second; nil where it is undefined.
   subscript(a: Int, b: Int) -> Double? {
     let value = values[a * size + b]
@@ -65,8 +80,14 @@ struct StepsTables: Sendable {
   /// One for each order of shuffled images.
   let shuffled: [StepsTable]
 
-  init(_ matrix: MeasureMatrix, _ far: HowFar) {
-    func table(_ values: [Double]) -> StepsTable { StepsTable(values, size: matrix.size, far) }
+  init(whole: StepsTable, leftOut: [StepsTable], shuffled: [StepsTable]) {
+    (self.whole, self.leftOut, self.shuffled) = (whole, leftOut, shuffled)
+  }
+
+  init(_ matrix: MeasureMatrix, _ map: [Int?], _ far: HowFar) {
+    func table(_ values: [Double]) -> StepsTable {
+      StepsTable(values, side: matrix.size, map, far)
+    }
     whole = table(matrix.values)
     leftOut = matrix.leftOut.map(table)
     shuffled = matrix.shuffled.map(table)

@@ -94,30 +94,30 @@ struct SmoothnessProfile {
   /// Distances of each block from the next by the two companions; nil where one is refused.
   ///
   /// - Parameters:
-  ///   - features: of the blocks of one model, in execution order.
-  ///   - tick: asked after each; throws to stop.
+  ///   - features: of the blocks of one model, in execution order; nil where there are none.
+  ///   - tick: told after each how much is done; throws to stop.
   static func companions(
-    _ features: [Tensor], tick: () throws -> Void
+    _ features: [Tensor?], tick: (Double) throws -> Void
   ) rethrows -> Companions {
     Companions(
-      cka: try chain(CKA(), features, tick), jaccard: try chain(JaccardSimilarity(), features, tick)
-    )
+      cka: try chain(CKA(), features) { try tick($0 / 2) },
+      jaccard: try chain(JaccardSimilarity(), features) { try tick(0.5 + $0 / 2) })
   }
 
   private static func chain<M: Measure>(
-    _ measure: M, _ features: [Tensor], _ tick: () throws -> Void
+    _ measure: M, _ features: [Tensor?], _ tick: (Double) throws -> Void
   ) rethrows -> [Double?] {
     var values: [Double?] = []
     var before: M.Summary?
     for (index, one) in features.enumerated() {
-      let summary = try? measure.summary(of: one)
+      let summary = one.flatMap { try? measure.summary(of: $0) }
       if index > 0 {
         var value: Double?
         if let before, let summary { value = try? measure.similarity(before, summary) }
         values.append(value.map { 1 - $0 })
       }
       before = summary
-      try tick()
+      try tick(Double(index + 1) / Double(features.count))
     }
     return values
   }

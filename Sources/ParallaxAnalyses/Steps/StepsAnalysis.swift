@@ -18,13 +18,20 @@ public final class StepsAnalysis: Accumulator {
     /// What drives it.
     public var measure: any Measure = InformationImbalance()
     /// Measures that the findings are asked of again.
-    public var alternatives: [any Measure] = [CKA()]
+    public var alternatives: [any Measure] = [InformationImbalance(neighbours: 5), CKA()]
+    /// What is done to each layer's features first.
+    public var preprocessing = FeaturePreprocessing()
+    /// Whether the findings are asked once more of clipped features.
+    public var clips = true
     /// How much is resampled.
     public var resampling = MeasureMatrix.Options()
     /// Whether linear probes are fitted.
     public var probes = true
     /// Bytes that the features may take.
     public var memoryLimit = 1 << 32
+
+    /// The quantile of magnitudes that a layer is clipped at, as in the code of the Platonic Representation Hypothesis.
+    static let clip = 0.95
 
     /// The information imbalance, 19 orders of shuffled images and 10 groups.
     public init() { resampling.permutations = 19 }
@@ -41,8 +48,7 @@ public final class StepsAnalysis: Accumulator {
   private let options: Options
   private let subjects: [Subject]
   private let leading: [Int]
-  private let labels: [Int?]
-  private let pictures: Subject
+  private let samples: [Sample]
   private let widths: [Int]
   private var gathered: GatheredFeatures
 
@@ -67,7 +73,7 @@ public final class StepsAnalysis: Accumulator {
       throw AnalysisError.tooFewImages(
         needed: measure.fewestImages, found: count, where: measure.name)
     }
-    pictures = try Subject.pictures()
+    let pictures = try Subject.pictures()
     var (all, leading, widths): ([Representation], [Int], [Int]) = ([], [], [])
     for subject in subjects {
       let own = wanted.filter { $0.model == subject.name }
@@ -90,7 +96,7 @@ public final class StepsAnalysis: Accumulator {
     }
     (self.wanted, self.leading, self.widths) = (all, leading, widths)
     (self.options, self.subjects) = (options, subjects)
-    labels = images.samples.map(\.label)
+    samples = images.samples
     gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
     let needed = 8 * count * widths.reduce(0, +)
@@ -104,7 +110,7 @@ public final class StepsAnalysis: Accumulator {
     let names = ([options.measure] + options.alternatives).map(\.name).joined(separator: " ")
     let how = options.resampling
     return
-      "1 \(names) seed \(how.seed) groups \(how.groups) permutations \(how.permutations) probes \(options.probes) leading \(leading)"
+      "1 \(names) features \(options.preprocessing) clips \(options.clips) seed \(how.seed) groups \(how.groups) permutations \(how.permutations) probes \(options.probes) leading \(leading)"
   }
 
   /// Opens the block.
@@ -132,26 +138,26 @@ public final class StepsAnalysis: Accumulator {
   ///
   /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`.
   public func result() throws -> StepsResult {
-    guard let whole = gathered.whole() else {
+    let images = gathered.samples.count
+    for measure in [options.measure] + options.alternatives where images < measure.fewestImages {
       throw AnalysisError.tooFewImages(
-        needed: options.measure.fewestImages, found: 0, where: "the processing steps")
+        needed: measure.fewestImages, found: images, where: measure.name)
     }
-    let images = whole[0].shape[0]
-    guard images >= options.measure.fewestImages else {
-      throw AnalysisError.tooFewImages(
-        needed: options.measure.fewestImages, found: images, where: options.measure.name)
-    }
-    let count = wanted.count - LowLevelSpaces.sites.count
+    let sites = wanted.count - LowLevelSpaces.sites.count
+    let prepared = PreparedFeatures(
+      gathered, options.preprocessing, ids: samples.map(\.id)
+    ) { $0 < sites }
+    let pictures = prepared.usable.filter { $0.index >= sites }
     let spaces = try LowLevelSpaces(
       Dictionary(
-        zip(wanted[count...].map(\.site.name), whole[count...]), uniquingKeysWith: { $1 }),
-      dtype: whole[0].dtype)
-    let features = Array(whole[..<count])
-    let computation = StepsComputation(
-      models: models, places: places, features: features, spaces: spaces,
-      labels: gathered.samples.map { labels[$0] }, addresses: wanted.map(\.address),
-      options: options, tick: tick)
-    return try computation.result()
+        uniqueKeysWithValues: pictures.map { (wanted[$0.index].site.name, $0.features) }),
+      dtype: prepared.dtype)
+    let labels = gathered.samples.compactMap { samples[$0].label }
+    return try StepsComputation(
+      models: models, places: places, prepared: prepared, spaces: spaces,
+      labels: labels.count == images ? labels : nil, addresses: wanted.map(\.address),
+      options: options, tick: tick
+    ).result()
   }
 
   private func tick(_ part: String, _ share: Double) throws {

@@ -6,18 +6,26 @@ import ParallaxTensors
 /// The numbers of ``StepsAnalysis`` from features of all images.
 struct StepsComputation {
   let models: [StepsResult.Model]
-  /// Of each model the places of its sites among the features.
+  /// Of each model the places of its sites among the wanted representations.
   let places: [[Int]]
-  let features: [Tensor]
+  /// The features, of sites and of the images themselves.
+  let prepared: PreparedFeatures
   let spaces: LowLevelSpaces
-  /// The class of each image, as far as there are classes.
-  let labels: [Int?]
+  /// The class of each image; nil where not all have one.
+  let labels: [Int]?
   let addresses: [String]
   let options: StepsAnalysis.Options
   /// Told what is computed and how much of it is done; throws to stop.
   let tick: (String, Double) throws -> Void
 
-  private var images: Int { features[0].shape[0] }
+  /// The sites' features by place.
+  private var features: [Int: Tensor] {
+    let sites = places.reduce(0) { $0 + $1.count }
+    return Dictionary(
+      uniqueKeysWithValues: prepared.usable.filter { $0.index < sites }
+        .map { ($0.index, $0.features) })
+  }
+  private var sites: Int { places.reduce(0) { $0 + $1.count } }
   private var depths: Depths {
     Depths(blocks: zip(models, places).map { Array($1.dropFirst($0.leading)) })
   }
@@ -26,16 +34,17 @@ struct StepsComputation {
   ///
   /// - Throws: what `tick` throws.
   func result() throws -> StepsResult {
-    let far = HowFar(options.measure, images: images)
-    let matrix = try self.matrix(options.measure, options.resampling)
-    let tables = StepsTables(matrix, far)
+    let features = features
+    let all = try matrices([options.measure] + options.alternatives, features)
+    let clipped = options.clips ? try clippedTables(features) : nil
+    let (matrix, tables, far) = (all[0].matrix, all[0].tables, all[0].far)
     var result = StepsResult(
       measure: options.measure.name, quantity: far.quantity,
       isSymmetric: options.measure.isSymmetric, floor: far.floor, source: options.measure.source,
-      images: images, dtype: features[0].dtype.description, seed: options.resampling.seed,
+      images: prepared.images, dtype: prepared.dtype.description, seed: options.resampling.seed,
       groups: matrix.leftOut.count, permutations: matrix.shuffled.count, models: models)
-    let parts = parts(tables, far)
-    result.grids = grids(matrix, tables.whole)
+    let parts = parts(tables, far, clipped)
+    result.grids = grids(all[0])
     result.depths = PairsOfModels.grid
     result.evolutions = parts.pairs.evolutions()
     result.aggregates = parts.pairs.aggregates()
@@ -43,23 +52,65 @@ struct StepsComputation {
     for model in models.indices {
       let blocks = depths.blocks[model].map { features[$0] }
       let companions = try SmoothnessProfile.companions(blocks) {
-        try tick("steps of \(models[model].name)", 0)
+        try tick("steps of \(models[model].name)", $0)
       }
       result.smoothness.append(parts.profile(model, companions))
-      let scores = options.probes ? try self.scores(model) : []
+      let scores = options.probes ? try self.scores(model, features) : []
       result.lowLevel.append(parts.lowLevel(model, LowLevelStatistics.names, scores))
-      result.geometry.append(try geometry(model))
+      result.geometry.append(try geometry(model, features))
     }
-    result.refusals = refusals(matrix)
+    result.refusals = refusals(all[0])
     result.findings = parts.findings(far.quantity)
-    result.alternatives = try options.alternatives.map { measure in
-      let far = HowFar(measure, images: images)
-      let tables = StepsTables(try self.matrix(measure, options.resampling), far)
-      return StepsResult.Alternative(
-        quantity: far.quantity, findings: self.parts(tables, far).findings(far.quantity))
+    result.alternatives = all.dropFirst().map {
+      StepsResult.Alternative(
+        quantity: $0.far.quantity,
+        findings: self.parts($0.tables, $0.far, nil).findings($0.far.quantity))
     }
-    result.switches = switches(matrix)
+    if let clipped {
+      result.alternatives.append(
+        StepsResult.Alternative(
+          quantity: "\(far.quantity), clipped",
+          findings: self.parts(clipped, far, nil).findings(far.quantity)))
+    }
+    result.switches = StepsSwitches.list(
+      options, groups: matrix.leftOut.count, orders: matrix.shuffled.count)
     return result
+  }
+
+  /// One measure between all sites and all spaces.
+  private struct Measured {
+    let matrix: MeasureMatrix
+    let tables: StepsTables
+    let far: HowFar
+    /// Places in the matrix by places among sites and spaces; nil where a site is unusable.
+    let map: [Int?]
+  }
+
+  private func matrices(
+    _ measures: [any Measure], _ features: [Int: Tensor]
+  ) throws -> [Measured] {
+    let known = (0..<sites).filter { features[$0] != nil }
+    let places = Dictionary(uniqueKeysWithValues: known.enumerated().map { ($1, $0) })
+    let map =
+      (0..<sites).map { places[$0] } + spaces.spaces.indices.map { Optional(known.count + $0) }
+    let found = try MeasureMatrix.all(
+      measures, of: known.compactMap { features[$0] } + spaces.spaces.map(\.features),
+      options: options.resampling
+    ) { names, done, all in
+      try tick(names.joined(separator: ", "), Double(done) / Double(max(1, all)))
+    }
+    return zip(measures, found).map { measure, matrix in
+      let far = HowFar(measure, images: prepared.images)
+      return Measured(
+        matrix: matrix, tables: StepsTables(matrix, map, far), far: far, map: map)
+    }
+  }
+
+  /// The driving measure again with activations clipped.
+  private func clippedTables(_ features: [Int: Tensor]) throws -> StepsTables {
+    let clip = FeaturePreprocessing(clip: .magnitude(StepsAnalysis.Options.clip))
+    let clipped = features.compactMapValues { try? clip($0) }
+    return try matrices([options.measure], clipped)[0].tables
   }
 
   /// What is derived from the tables of one measure.
@@ -73,9 +124,8 @@ struct StepsComputation {
     }
   }
 
-  private func parts(_ tables: StepsTables, _ far: HowFar) -> Parts {
-    let first = features.count
-    return Parts(
+  private func parts(_ tables: StepsTables, _ far: HowFar, _ clipped: StepsTables?) -> Parts {
+    Parts(
       pairs: PairsOfModels(
         models: models, depths: depths, tables: tables, floor: far.floor,
         seed: options.resampling.seed),
@@ -83,100 +133,90 @@ struct StepsComputation {
       lowLevel: LowLevelCurves(
         models: models, sites: places,
         spaces: spaces.spaces.enumerated().map {
-          ($1.name, first + $0, $1.features.shape[1])
-        }, tables: tables, clipped: nil))
+          ($1.name, sites + $0, $1.features.shape[1])
+        }, tables: tables, clipped: clipped))
   }
 
-  /// All sites and all spaces against one another.
-  private func matrix(
-    _ measure: some Measure, _ resampling: MeasureMatrix.Options
-  ) throws -> MeasureMatrix {
-    try MeasureMatrix(
-      measure, of: features + spaces.spaces.map(\.features), options: resampling
-    ) { done, all in try tick(measure.name, Double(done) / Double(max(1, all))) }
-  }
-
-  private func grids(_ matrix: MeasureMatrix, _ table: StepsTable) -> [StepsResult.Grid] {
-    models.indices.flatMap { a in
+  private func grids(_ measured: Measured) -> [StepsResult.Grid] {
+    let (matrix, table) = (measured.matrix, measured.tables.whole)
+    return models.indices.flatMap { a in
       models.indices.map { b in
         func cells(_ value: (Int, Int) -> Double?) -> [[Double?]] {
           places[a].map { row in places[b].map { value(row, $0) } }
         }
         return StepsResult.Grid(
           a: a, b: b, values: cells { table[$0, $1] },
-          pValues: matrix.shuffled.isEmpty ? nil : cells { matrix.pValue($0, $1) })
+          pValues: matrix.shuffled.isEmpty
+            ? nil
+            : cells { row, column in
+              guard let a = measured.map[row], let b = measured.map[column] else { return nil }
+              return matrix.pValue(a, b)
+            })
       }
     }
   }
 
-  private func scores(_ model: Int) throws -> [[Double?]] {
+  private func scores(_ model: Int, _ features: [Int: Tensor]) throws -> [[Double?]] {
     let none = LowLevelStatistics.names.map { _ in Double?.none }
     return try places[model].enumerated().map { place, index in
-      try tick(
-        "probes of \(models[model].name)", Double(place) / Double(max(1, places[model].count)))
+      try tick("probes of \(models[model].name)", share(place, model))
+      guard let own = features[index] else { return none }
       do {
-        return try RidgeProbe(seed: options.resampling.seed)(features[index], spaces.statistics)
-          .scores
+        return try RidgeProbe(seed: options.resampling.seed)(own, spaces.statistics).scores
       } catch is MeasureError { return none }
     }
   }
 
-  private func geometry(_ model: Int) throws -> StepsResult.Geometry {
-    StepsResult.Geometry(model: model, curves: [])
+  private func share(_ place: Int, _ model: Int) -> Double {
+    Double(place) / Double(max(1, places[model].count))
   }
 
-  private func refusals(_ matrix: MeasureMatrix) -> [SimilarityResult.Refusal] {
-    matrix.refusals.map { refusal in
-      let name =
-        refusal.index < features.count
-        ? addresses[refusal.index]
-        : "the images: \(spaces.spaces[refusal.index - features.count].name)"
-      return SimilarityResult.Refusal(address: name, reason: "\(refusal.error)")
-    }
-  }
-
-  /// Every choice that changes the numbers, and whether the paper makes it.
-  private func switches(_ matrix: MeasureMatrix) -> [StepsResult.Switch] {
-    [
-      StepsResult.Switch("questions and findings", "those of the abstract", origin: "paper"),
-      StepsResult.Switch("measure", options.measure.name),
-      StepsResult.Switch(
-        "representation",
-        "the class token where there is one, else the mean over tokens or positions, unless asked otherwise"
-      ),
-      StepsResult.Switch(
-        "stages",
-        "the outputs of blocks, unless sites were named; the input (pooled) and the stem before them"
-      ),
-      StepsResult.Switch("relative depth", "l / (L − 1) over the L stages"),
-      StepsResult.Switch(
-        "both directions", "their mean; the symmetrised score of Glielmo et al. is √2 times it"),
-      StepsResult.Switch(
-        "curves", "\(PairsOfModels.grid.count) relative depths, bilinear between stages"),
-      StepsResult.Switch("matches", "the nearest stage by the mean of both directions"),
-      StepsResult.Switch("diagonal", "cells at most \(PairsOfModels.near) of relative depth apart"),
-      StepsResult.Switch(
-        "intervals",
-        matrix.leftOut.isEmpty
-          ? "none: fewer than two images a group"
-          : "jackknife over \(matrix.leftOut.count) groups of images, none drawn twice"),
-      StepsResult.Switch(
-        "chance",
-        matrix.shuffled.isEmpty
-          ? "not computed" : "\(matrix.shuffled.count) orders of shuffled images"),
-      StepsResult.Switch(
-        "low-level statistics",
-        "\(LowLevelStatistics.names.count) of each picture (shorter side to 224, centre square), standardised over the images"
-      ),
-      StepsResult.Switch(
-        "discarding",
-        "the last fifth of the stages against the middle three fifths, by the measure to all statistics"
-      ),
-      StepsResult.Switch(
-        "probe", options.probes ? "ridge regression, 5 folds, R² out of fold" : "none"),
-      StepsResult.Switch(
-        "smoothness",
-        "the mean of the measure from one stage to the next; seven more statistics beside it"),
+  /// Intrinsic dimensions and overlaps of each site.
+  private func geometry(
+    _ model: Int, _ features: [Int: Tensor]
+  ) throws -> StepsResult.Geometry {
+    var curves: [(name: String, values: [Double?])] = [
+      ("intrinsic dimension (TwoNN)", []), ("intrinsic dimension (GRIDE, n₁ = 8)", []),
+      ("participation ratio", []), ("overlap with the next stage (k = 30)", []),
+      ("label overlap (k = 30)", []),
     ]
+    let overlap = NeighbourhoodOverlap()
+    var before: Neighbours?
+    for (place, index) in places[model].enumerated() {
+      try tick("geometry of \(models[model].name)", share(place, model))
+      let own = features[index]
+      curves[0].values.append(own.flatMap { try? TwoNN()($0).value })
+      curves[1].values.append(own.flatMap { try? GRIDE(8)($0).value })
+      curves[2].values.append(own.flatMap { try? ParticipationRatio()($0).value })
+      let neighbours = own.flatMap { try? overlap.summary(of: $0) }
+      if place > 0 {
+        curves[3].values.append(
+          before.flatMap { a in neighbours.flatMap { try? overlap.similarity(a, $0) } })
+      }
+      curves[4].values.append(
+        neighbours.flatMap { own in labels.map { own.labelOverlap(labels: $0) } })
+      before = neighbours
+    }
+    curves[3].values.append(nil)
+    return StepsResult.Geometry(
+      model: model,
+      curves: curves.filter { $0.values.contains { $0 != nil } }.map {
+        StepsResult.Geometry.Curve(name: $0.name, values: $0.values)
+      })
+  }
+
+  private func refusals(_ measured: Measured) -> [SimilarityResult.Refusal] {
+    let known = measured.map.prefix(sites).compactMap(\.self).count
+    let own = measured.matrix.refusals.filter { $0.index < known }
+    // Places among the usable: the images' own sites come last, and are no part of the matrix.
+    let ofSites = prepared.refused(own).map { refused in
+      SimilarityResult.Refusal(address: addresses[refused.index], reason: refused.reason)
+    }
+    let ofSpaces = measured.matrix.refusals.filter { $0.index >= known }.map { refusal in
+      SimilarityResult.Refusal(
+        address: "the images: \(spaces.spaces[refusal.index - known].name)",
+        reason: "\(refusal.error)")
+    }
+    return ofSites + ofSpaces
   }
 }

@@ -5,6 +5,38 @@ import Parallax
 extension SimilarityAnalysis.Route: ExpressibleByArgument {}
 extension Estimator: ExpressibleByArgument {}
 
+extension FeaturePreprocessing.Clip: ExpressibleByArgument {
+  /// `two-sided:0.05` or `abs:0.95`.
+  public init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, let share = Double(parts[1]), share > 0 else { return nil }
+    switch parts[0] {
+    case "two-sided" where share < 0.5: self = .twoSided(share)
+    case "abs" where share < 1: self = .magnitude(share)
+    default: return nil
+    }
+  }
+}
+
+/// Measures and preprocessing under one name, as a paper has them.
+enum MeasurePreset: String, ExpressibleByArgument, CaseIterable {
+  /// Mutual nearest neighbours, k = 10.
+  case platonic2024
+  /// The information imbalance in both directions, k = 1; the paper's preprocessing is not known, and none is done.
+  case mahautBaroni2026 = "mahautBaroni2026-reconstruction"
+
+  var measures: String {
+    switch self {
+    case .platonic2024: "mutual-knn"
+    case .mahautBaroni2026: "information-imbalance"
+    }
+  }
+
+  var preprocessing: FeaturePreprocessing {
+    self == .platonic2024 ? .platonic : FeaturePreprocessing()
+  }
+}
+
 struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
@@ -14,7 +46,7 @@ struct CompareCommand: ParsableCommand {
       otherwise; by minibatches or over the whole set, whichever is cheaper, and recorded.
 
       With --measure, any measures of `parallax measures` over the whole set instead, each with 95 % intervals and what \
-      shuffled pairs of images give.
+      shuffled pairs of images give. --clip, --centre and --l2 are done to each layer first, in this order.
 
       Example:  parallax compare clip-vit-base-patch16 efficientnet-lite0 --limit 96
       """)
@@ -66,7 +98,34 @@ struct SimilarityOptions: ParsableArguments {
   @Option(help: "Orders of shuffled images that each measure is tried on.")
   var permutations = 99
 
+  @Option(
+    help: ArgumentHelp(
+      "Cut off outliers of each layer first: at the q and 1 − q quantiles, or at ± the q quantile of the magnitudes.",
+      valueName: "two-sided:0.05|abs:0.95"))
+  var clip: FeaturePreprocessing.Clip?
+
+  @Flag(help: "Take off each column's mean first.")
+  var centre = false
+
+  @Flag(help: "Scale each image's features to length one first.")
+  var l2 = false
+
+  @Option(
+    help:
+      "Measure and preprocessing of a paper (its authors took 1024 and 2000 images): platonic2024 or mahautBaroni2026-reconstruction."
+  )
+  var preset: MeasurePreset?
+
   func validate() throws {
+    let isPrepared = clip != nil || centre || l2
+    guard preset == nil || measure == nil && !isPrepared else {
+      throw ValidationError(
+        "--preset says itself what is measured and done to the features; take --measure, --clip, --centre and --l2 without it"
+      )
+    }
+    guard measure != nil || !isPrepared else {
+      throw ValidationError("--clip, --centre and --l2 belong to --measure")
+    }
     guard (0...100_000).contains(permutations) else {
       throw ValidationError(
         Outlier(option: "permutations", value: permutations, expected: "0 to 100000").asOption)
@@ -80,7 +139,7 @@ struct SimilarityOptions: ParsableArguments {
 
   /// Those asked for, each once.
   private func measures() throws -> [any Measure]? {
-    guard let measure else { return nil }
+    guard let measure = measure ?? preset?.measures else { return nil }
     var found: [any Measure] = []
     for name in measure.split(separator: ",") {
       let next = try MeasuresCommand.measure(named: name.trimmingCharacters(in: .whitespaces))
@@ -94,7 +153,12 @@ struct SimilarityOptions: ParsableArguments {
 
   /// The analysis that the options ask for.
   func maker() throws -> AnalysisCatalog.Maker {
-    try measures().map { AnalysisCatalog.measures($0, permutations: permutations) }
+    let steps =
+      preset?.preprocessing
+      ?? FeaturePreprocessing(clip: clip, centred: centre, normalized: l2)
+    return try measures().map {
+      AnalysisCatalog.measures($0, permutations: permutations, preprocessing: steps)
+    }
       ?? AnalysisCatalog.similarity(route: route, estimator: estimator)
   }
 }

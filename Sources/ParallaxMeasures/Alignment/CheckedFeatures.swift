@@ -18,14 +18,8 @@ struct CheckedFeatures {
 
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   init(_ features: Tensor, atLeast fewest: Int, measure: String) throws {
-    guard features.rank == 2, features.shape[1] > 0 else {
-      throw MeasureError.shape(
-        measure: measure, expected: "[images, width]", found: features.shape)
-    }
-    (images, width) = (features.shape[0], features.shape[1])
-    guard images >= fewest else {
-      throw MeasureError.tooFew(measure: measure, images: images, needed: fewest)
-    }
+    images = try Checked.images(of: features, atLeast: fewest, measure: measure)
+    width = features.shape[1]
     precision = Gram.precision(of: features)
     values = Gram.widened(features)
     centred = Gram.centred(values, in: .float64)

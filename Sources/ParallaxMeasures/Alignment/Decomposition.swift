@@ -5,6 +5,8 @@ enum Decomposition {
   private static let svd = Operator("aten::linalg_svd")
   private static let svdvals = Operator("aten::linalg_svdvals")
   private static let qr = Operator("aten::linalg_qr")
+  private static let eigh = Operator("aten::linalg_eigh")
+  private static let eigvalsh = Operator("aten::linalg_eigvalsh")
 
   /// A = U·diag(s)·Vᵀ, singular values in descending order.
   ///
@@ -30,5 +32,20 @@ enum Decomposition {
   /// R of A = QR: `[m, n]` → `[min(m, n), n]`.
   static func triangle(_ matrix: Tensor) throws -> Tensor {
     try qr.attempt([matrix, "r"]).compactMap(\.tensor)[1]
+  }
+
+  /// The eigenvalues of a symmetric matrix, ascending.
+  ///
+  /// - Throws: `TensorError.operation` where LAPACK does not converge.
+  static func eigenvalues(_ matrix: Tensor) throws -> [Double] {
+    try eigvalsh.attempt([matrix, "L"]).compactMap(\.tensor)[0].doubles
+  }
+
+  /// The eigenvalues of symmetric matrices, ascending, and their eigenvectors as columns.
+  ///
+  /// - Throws: `TensorError.operation` where LAPACK does not converge.
+  static func eigen(_ matrices: Tensor) throws -> (values: Tensor, vectors: Tensor) {
+    let parts = try eigh.attempt([matrices, "L"]).compactMap(\.tensor)
+    return (parts[0], parts[1])
   }
 }

@@ -40,6 +40,16 @@ public struct NeuronSummary: Sendable {
     recipe = Recipe(precision: checked.precision, treatment: preparation.rawValue)
   }
 
+  /// The same neurons with the images in another order; nil where images are left out.
+  func selected(_ images: ImageSelection) -> NeuronSummary? {
+    images.isWhole ? NeuronSummary(self, images.rows(of: columns)) : nil
+  }
+
+  private init(_ other: NeuronSummary, _ columns: Tensor) {
+    (images, neurons, deadNeurons) = (other.images, other.neurons, other.deadNeurons)
+    (self.columns, recipe) = (columns, other.recipe)
+  }
+
   /// AᵀB, `[neurons, other's neurons]`: correlations, where the columns are standardised.
   ///
   /// - Throws: `MeasureError.unequalCounts`, `MeasureError.summaries`.

@@ -33,52 +33,69 @@ public struct PrincipalBasis: Sendable {
   /// - Parameters:
   ///   - features: `[images, width]`.
   ///   - isCentred: whether the columns' means are taken off.
-  ///   - share: keeps the fewest directions that hold this share of Σs²; nil keeps all.
   ///   - fewest: the number of images that is needed whatever the width.
-  ///   - withLoadings: whether UᵀX is kept.
   ///   - measure: the name in errors.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`.
   init(
-    _ features: Tensor, centred isCentred: Bool = true, share: Double? = nil,
-    atLeast fewest: Int = 2, withLoadings: Bool = false, measure: String
+    _ features: Tensor, centred isCentred: Bool = true, atLeast fewest: Int = 2, measure: String
   ) throws {
     try self.init(
-      CheckedFeatures(features, atLeast: fewest, measure: measure), centred: isCentred,
-      share: share, withLoadings: withLoadings)
+      CheckedFeatures(features, atLeast: fewest, measure: measure), centred: isCentred)
   }
 
   /// The same of features that are checked already.
   ///
   /// - Throws: `TensorError.operation` where LAPACK does not converge.
-  init(
-    _ checked: CheckedFeatures, centred isCentred: Bool = true, share: Double? = nil,
-    withLoadings: Bool = false
-  ) throws {
+  init(_ checked: CheckedFeatures, centred isCentred: Bool = true) throws {
     (images, width) = (checked.images, checked.width)
     let x = isCentred ? checked.centred : checked.values
     let (u, s, _) = try Decomposition.singular(try x.withoutIdleColumns())
     let all = s.doubles
     let smallest = Self.rankTolerance(for: checked.precision) * all[0]
-    var kept = all.prefix { $0 > smallest }.count
-    let total = all.reduce(0) { $0 + $1 * $1 }
-    squaredNorm = total
-    if let share {
-      var held = 0.0
-      let enough = all.firstIndex { value in
-        held += value * value
-        return held >= share * total
-      }
-      kept = min(kept, (enough ?? all.count - 1) + 1)
-    }
-    rank = kept
-    singularValues = Array(all.prefix(kept))
-    vectors = u.sliced(1, 0, kept).contiguous()
-    loadings = withLoadings ? vectors.transposed().times(x) : nil
+    rank = all.prefix { $0 > smallest }.count
+    squaredNorm = all.reduce(0) { $0 + $1 * $1 }
+    singularValues = Array(all.prefix(rank))
+    vectors = u.sliced(1, 0, rank).contiguous()
+    loadings = nil
     deadNeurons = checked.centred.norm(over: [0]).doubles.filter { $0 == 0 }.count
     recipe = Recipe(
-      precision: checked.precision,
-      treatment: (isCentred ? "centred" : "not centred")
-        + (share.map { ", \($0) of the variance" } ?? ""))
+      precision: checked.precision, treatment: isCentred ? "centred" : "not centred")
+  }
+
+  /// The fewest directions that hold a share of Σs².
+  func holding(_ share: Double) -> PrincipalBasis {
+    var held = 0.0
+    let enough = singularValues.firstIndex { value in
+      held += value * value
+      return held >= share * squaredNorm
+    }
+    let kept = min(rank, (enough ?? rank - 1) + 1)
+    return PrincipalBasis(
+      self, vectors.sliced(1, 0, kept).contiguous(), Array(singularValues.prefix(kept)), nil,
+      "\(recipe.treatment), \(share) of the variance")
+  }
+
+  /// With the loadings of the features that it is the basis of: UᵀX.
+  func withLoadings(of x: Tensor) -> PrincipalBasis {
+    PrincipalBasis(
+      self, vectors, singularValues, vectors.transposed().times(x), recipe.treatment)
+  }
+
+  /// The basis of the same representation with its images in another order; nil where images are left out.
+  func selected(_ images: ImageSelection) -> PrincipalBasis? {
+    guard images.isWhole else { return nil }
+    return PrincipalBasis(
+      self, images.rows(of: vectors), singularValues, loadings, recipe.treatment)
+  }
+
+  private init(
+    _ other: PrincipalBasis, _ vectors: Tensor, _ singularValues: [Double], _ loadings: Tensor?,
+    _ treatment: String
+  ) {
+    (images, width, rank) = (other.images, other.width, singularValues.count)
+    (deadNeurons, squaredNorm) = (other.deadNeurons, other.squaredNorm)
+    (self.vectors, self.singularValues, self.loadings) = (vectors, singularValues, loadings)
+    recipe = Recipe(precision: other.recipe.precision, treatment: treatment)
   }
 
   /// UᵀU′, `[rank, other's rank]`: cosines between the directions of both sides.
@@ -97,5 +114,35 @@ public struct PrincipalBasis: Sendable {
     guard rank < images - 1 else {
       throw MeasureError.tooFew(measure: measure, images: images, needed: width + 2)
     }
+  }
+}
+
+extension SharedPart {
+  /// The centred basis.
+  static let basis = SharedPart("basis")
+}
+
+extension SharedParts {
+  /// The centred basis and what it was made of, once for all measures.
+  ///
+  /// - Throws: `MeasureError`.
+  func basis(atLeast fewest: Int, measure: String) throws -> (
+    basis: PrincipalBasis, features: CheckedFeatures
+  ) {
+    let checked = try checked(atLeast: fewest, measure: measure)
+    return (try part("basis") { try PrincipalBasis(checked) }, checked)
+  }
+
+  /// The features in float64, checked once.
+  ///
+  /// - Throws: `MeasureError`.
+  func checked(atLeast fewest: Int, measure: String) throws -> CheckedFeatures {
+    let checked = try part("checked") {
+      try CheckedFeatures(features, atLeast: fewest, measure: measure)
+    }
+    guard checked.images >= fewest else {
+      throw MeasureError.tooFew(measure: measure, images: checked.images, needed: fewest)
+    }
+    return checked
   }
 }

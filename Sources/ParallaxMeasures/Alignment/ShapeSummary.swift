@@ -15,35 +15,46 @@ public struct ShapeSummary: Sendable {
   let recipe: Recipe
 
   /// - Parameters:
-  ///   - features: `[images, width]`.
+  ///   - parts: of `[images, width]`.
   ///   - alpha: 1 leaves the features as they are, 0 whitens them, between them both are mixed.
   ///   - isNormalized: whether the points are divided by their norm.
   ///   - fewest: the number of images that is needed.
   ///   - measure: the name in errors.
+  /// - Returns: the shape, one for all measures that ask for the same.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`.
-  init(
-    _ features: Tensor, alpha: Double = 1, normalized isNormalized: Bool,
+  static func make(
+    _ parts: SharedParts, alpha: Double = 1, normalized isNormalized: Bool,
     atLeast fewest: Int = 2, measure: String
-  ) throws {
-    let checked = try CheckedFeatures(features, atLeast: fewest, measure: measure)
-    images = checked.images
+  ) throws -> ShapeSummary {
+    let checked = try parts.checked(atLeast: fewest, measure: measure)
     let length = checked.squaredNorm.squareRoot()
-    let kept = isNormalized ? 1 : length
-    norm = kept
-    if alpha == 1 {
-      let x = try checked.centred.withoutIdleColumns()
-      points = isNormalized ? x / length : x
-    } else {
-      let basis = try PrincipalBasis(checked)
-      if alpha == 0 { try basis.checkSpan(measure: measure) }
-      // A(αI + (1−α)(AᵀA)^−½) = U·diag(αs + 1 − α)·Vᵀ, and Vᵀ is a rotation.
-      let stretched = basis.singularValues.map { alpha * $0 + (1 - alpha) }
-      let size = stretched.reduce(0) { $0 + $1 * $1 }.squareRoot()
-      points = basis.vectors.columns(times: stretched.map { $0 / size * kept })
-    }
-    recipe = Recipe(
+    let recipe = Recipe(
       precision: checked.precision,
       treatment: "α \(alpha), \(isNormalized ? "norm 1" : "its own norm")")
+    let kept = isNormalized ? 1 : length
+    if alpha == 1 {
+      return try parts.part(recipe.treatment) {
+        let x = try parts.part("points") { try checked.centred.withoutIdleColumns() }
+        return ShapeSummary(
+          images: checked.images, norm: kept, points: isNormalized ? x / length : x,
+          recipe: recipe)
+      }
+    }
+    let basis = try parts.basis(atLeast: fewest, measure: measure).basis
+    if alpha == 0 { try basis.checkSpan(measure: measure) }
+    // A(αI + (1−α)(AᵀA)^−½) = U·diag(αs + 1 − α)·Vᵀ, and Vᵀ is a rotation.
+    let stretched = basis.singularValues.map { alpha * $0 + (1 - alpha) }
+    let size = stretched.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return ShapeSummary(
+      images: checked.images, norm: kept,
+      points: basis.vectors.columns(times: stretched.map { $0 / size * kept }), recipe: recipe)
+  }
+
+  /// The same shape with its points in another order; nil where images are left out.
+  func selected(_ images: ImageSelection) -> ShapeSummary? {
+    guard images.isWhole else { return nil }
+    return ShapeSummary(
+      images: self.images, norm: norm, points: images.rows(of: points), recipe: recipe)
   }
 
   /// The nuclear norm of AᵀB: the sum of its singular values, the largest ⟨AQ, B⟩ over orthogonal Q.

@@ -19,18 +19,11 @@ struct DistanceRows: Sendable {
 
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, `.row`.
   init(_ features: Tensor, _ distance: Distance, fewest: Int, measure: String) throws {
-    guard features.rank == 2, features.shape[1] > 0 else {
-      throw MeasureError.shape(
-        measure: measure, expected: "[images, width]", found: features.shape)
-    }
+    images = try Checked.images(of: features, atLeast: fewest, measure: measure)
     // Two numbers correlate by 1 or −1, whatever they are.
     guard distance != .correlation || features.shape[1] > 2 else {
       throw MeasureError.shape(
         measure: measure, expected: "[images, width of at least 3]", found: features.shape)
-    }
-    images = features.shape[0]
-    guard images >= fewest else {
-      throw MeasureError.tooFew(measure: measure, images: images, needed: fewest)
     }
     precision = Gram.precision(of: features)
     self.distance = distance
@@ -120,5 +113,41 @@ struct DistanceRows: Sendable {
       squared(start..<min(start + blockSize, images))
     }
     return blocks.count == 1 ? blocks[0] : Tensor.concatenated(blocks, 0)
+  }
+
+  /// Some of the rows. Their columns stay centred at the medians of all, which no distance notices.
+  func selected(_ images: ImageSelection) -> DistanceRows {
+    DistanceRows(self, images.rows(of: rows), images.rows(of: norms), images.count)
+  }
+
+  private init(_ whole: DistanceRows, _ rows: Tensor, _ norms: Tensor, _ images: Int) {
+    (self.images, self.rows, self.norms) = (images, rows, norms)
+    (precision, distance) = (whole.precision, whole.distance)
+  }
+}
+
+extension SharedParts {
+  /// The rows for a distance, made once.
+  ///
+  /// - Throws: `MeasureError`.
+  func rows(_ distance: Distance, fewest: Int, measure: String) throws -> DistanceRows {
+    let rows = try part("rows \(distance)") {
+      try DistanceRows(features, distance, fewest: fewest, measure: measure)
+    }
+    guard rows.images >= fewest else {
+      throw MeasureError.tooFew(measure: measure, images: rows.images, needed: fewest)
+    }
+    return rows
+  }
+
+  /// All squared distances, made once; not to be written to.
+  func squaredMatrix(_ rows: DistanceRows) -> Tensor {
+    part("squares \(rows.distance)") { rows.squaredMatrix() }
+  }
+
+  /// The squared distances of some rows to all: of the matrix, where it is made for others anyhow.
+  func squared(_ rows: DistanceRows, _ span: Range<Int>) -> Tensor {
+    guard plan?.needsMatrix == true else { return rows.squared(span) }
+    return squaredMatrix(rows).sliced(0, span.lowerBound, span.upperBound)
   }
 }

@@ -12,13 +12,44 @@ public struct RDM: Sendable {
   let values: Tensor
   let packing: Packing
 
+  /// Made once for all measures that ask for this distance.
+  ///
   /// - Throws: `MeasureError`.
-  init(_ features: Tensor, _ distance: Distance, fewest: Int, measure: String) throws {
-    let rows = try DistanceRows(features, distance, fewest: fewest, measure: measure)
-    (images, precision, self.distance) = (rows.images, rows.precision, distance)
-    packing = Packing(images: images, estimator: .debiased, device: features.device)
-    let squares = Gram.widened(rows.squaredMatrix().reshaped(-1).gathered(0, packing.indices))
+  static func make(_ parts: SharedParts, _ distance: Distance, fewest: Int, measure: String) throws
+    -> RDM
+  {
+    let rows = try parts.rows(distance, fewest: fewest, measure: measure)
+    return parts.part("RDM \(distance)") { RDM(rows, parts.squaredMatrix(rows)) }
+  }
+
+  private init(_ rows: DistanceRows, _ squaredMatrix: Tensor) {
+    (images, precision, distance) = (rows.images, rows.precision, rows.distance)
+    packing = Packing(images: images, estimator: .debiased, device: squaredMatrix.device)
+    let squares = Gram.widened(squaredMatrix.reshaped(-1).gathered(0, packing.indices))
     values = distance == .euclidean ? squares.squareRoot() : squares / 2
+  }
+
+  /// The distances between some images.
+  ///
+  /// - Throws: `MeasureError.tooFew`; `MeasureError.constant` where there are none.
+  func selected(_ images: ImageSelection, fewest: Int, measure: String) throws -> RDM {
+    guard images.count >= fewest else {
+      throw MeasureError.tooFew(measure: measure, images: images.count, needed: fewest)
+    }
+    let part = RDM(self, images)
+    guard part.values.maximum().item(Double.self) > 0 else {
+      throw MeasureError.constant(measure: measure)
+    }
+    return part
+  }
+
+  private init(_ whole: RDM, _ selection: ImageSelection) {
+    (images, precision, distance) = (selection.count, whole.precision, whole.distance)
+    packing =
+      selection.isWhole
+      ? whole.packing
+      : Packing(images: images, estimator: .debiased, device: whole.packing.indices.device)
+    values = selection.triangle(of: whole.values, diagonal: false)
   }
 
   /// - Throws: `MeasureError.unequalCounts`, `MeasureError.summaries`.
@@ -40,8 +71,6 @@ public struct RDM: Sendable {
 
   /// A symmetric matrix with a zero diagonal from its upper triangle: `[pairs]` → `[images, images]`.
   func unpacked(_ triangle: Tensor) -> Tensor {
-    let flat = Tensor.zeros([images * images], triangle.dtype).to(triangle.device)
-    let upper = InPlace.put(flat, packing.indices, triangle).reshaped(images, images)
-    return upper + upper.transposed()
+    packing.unpacked(triangle)
   }
 }

@@ -27,6 +27,19 @@ struct TiedOrder: Sendable {
     (order, self.levels, self.tied) = (places.map(Int32.init), levels, tied)
   }
 
+  /// The order of the same numbers in other places: those of the pairs of reordered images.
+  func selected(_ images: ImageSelection) -> TiedOrder {
+    let sources = Packing.sources(of: images.indices, among: images.images, diagonal: false)
+    var places = [Int32](repeating: 0, count: sources.count)
+    for (place, source) in sources.enumerated() { places[Int(source)] = Int32(place) }
+    return TiedOrder(
+      order: order.map { places[Int($0)] }, levels: sources.map { levels[Int($0)] }, tied: tied)
+  }
+
+  private init(order: [Int32], levels: [Int32], tied: Int) {
+    (self.order, self.levels, self.tied) = (order, levels, tied)
+  }
+
   /// Ranks less their mean; ties have the mean of their ranks.
   var centredRanks: [Double] {
     var ranks = [Double](repeating: 0, count: order.count)

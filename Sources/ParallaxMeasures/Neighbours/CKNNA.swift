@@ -63,7 +63,29 @@ public struct CKNNA: Measure {
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.row` where a row is zero, or `.constant`, also where
   ///   h(K, K) is not above zero.
   public func summary(of features: Tensor) throws -> Summary {
-    let nearest = try Neighbours(features, neighbours, .cosine, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The neighbours by the cosine.
+  public var sharedPart: SharedPart? { .neighbours(.cosine, neighbours) }
+
+  /// The same, of one pass over the distances for all measures.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> Summary {
+    try summary(parts.neighbours(neighbours, .cosine, measure: name))
+  }
+
+  /// Of the neighbours among those images; nil where too few of them are known.
+  ///
+  /// - Throws: `MeasureError.constant` where h(K, K) is not above zero.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    guard let nearest = summary.neighbours.selected(images) else { return nil }
+    return images.isWhole
+      ? Summary(neighbours: nearest, own: summary.own) : try self.summary(nearest)
+  }
+
+  private func summary(_ nearest: Neighbours) throws -> Summary {
     let own = Self.alignment(nearest, nearest)
     guard own > 0 else { throw MeasureError.constant(measure: name) }
     return Summary(neighbours: nearest, own: own)
@@ -83,7 +105,7 @@ public struct CKNNA: Measure {
 
   /// h(K, L) with the mask of neighbours on both sides.
   private static func alignment(_ a: Neighbours, _ b: Neighbours) -> Double {
-    let (k, n) = (a.count, Double(a.images))
+    let n = Double(a.images)
     /// Where j stands among the neighbours of i, on both sides.
     func places(_ i: Int, _ j: Int32) -> (Int, Int)? {
       guard let left = a.list(i).firstIndex(of: j), let right = b.list(i).firstIndex(of: j)
@@ -94,7 +116,7 @@ public struct CKNNA: Measure {
     var rows = columns
     var (trace, left, right) = (0.0, 0.0, 0.0)
     for i in 0..<a.images {
-      for place in (i * k)..<((i + 1) * k) {
+      for place in a.list(i).indices {
         let j = a.indices[place]
         guard let other = b.list(i).firstIndex(of: j) else { continue }
         let (x, y) = (1 - a.squares[place] / 2, 1 - b.squares[other] / 2)

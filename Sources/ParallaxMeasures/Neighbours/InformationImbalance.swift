@@ -82,7 +82,24 @@ public struct InformationImbalance: Measure {
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, `.duplicates` where two rows are equal, or
   ///   `.row` where a row has no direction.
   public func summary(of features: Tensor) throws -> NeighbourRanks {
-    try NeighbourRanks(features, neighbours, distance, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The ranks by that distance.
+  public var sharedPart: SharedPart? { .ranks(distance, neighbours) }
+
+  /// The same, of one pass over the distances for all measures.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> NeighbourRanks {
+    try parts.ranks(neighbours, distance, measure: name).distinct(measure: name)
+  }
+
+  /// The ranks among those images; nil where too few of the nearest are known.
+  public func selected(_ summary: NeighbourRanks, _ images: ImageSelection) throws
+    -> NeighbourRanks?
+  {
+    summary.selected(images)
   }
 
   /// Δ(a→b).

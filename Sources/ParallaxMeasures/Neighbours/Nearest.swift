@@ -4,9 +4,7 @@ struct Nearest {
   let count: Int
   private(set) var indices: [Int32] = []
   private(set) var squares: [Double] = []
-  private(set) var ties = 0
-  private(set) var duplicates = 0
-  private(set) var firstDuplicate: [Int]?
+  private(set) var beyond: [Double] = []
 
   init(images: Int, count: Int) {
     precondition(count > 0, "k is at least 1")
@@ -25,7 +23,7 @@ struct Nearest {
       for place in found.indices { found[place] = .infinity }
       Self.scan(block, start, 0..<row, &found, &places)
       Self.scan(block, start, (row + 1)..<images, &found, &places)
-      append(row, found.map { Double($0) }, places)
+      append(found.map { Double($0) }, places)
     }
   }
 
@@ -52,12 +50,8 @@ struct Nearest {
   }
 
   /// Appends one image's nearest in order, k + 1 of them.
-  mutating func append(_ row: Int, _ found: [Double], _ places: [Int32]) {
-    for place in 0..<count where found[place] == found[place + 1] { ties += 1 }
-    if found[0] == 0 {
-      duplicates += 1
-      if firstDuplicate == nil { firstDuplicate = [row, Int(places[0])] }
-    }
+  mutating func append(_ found: [Double], _ places: [Int32]) {
+    beyond.append(found[count])
     indices.append(contentsOf: places.prefix(count))
     squares.append(contentsOf: found.prefix(count))
   }

@@ -38,7 +38,22 @@ extension NeighbourMeasure {
   /// - Returns: N·k indices, the same sorted, and squared distances.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, or `.row` where a row has no direction.
   public func summary(of features: Tensor) throws -> Neighbours {
-    try Neighbours(features, neighbours, distance, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The neighbours by that distance.
+  public var sharedPart: SharedPart? { .neighbours(distance, neighbours) }
+
+  /// The same, of one pass over the distances for all measures.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> Neighbours {
+    try parts.neighbours(neighbours, distance, measure: name)
+  }
+
+  /// The neighbours among those images; nil where too few of them are known.
+  public func selected(_ summary: Neighbours, _ images: ImageSelection) throws -> Neighbours? {
+    summary.selected(images)
   }
 
   /// The value for two representations.

@@ -6,21 +6,22 @@ import Synchronization
 /// imbalance keeps of a representation.
 ///
 /// rank_ij = 1 + the number of images l ≠ i that are strictly nearer to i than j is; the nearest has rank 1.
-/// Full rankings, in two bytes a pair up to 65 535 images and four beyond.
+/// Full rankings, in two bytes a pair up to 65 535 images and four beyond. Reordered images look up the same table.
 public struct NeighbourRanks: Sendable {
   /// The nearest images.
   public let neighbours: Neighbours
   private let table: RankTable
+  /// The row of the table that is each image's; nil where it is its own.
+  private let order: [Int]?
 
-  /// - Throws: `MeasureError`.
-  init(_ features: Tensor, _ count: Int, _ distance: Distance, measure: String) throws {
-    let rows = try DistanceRows(features, distance, fewest: count + 2, measure: measure)
+  /// By one pass over blocks; `squared` gives the squared distances of some rows to all.
+  init(_ rows: DistanceRows, depth: Int, _ squared: (Range<Int>) -> Tensor) {
     let images = rows.images
-    var nearest = Nearest(images: images, count: count)
+    var nearest = Nearest(images: images, count: depth)
     var table = RankTable(images: images)
     for start in stride(from: 0, to: images, by: rows.blockSize) {
       let span = start..<min(start + rows.blockSize, images)
-      let block = rows.squared(span)
+      let block = squared(span)
       // Numbers that are not negative are in the order of their bits.
       if rows.precision == .float64 {
         let keys = Plain.view(block, DType.int64).scalars(Int64.self)
@@ -32,23 +33,52 @@ public struct NeighbourRanks: Sendable {
     }
     neighbours = Neighbours(rows, nearest)
     self.table = table
+    order = nil
+  }
+
+  private init(_ neighbours: Neighbours, _ table: RankTable, _ order: [Int]?) {
+    (self.neighbours, self.table, self.order) = (neighbours, table, order)
+  }
+
+  /// The same ranks with fewer neighbours.
+  func prefix(_ count: Int) -> NeighbourRanks {
+    NeighbourRanks(neighbours.prefix(count), table, order)
+  }
+
+  /// - Throws: `MeasureError.duplicates` where two rows are equal.
+  func distinct(measure: String) throws -> NeighbourRanks {
     if let rows = neighbours.firstDuplicate {
       throw MeasureError.duplicates(measure: measure, rows: rows)
     }
+    return self
+  }
+
+  /// The ranks among some images, or among all in another order; nil where the nearest are not known.
+  ///
+  /// No distance is looked at again: an image's rank among those that are left is one more than those of a lower rank.
+  func selected(_ images: ImageSelection) -> NeighbourRanks? {
+    guard let nearest = neighbours.selected(images) else { return nil }
+    let rows = order.map { order in images.indices.map { order[$0] } } ?? images.indices
+    return images.isWhole
+      ? NeighbourRanks(nearest, table, rows) : NeighbourRanks(nearest, table.keeping(rows), nil)
   }
 
   /// The rank of image `other` as seen from `image`; of an image from itself 0.
   ///
   /// - Precondition: both are images.
   public func rank(of other: Int, from image: Int) -> Int {
-    table[image * neighbours.images + other]
+    guard let order else { return table[image * neighbours.images + other] }
+    return table[order[image] * neighbours.images + order[other]]
   }
 
   /// Σ_i Σ_j of rank_ij here, j the nearest of i there.
   func sum(over nearest: Neighbours) -> Int {
     var total = 0
-    for (place, other) in nearest.indices.enumerated() {
-      total += table[place / nearest.count * nearest.images + Int(other)]
+    for image in 0..<nearest.images {
+      let first = (order?[image] ?? image) * nearest.images
+      for other in nearest.list(image) {
+        total += table[first + (order?[Int(other)] ?? Int(other))]
+      }
     }
     return total
   }
@@ -56,7 +86,7 @@ public struct NeighbourRanks: Sendable {
 
 /// A square of ranks, in as few bytes as they need.
 private struct RankTable: Sendable {
-  private let images: Int
+  private var images: Int
   private var short: [UInt16] = []
   private var long: [Int32] = []
   private let isShort: Bool
@@ -69,6 +99,40 @@ private struct RankTable: Sendable {
     } else {
       long.reserveCapacity(images * images)
     }
+  }
+
+  /// The ranks among some of the images, in their order.
+  func keeping(_ rows: [Int]) -> RankTable {
+    var kept = self
+    (kept.images, kept.short, kept.long) = (rows.count, [], [])
+    if isShort {
+      kept.short = Self.keeping(short, images, rows)
+    } else {
+      kept.long = Self.keeping(long, images, rows)
+    }
+    return kept
+  }
+
+  private static func keeping<Rank: FixedWidthInteger>(
+    _ ranks: [Rank], _ images: Int, _ rows: [Int]
+  ) -> [Rank] {
+    var kept = [Rank](repeating: 0, count: rows.count * rows.count)
+    var lower = [Rank](repeating: 0, count: images + 1)
+    for (row, image) in rows.enumerated() {
+      let first = image * images
+      for rank in lower.indices { lower[rank] = 0 }
+      for other in rows where other != image { lower[Int(ranks[first + other])] += 1 }
+      var sum = Rank(1)
+      for rank in lower.indices {
+        let here = lower[rank]
+        lower[rank] = sum
+        sum += here
+      }
+      for (column, other) in rows.enumerated() where other != image {
+        kept[row * rows.count + column] = lower[Int(ranks[first + other])]
+      }
+    }
+    return kept
   }
 
   subscript(place: Int) -> Int { isShort ? Int(short[place]) : Int(long[place]) }
@@ -147,9 +211,9 @@ private struct Ranking<Key: FixedWidthInteger & Sendable, Rank: FixedWidthIntege
   /// Appends the nearest of each row.
   func handOn(_ nearest: inout Nearest, _ square: (Key) -> Double) {
     let width = nearest.count + 1
-    for (offset, row) in span.enumerated() {
+    for offset in 0..<span.count {
       let part = (offset * width)..<((offset + 1) * width)
-      nearest.append(row, keys[part].map(square), Array(places[part]))
+      nearest.append(keys[part].map(square), Array(places[part]))
     }
   }
 }

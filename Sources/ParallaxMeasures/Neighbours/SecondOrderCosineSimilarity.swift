@@ -56,8 +56,26 @@ public struct SecondOrderCosineSimilarity: Measure {
   /// - Returns: neighbours and `[images, width]`.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`, or `.row` where a row is zero.
   public func summary(of features: Tensor) throws -> Summary {
-    let rows = try DistanceRows(features, .cosine, fewest: fewestImages, measure: name)
-    return Summary(neighbours: Neighbours(rows, neighbours), rows: rows)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The neighbours by the cosine.
+  public var sharedPart: SharedPart? { .neighbours(.cosine, neighbours) }
+
+  /// The same, of one pass over the distances for all measures.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> Summary {
+    Summary(
+      neighbours: try parts.neighbours(neighbours, .cosine, measure: name),
+      rows: try parts.rows(.cosine, fewest: fewestImages, measure: name))
+  }
+
+  /// The neighbours among those images, and their rows; nil where too few neighbours are known.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    summary.neighbours.selected(images).map {
+      Summary(neighbours: $0, rows: summary.rows.selected(images))
+    }
   }
 
   /// The mean cosine over the images.

@@ -46,7 +46,24 @@ public struct SymmetricInformationImbalance: Measure {
   /// - Returns: N² ranks in two bytes each (four above 65 535 images).
   /// - Throws: as `InformationImbalance`.
   public func summary(of features: Tensor) throws -> NeighbourRanks {
-    try NeighbourRanks(features, imbalance.neighbours, imbalance.distance, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The ranks by that distance.
+  public var sharedPart: SharedPart? { .ranks(imbalance.distance, imbalance.neighbours) }
+
+  /// The same, of one pass over the distances for all measures.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> NeighbourRanks {
+    try parts.ranks(imbalance.neighbours, imbalance.distance, measure: name).distinct(measure: name)
+  }
+
+  /// The ranks among those images; nil where too few of the nearest are known.
+  public func selected(_ summary: NeighbourRanks, _ images: ImageSelection) throws
+    -> NeighbourRanks?
+  {
+    summary.selected(images)
   }
 
   /// (Δ(a→b) + Δ(b→a))/√2.

@@ -2,8 +2,9 @@ import ParallaxTensors
 
 /// A measure between all pairs of representations of one set of images, how sure each value is, and what chance gives.
 ///
-/// What belongs to one representation is computed once: a summary for the whole set, one for each group of images that
-/// is left out, one for each order of shuffled images. A pair costs what joins two summaries.
+/// What belongs to one representation is computed once: a summary for the whole set. Those without a group of images, and
+/// those of shuffled images, are derived from it where a measure can, and made anew where it cannot. A pair costs what
+/// joins two summaries. A representation that is refused has no resampled values either.
 ///
 /// - **Standard errors** are the delete-group jackknife's: the images are dealt at random into G groups, and the value
 ///   is computed again without each: √((G−1)/G · Σ (θ₍₋g₎ − θ̄)²). No image occurs twice, so it is right for measures of
@@ -69,85 +70,113 @@ public struct MeasureMatrix: Sendable {
     _ measure: some Measure, of features: [Tensor], options: Options = Options(),
     tick: (Int, Int) throws -> Void = { _, _ in }
   ) throws {
-    self.measure = measure.name
-    (direction, size) = (measure.direction, features.count)
-    let images = features.first?.shape.first ?? 0
-    self.images = images
-    for other in features where other.shape.first ?? 0 != images {
-      throw MeasureError.unequalCounts(
-        measure: measure.name, left: images, right: other.shape.first ?? 0)
-    }
-    let source = RandomSource(seed: options.seed)
-    let dealt = source.permutation(images).scalars(Int64.self).map(Int.init)
-    let groups = options.groups > 1 && images >= 2 * options.groups ? options.groups : 0
-    let orders =
-      measure.needsPairing
-      ? (0..<max(0, options.permutations)).map { _ in source.permutation(images) } : []
-    let all = (1 + groups + orders.count) * features.count
-    var done = 0
-    func summaries<M: Measure>(
-      _ measure: M, _ rows: Tensor?, _ refuse: (Int, MeasureError) -> Void
-    ) throws -> [M.Summary?] {
-      var made: [M.Summary?] = []
-      for (index, whole) in features.enumerated() {
-        do {
-          made.append(
-            try measure.summary(of: rows.map { whole.gathered(0, $0.to(whole.device)) } ?? whole))
-        } catch let error as MeasureError {
-          refuse(index, error)
-          made.append(nil)
-        }
-        done += 1
-        try tick(done, all)
-      }
-      return made
-    }
-    var refusals: [Refusal] = []
-    let whole = try summaries(measure, nil) { refusals.append(Refusal(index: $0, error: $1)) }
-    var pairRefusal: MeasureError?
-    values = try Self.matrix(measure, whole, whole, isWhole: true) {
-      pairRefusal = pairRefusal ?? $0
-    } tick: {
-      try tick(done, all)
-    }
-    self.pairRefusal = pairRefusal
-    var leftOut: [[Double]] = []
-    for group in 0..<groups {
-      let kept = dealt.enumerated().filter { $0.offset % groups != group }.map(\.element).sorted()
-      let rows = Tensor(kept.map(Int64.init), shape: [kept.count])
-      let part = try summaries(measure, rows) { _, _ in }
-      leftOut.append(try Self.matrix(measure, part, part) { try tick(done, all) })
-    }
-    var shuffled: [[Double]] = []
-    for order in orders {
-      let other = try summaries(measure, order) { _, _ in }
-      shuffled.append(try Self.matrix(measure, whole, other) { try tick(done, all) })
-    }
-    (self.leftOut, self.shuffled, self.refusals) = (leftOut, shuffled, refusals)
+    self = try Self.together([measure], of: features, options: options, tick: tick)[0]
   }
 
-  private static func matrix<M: Measure>(
-    _ measure: M, _ left: [M.Summary?], _ right: [M.Summary?], isWhole: Bool = false,
-    refuse: (MeasureError) -> Void = { _ in }, tick: () throws -> Void
-  ) throws -> [Double] {
-    var values = [Double](repeating: .nan, count: left.count * right.count)
-    for (row, a) in left.enumerated() {
-      for (column, b) in right.enumerated() {
-        guard let a, let b else { continue }
-        // Of resampled values one of two equal ones will do.
-        if !isWhole, measure.isSymmetric, column < row {
-          values[row * right.count + column] = values[column * right.count + row]
+  /// Computes all pairs of several measures, those that share a part of their summaries side by side.
+  ///
+  /// The values are those of each measure alone. Summaries of measures that share are held together.
+  ///
+  /// - Parameters:
+  ///   - measures: of the catalog, or of one's own.
+  ///   - features: of each representation, `[images, width]`, row i of all the same image.
+  ///   - options: how much is resampled, the same for all.
+  ///   - tick: told the names of those that are computed side by side and, as with one measure, how many of their summaries
+  ///     have been made; throws to stop.
+  /// - Returns: one a measure, in their order.
+  /// - Throws: as with one measure.
+  public static func all(
+    _ measures: [any Measure], of features: [Tensor], options: Options = Options(),
+    tick: ([String], Int, Int) throws -> Void = { _, _, _ in }
+  ) throws -> [MeasureMatrix] {
+    var batches: [[Int]] = []
+    var known: [String: Int] = [:]
+    for (index, measure) in measures.enumerated() {
+      if let name = measure.sharedPart?.name {
+        if let batch = known[name] {
+          batches[batch].append(index)
           continue
         }
-        do {
-          values[row * right.count + column] = try measure.similarity(a, b)
-        } catch let error as MeasureError {
-          refuse(error)
+        known[name] = batches.count
+      }
+      batches.append([index])
+    }
+    var found: [Int: MeasureMatrix] = [:]
+    for batch in batches {
+      let chosen = batch.map { measures[$0] }
+      let made = try together(chosen, of: features, options: options) {
+        try tick(chosen.map(\.name), $0, $1)
+      }
+      for (index, matrix) in zip(batch, made) { found[index] = matrix }
+    }
+    return measures.indices.compactMap { found[$0] }
+  }
+
+  private init(
+    _ measure: any Measure, _ run: any MatrixRunning, _ size: Int, _ images: Int
+  ) {
+    self.measure = measure.name
+    (direction, self.size, self.images) = (measure.direction, size, images)
+    (values, leftOut, shuffled) = (run.values, run.leftOut, run.shuffled)
+    (refusals, pairRefusal) = (run.refusals, run.pairRefusal)
+  }
+
+  /// Measures side by side, representation by representation and sample by sample.
+  private static func together(
+    _ measures: [any Measure], of features: [Tensor], options: Options,
+    tick: (Int, Int) throws -> Void
+  ) throws -> [MeasureMatrix] {
+    let images = features.first?.shape.first ?? 0
+    for other in features where other.shape.first ?? 0 != images {
+      throw MeasureError.unequalCounts(
+        measure: measures.map(\.name).joined(separator: ", "), left: images,
+        right: other.shape.first ?? 0)
+    }
+    let source = RandomSource(seed: options.seed)
+    func permutation() -> [Int] { source.permutation(images).scalars(Int64.self).map(Int.init) }
+    let dealt = permutation()
+    let groups = options.groups > 1 && images >= 2 * options.groups ? options.groups : 0
+    let orders =
+      measures.contains(where: \.needsPairing)
+      ? (0..<max(0, options.permutations)).map { _ in permutation() } : []
+    func run(_ measure: some Measure) -> any MatrixRunning {
+      MatrixRun(measure, size: features.count)
+    }
+    let runs = measures.map { run($0) }
+    let paired = runs.filter(\.needsPairing)
+    let all = ((1 + groups) * runs.count + orders.count * paired.count) * features.count
+    var done = 0
+    let plan = measures.compactMap(\.sharedPart).reduce(SharedPart?.none) {
+      $0?.joined($1) ?? $1
+    }
+    /// Every representation in turn, or some of its images, to every measure.
+    func give(
+      _ selection: ImageSelection?, to runs: [any MatrixRunning],
+      _ add: (any MatrixRunning, Int, SharedParts) throws -> Void
+    ) throws {
+      for (index, whole) in features.enumerated() {
+        let parts = SharedParts(plan) { selection?.rows(of: whole) ?? whole }
+        for run in runs {
+          try add(run, index, parts)
+          done += 1
+          try tick(done, all)
         }
       }
-      try tick()
     }
-    return values
+    try give(nil, to: runs) { run, _, parts in try run.addWhole(parts) }
+    for run in runs { try run.closeWhole { try tick(done, all) } }
+    for group in 0..<groups {
+      let kept = dealt.enumerated().filter { $0.offset % groups != group }.map(\.element).sorted()
+      let selection = ImageSelection(kept, of: images)
+      try give(selection, to: runs) { try $0.addPart($1, selection, $2) }
+      for run in runs { try run.closePart { try tick(done, all) } }
+    }
+    for order in orders {
+      let selection = ImageSelection(order, of: images)
+      try give(selection, to: paired) { try $0.addShuffled($1, selection, $2) }
+      for run in paired { run.closeShuffled() }
+    }
+    return zip(measures, runs).map { MeasureMatrix($0, $1, features.count, images) }
   }
 
   /// The value with `a` as the first side; nil where there is none.

@@ -15,7 +15,7 @@ struct Chart: Encodable {
   var concat: [Chart]?
   /// Of `concat`.
   var columns: Int?
-  var spacing: Double?
+  var spacing: Spacing?
   var align: String?
   var bounds: String?
   var resolve: Resolve?
@@ -37,6 +37,16 @@ struct Chart: Encodable {
       cells("isValid(datum.value)", nil, position.merging(["color": colour]) { $1 }),
       cells("!isValid(datum.value)", "#9a9a9a", position),
     ]
+  }
+
+  /// A heading over a panel, in its place whatever room the axes take.
+  static func heading(_ lines: [String], limit: Double) -> Chart {
+    Chart(
+      data: Data(values: [[:]]),
+      mark: Mark(
+        type: "text", style: "ink", text: lines, align: "left", baseline: "alphabetic",
+        fontSize: 13, fontWeight: "600", dy: Double(-9 - 16 * (lines.count - 1)), limit: limit),
+      encoding: ["x": .pixels(0), "y": .pixels(0)])
   }
 
   /// A place in a grid where nothing is drawn.
@@ -83,14 +93,32 @@ struct Chart: Encodable {
     try container.encodeIfPresent(view, forKey: .view)
   }
 
-  /// Rows by the name that they have in the page.
-  struct Data: Encodable { var name: String }
+  /// Rows by the name that they have in the page, or a few that stand here.
+  struct Data: Encodable {
+    var name: String?
+    var values: [[String: Int]]?
+  }
+
+  /// Pixels between panels.
+  struct Spacing: Encodable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
+    var row: Double
+    var column: Double
+
+    init(row: Double, column: Double) { (self.row, self.column) = (row, column) }
+    init(floatLiteral value: Double) { self.init(row: value, column: value) }
+    init(integerLiteral value: Int) { self.init(floatLiteral: Double(value)) }
+  }
 
   struct Title: Encodable {
-    var text: String
+    var lines: [String]
     var anchor: String? = "start"
     var frame: String? = "group"
     var limit: Double?
+
+    private enum CodingKeys: String, CodingKey { case lines = "text", anchor, frame, limit }
+
+    init(lines: [String], limit: Double? = nil) { (self.lines, self.limit) = (lines, limit) }
+    init(text: String, limit: Double? = nil) { self.init(lines: [text], limit: limit) }
   }
 
   struct Transform: Encodable {
@@ -108,15 +136,34 @@ struct Chart: Encodable {
     var strokeDash: [Double]?
     var x2Offset: Double?
     var y2Offset: Double?
+    /// A colour of the page's own, light or dark: `ink`, `quiet` or `paper`.
+    var style: String?
+    /// Lines of a text that is the same everywhere.
+    var text: [String]?
+    var align: String?
+    var baseline: String?
+    var fontSize: Double?
+    var fontWeight: String?
+    var dx: Double?
+    var dy: Double?
+    var limit: Double?
+    var thickness: Double?
   }
 
   struct Channel: Encodable {
     var field: String?
+    /// A constant on the scale instead of a field.
+    var datum: Double?
     var type: String?
     var title: String?
     var scale: Scale?
     var axis: Setting<Axis>?
     var legend: Setting<Legend>?
+    /// A place in pixels instead of a field.
+    var value: Double?
+
+    /// So many pixels from the left or from above.
+    static func pixels(_ value: Double) -> Channel { Channel(value: value) }
 
     static func quantity(
       _ field: String, _ scale: Scale? = nil, axis: Setting<Axis>? = nil, title: String? = nil
@@ -166,6 +213,11 @@ struct Chart: Encodable {
     var labelAlign: String?
     var labelBaseline: String?
     var labelOverlap: Bool?
+    var labelLimit: Double?
+    var labelSeparation: Double?
+    var labelPadding: Double?
+    var labelLineHeight: Double?
+    var format: String?
     var grid: Bool?
     var ticks: Bool?
     var domain: Bool?
@@ -174,12 +226,16 @@ struct Chart: Encodable {
 
   struct Legend: Encodable {
     var title: String?
+    var titleLimit: Double? = 400
+    var symbolOpacity: Double? = 1
+    var gradientOpacity: Double? = 1
     var orient: String?
     var gradientLength: Double?
     var gradientThickness: Double?
     var direction: String?
     var format: String?
     var tickCount: Int?
+    var columns: Int?
   }
 
   struct Resolve: Encodable {

@@ -7,6 +7,8 @@ enum Dataset: Encodable {
   /// A matrix of similarities of sites of one model (rows) with those of another (columns); an interval is ± `factor`
   /// errors.
   case matrix(SimilarityResult.Matrix, rows: Side, columns: Side, factor: Double)
+  /// A grid of distances of sites of one model (rows) from those of another (columns).
+  case grid(StepsResult.Grid, rows: Side, columns: Side)
 
   /// What stands along a side of a matrix.
   struct Side: Encodable {
@@ -33,7 +35,7 @@ enum Dataset: Encodable {
     }
   }
 
-  private enum CodingKeys: CodingKey { case columns, rows, row, column, values, errors, factor }
+  private enum CodingKeys: CodingKey { case columns, rows, row, column, values, errors, factor, p }
 
   func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
@@ -48,6 +50,14 @@ enum Dataset: Encodable {
       try container.encode(factor, forKey: .factor)
       try container.encode(short(matrix.values), forKey: .values)
       try container.encodeIfPresent(matrix.errors.map(short), forKey: .errors)
+    case .grid(let grid, let rows, let columns):
+      try container.encode(rows, forKey: .row)
+      try container.encode(columns, forKey: .column)
+      try container.encode(grid.values.map { $0.map(Cell.number) }, forKey: .values)
+      // Most rows have one p-value, the least there can be: it stands once.
+      try container.encodeIfPresent(
+        grid.pValues.map { $0.map { Set($0).count == 1 ? Array($0.prefix(1)) : $0 } }
+          .map { $0.map { $0.map(Cell.number) } }, forKey: .p)
     }
   }
 }

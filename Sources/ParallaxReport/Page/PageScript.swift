@@ -18,15 +18,20 @@ enum PageScript {
             all.push(Object.fromEntries(set.columns.map((column, i) => [column, cells[i]])));
         } else {
           set.values.forEach((line, y) => line.forEach((value, x) => {
+            const place = {x0: x, x1: x + 1, y0: y, y1: y + 1};
+            const sites = {column: set.column.sites[x], row: set.row.sites[y], value};
+            const shown = value === null ? "undefined" : number(value);
+            if (set.factor === undefined) {
+              const line = set.p ? set.p[y] : [null], p = line[line.length > 1 ? x : 0];
+              all.push({...place, xm: x + 0.5, ym: y + 0.5, ...sites, p, shown,
+                chance: p === null ? "not estimated" : String(p)});
+              return;
+            }
             const error = set.errors ? set.errors[y][x] : null;
             const known = value !== null && error !== null;
             const [low, high] = known ? [value - set.factor * error, value + set.factor * error] : [null, null];
-            all.push({
-              x0: x, x1: x + 1, y0: y, y1: y + 1,
-              column: set.column.sites[x], row: set.row.sites[y], value,
-              low: known ? rounded(low) : null, high: known ? rounded(high) : null,
-              shown: value === null ? "undefined" : number(value),
-              interval: known ? `${number(low)} to ${number(high)}` : "not estimated",
+            all.push({...place, ...sites, low: known ? rounded(low) : null, high: known ? rounded(high) : null,
+              shown, interval: known ? `${number(low)} to ${number(high)}` : "not estimated",
             });
           }));
         }
@@ -46,6 +51,9 @@ enum PageScript {
             symbolSize: 60, labelLimit: 240},
           title: {color: ink, fontSize: 13, fontWeight: 600},
           view: {stroke: null},
+          style: Object.fromEntries([["ink", ink], ["quiet", quiet], ["paper", style.getPropertyValue("--paper").trim()]]
+            .map(([name, colour]) => [name, {color: colour}])),
+          text: {font},
         };
       }
 
@@ -97,14 +105,14 @@ enum PageScript {
       const cell = value => value === null || value === undefined ? ""
         : /[",\n\r]/.test(String(value)) ? '"' + String(value).replaceAll('"', '""') + '"' : String(value);
       function csv(figure) {
-        const hidden = ["x0", "x1", "y0", "y1", "shown", "interval", "modelIndex"];
+        const hidden = ["x0", "x1", "y0", "y1", "xm", "ym", "shown", "interval", "chance", "modelIndex"];
         const lines = [];
         let header = "";
         for (const set of new Set(figure.exported)) {
           const source = data[set];
           for (const row of rows(set)) {
-            const entries = Object.entries(row).filter(([key]) => !hidden.includes(key))
-              .map(([key, value]) => [key, source.factor && (key === "column" || key === "row")
+            const entries = Object.entries(row).filter(([key]) => !hidden.includes(key) && !key.startsWith("_"))
+              .map(([key, value]) => [key, source.values && (key === "column" || key === "row")
                 ? `${source[key].model}@${value}` : value]);
             const head = entries.map(([key]) => key).join(",");
             if (head !== header) lines.push(header = head);

@@ -11,6 +11,8 @@ enum Palette {
   ]
   /// The map of all similarities: perceptually uniform, and legible to colour-blind readers.
   static let similarity = "viridis"
+  /// The map of relative depth: the middle of plasma, as far as it stands out on white and on black.
+  static let depth = ["#7301a8", "#9c179e", "#bd3786", "#d8576b", "#ed7953", "#fb9f3a"]
 
   /// The colour of the model at a place in the order asked for.
   static func colour(_ model: Int) -> String { colours[model % colours.count] }

@@ -59,12 +59,6 @@ struct Introduction {
   }
 
   private func item(_ finding: Finding) -> HTML {
-    let kind =
-      switch finding.verdict {
-      case .shows: "yes"
-      case .doesNotShow: "no"
-      case .cannotTell: "open"
-      }
     let numbers =
       finding.value.map { value in
         Text.number(value)
@@ -73,7 +67,7 @@ struct Introduction {
     return .element(
       "li", [:],
       [
-        .element("span", ["class": "verdict \(kind)"], finding.verdict.rawValue),
+        .element("span", ["class": "verdict \(finding.verdict.style)"], finding.verdict.rawValue),
         .element(
           "span", [:],
           [
@@ -82,5 +76,16 @@ struct Introduction {
             .element("span", ["class": "quiet"], finding.quantity),
           ]),
       ])
+  }
+}
+
+extension Finding.Verdict {
+  /// The class of its word in the page.
+  var style: String {
+    switch self {
+    case .shows: "yes"
+    case .doesNotShow: "no"
+    case .cannotTell: "open"
+    }
   }
 }

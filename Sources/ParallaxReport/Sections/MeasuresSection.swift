@@ -61,8 +61,9 @@ enum MeasuresSection {
       ? "No intervals: too few images to leave groups out. "
       : "95 % intervals by a jackknife over \(result.groups) groups of images. "
     let grey = entry.pairRefusal.map { "Grey cells have no value: \($0). " } ?? ""
+    let treatment = result.preprocessing.map { "The features were \($0) first. " } ?? ""
     return
-      "\(kind) It ignores \(words(entry.invariances)). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
+      "\(kind) \(treatment)It ignores \(words(entry.invariances)). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
       + "\(result.dtype), the whole set at once, seed \(result.seed). Definition: \(entry.source). "
       + "Agrees with \(entry.agreesWith)."
   }

@@ -1,0 +1,55 @@
+import ParallaxImages
+import ParallaxResults
+
+/// Every choice that changes the numbers of the processing steps, and whether the paper makes it.
+enum StepsSwitches {
+  /// - Parameters:
+  ///   - options: what was asked for.
+  ///   - groups: of images that were left out in turn.
+  ///   - orders: of shuffled images.
+  static func list(
+    _ options: StepsAnalysis.Options, groups: Int, orders: Int
+  ) -> [StepsResult.Switch] {
+    var list = [StepsResult.Switch("questions and findings", "the abstract's", origin: "paper")]
+    func add(_ name: String, _ value: String) { list.append(StepsResult.Switch(name, value)) }
+    add("measure", "\(options.measure.name) (\(options.measure.source))")
+    add("features", options.preprocessing.description)
+    add(
+      "representation",
+      "the class token where there is one, else the mean over tokens or positions, unless asked otherwise"
+    )
+    add(
+      "stages",
+      "the outputs of blocks, unless sites were named; before them the input, pooled to 32 × 32, and the stem"
+    )
+    add("relative depth", "l / (L − 1) over the L stages")
+    add("both directions", "their mean; the symmetrised score of Glielmo et al. is √2 times it")
+    add("curves", "\(PairsOfModels.grid.count) relative depths, bilinear between stages")
+    add("matches", "the nearest stage by the mean of both directions")
+    add("diagonal", "cells at most \(PairsOfModels.near) of relative depth apart")
+    add(
+      "intervals",
+      groups == 0
+        ? "none: fewer than two images a group"
+        : "jackknife over \(groups) groups of images, none drawn twice")
+    add("chance", orders == 0 ? "not computed" : "\(orders) orders of shuffled images")
+    add("strong differences", "more than \(StepsFindings.strong) of the way from itself to chance")
+    add(
+      "low-level statistics",
+      "\(LowLevelStatistics.names.count) of each picture (shorter side to 224, centre square), standardised over the images"
+    )
+    add(
+      "discarding",
+      "the last fifth of the stages against the middle three fifths, by the measure to all statistics"
+    )
+    add("probe", options.probes ? "ridge regression, 5 folds, R² out of fold" : "none")
+    add(
+      "clipping",
+      options.clips
+        ? "the findings once more with each layer clipped at its \(StepsAnalysis.Options.clip) quantile of magnitude"
+        : "none")
+    add(
+      "smoothness", "the mean step from one stage to the next; seven more statistics beside it")
+    return list
+  }
+}

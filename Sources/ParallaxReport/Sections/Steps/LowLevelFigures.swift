@@ -1,0 +1,135 @@
+import ParallaxResults
+
+/// What each layer knows of the images' low-level statistics.
+struct LowLevelFigures {
+  let result: StepsResult
+
+  private func line(
+    _ model: Int, _ values: [StepsResult.Estimate], back: [Double?] = []
+  ) -> DepthCurves.Line {
+    DepthCurves.Line(
+      model: model, isDashed: !result.isClassifier(model),
+      points: values.enumerated().map { site, value in
+        DepthCurves.Point(
+          place: result.place(model, site), site: result.models[model].sites.label(site),
+          estimate: value, back: back.indices.contains(site) ? back[site] : nil)
+      })
+  }
+
+  /// The names of spaces, or of probed statistics, of any model, in order.
+  private static func names(_ names: [String]) -> [String] {
+    names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  private func space(_ name: String, title: String, quantity: String?) -> DepthCurves.Panel {
+    let lines = result.lowLevel.compactMap { level in
+      level.spaces.first { $0.name == name }.map {
+        line(level.model, $0.known, back: result.isSymmetric ? [] : $0.back)
+      }
+    }
+    return DepthCurves.Panel(
+      title: title, lines: lines, domain: domain, quantity: quantity, reference: result.floor)
+  }
+
+  /// One domain for all spaces, so that they can be held against each other.
+  private var domain: [Double] {
+    let known = result.lowLevel.flatMap {
+      $0.spaces.flatMap { $0.known.flatMap { [$0.value, $0.high] } }
+    }
+    .compactMap(\.self)
+    let high = known.max() ?? 1
+    return [min(0, known.min() ?? 0), high > 0 ? high * 1.04 : 1]
+  }
+
+  /// The lowest R² that is drawn: 0, or below it as far as to −1.
+  private var worst: Double {
+    let known = result.lowLevel.flatMap { $0.probes.flatMap(\.scores) + $0.meanScore }
+      .compactMap(\.self)
+    return max(-1, min(0, known.min() ?? 0))
+  }
+
+  private func scores(_ title: String, _ of: (StepsResult.LowLevel) -> [Double?]?)
+    -> DepthCurves.Panel
+  {
+    let lines = result.lowLevel.compactMap { level in
+      of(level).map { line(level.model, $0.map { StepsResult.Estimate($0) }) }
+    }
+    return DepthCurves.Panel(
+      title: title, lines: lines, domain: [worst, 1], quantity: nil)
+  }
+
+  /// All statistics together, with clipped activations too, and how well they can be read off linearly.
+  var whole: DepthCurves {
+    var panels: [DepthCurves.Panel] = []
+    if let first = result.lowLevel.lazy.compactMap({ $0.spaces.first?.name }).first {
+      panels.append(space(first, title: "Distance from \(first)", quantity: result.quantity))
+      let clipped = result.lowLevel.compactMap { level in
+        level.spaces.first { $0.name == first && !$0.clipped.isEmpty }.map {
+          line(level.model, $0.clipped.map { StepsResult.Estimate($0) })
+        }
+      }
+      if !clipped.isEmpty {
+        panels.append(
+          DepthCurves.Panel(
+            title: "The same, activations clipped", lines: clipped, domain: domain,
+            reference: result.floor))
+      }
+    }
+    var probes = scores("Linear probes of them") { $0.meanScore }
+    probes.quantity = "mean R², out of fold"
+    panels.append(probes)
+    return DepthCurves(
+      result: result, id: "steps-low-level", panels: panels, inRow: panels.count,
+      width: panels.count > 2 ? 270 : 430, height: 220, spacing: 66, shaded: 0.8...1)
+  }
+
+  /// Each space by itself.
+  var spaces: DepthCurves {
+    let names = Self.names(result.lowLevel.flatMap { $0.spaces.dropFirst().map(\.name) })
+    return DepthCurves(
+      result: result, id: "steps-spaces",
+      panels: names.enumerated().map { place, name in
+        let width = result.lowLevel.lazy.flatMap(\.spaces).first { $0.name == name }?.width ?? 0
+        return space(
+          name, title: "\(name) (\(Text.count(width)))",
+          quantity: place.isMultiple(of: 4) ? result.quantity : nil)
+      }, isShared: true, shaded: 0.8...1)
+  }
+
+  /// Each statistic's probe by itself.
+  var probes: DepthCurves {
+    let names = Self.names(result.lowLevel.flatMap { $0.probes.map(\.statistic) })
+    return DepthCurves(
+      result: result, id: "steps-probes",
+      panels: names.map { name in
+        scores(name) { level in level.probes.first { $0.statistic == name }?.scores }
+      }, inRow: 5, width: 172, height: 84, isShared: true, shaded: 0.8...1)
+  }
+
+  /// The end against the middle, a dot a model.
+  var rise: ModelDots {
+    var panels = [
+      ModelDots.Panel(
+        title: "rise at the end",
+        dots: result.lowLevel.map { ModelDots.Dot(model: $0.model, estimate: $0.rise) },
+        by: result.quantity)
+    ]
+    if result.lowLevel.contains(where: { $0.riseClipped != nil }) {
+      panels.append(
+        ModelDots.Panel(
+          title: "the same, clipped",
+          dots: result.lowLevel.map {
+            ModelDots.Dot(model: $0.model, estimate: StepsResult.Estimate($0.riseClipped))
+          }, by: result.quantity))
+    }
+    panels.append(
+      ModelDots.Panel(
+        title: "fall of the mean R²",
+        dots: result.lowLevel.map {
+          ModelDots.Dot(model: $0.model, estimate: StepsResult.Estimate($0.fall))
+        }, by: "R²"))
+    return ModelDots(
+      result: result, id: "steps-rise", panels: panels, groups: result.groups { $0.objective },
+      inRow: 3, width: 210)
+  }
+}

@@ -1,0 +1,276 @@
+import ParallaxResults
+
+/// What the section on processing steps says beside its figures.
+struct StepsText {
+  let result: StepsResult
+
+  private var isOne: Bool { result.models.count == 1 }
+  private var floor: String {
+    result.floor.map {
+      "Dotted: what a representation has with itself (\(Text.number($0, digits: $0 == 0 ? 0 : 4)))\($0 > 0 ? ", the floor, which is not 0" : ""). "
+    } ?? ""
+  }
+
+  /// What this is, and whose.
+  var lead: HTML {
+    .element(
+      "p", ["class": "lead"],
+      """
+      Models may end alike and still get there by different steps. After Mahaut and Baroni (2026), this section follows how \
+      far models are from each other at every stage, how smoothly each changes, and what each layer still knows of \
+      low-level image statistics. The paper's questions and findings are its own; the switches are ours where it is silent.
+      """)
+  }
+
+  /// The paper's findings, and which of the figures here bear on them.
+  func claims(_ figures: [Figure]) -> HTML {
+    let ids = Set(figures.map(\.id))
+    let claims: [(String, [(id: String, name: String)])] = [
+      (
+        "Layers at similar positions of different models are the most similar, but strong differences remain.",
+        isOne
+          ? []
+          : [
+            ("steps-maps", "maps"), ("steps-matches", "nearest layers"),
+            ("steps-positions", "what remains"), ("steps-evolution", "distance over depth"),
+          ]
+      ),
+      (
+        "Classifiers, unlike other models, discard information about low-level statistics in their final layers.",
+        [("steps-low-level", "low-level information"), ("steps-rise", "the end of each model")]
+      ),
+      (
+        "Transformers change representations more smoothly from one layer to the next than convolutional networks.",
+        [("steps-smoothness", "step sizes"), ("steps-statistics", "their statistics")]
+      ),
+    ]
+    return .group([
+      .element(
+        "p", [:], "The paper's three findings, and where this page tests them on these models:"),
+      .element(
+        "ol", ["class": "caveats"],
+        claims.map { claim, places in
+          let there = places.filter { ids.contains($0.id) }
+          let links = there.enumerated().map { index, place -> HTML in
+            .group([
+              .text(index == 0 ? "" : index == there.count - 1 ? " and " : ", "),
+              .element("a", ["href": "#figure-\(place.id)"], place.name),
+            ])
+          }
+          return .element(
+            "li", [:],
+            [
+              .text(claim + " "),
+              .element(
+                "span", ["class": "quiet"],
+                links.isEmpty
+                  ? [.text("Not tested: this run lacks what it takes.")]
+                  : [.text("Here: ")] + links + [.text(".")]),
+            ])
+        }),
+    ])
+  }
+
+  /// The findings by the driving measure and by others, side by side.
+  var alternatives: HTML {
+    guard !result.alternatives.isEmpty, !result.findings.isEmpty else { return .none }
+    let columns =
+      [(result.quantity, result.findings)]
+      + result.alternatives.map {
+        ($0.quantity, $0.findings)
+      }
+    return .group([
+      .element(
+        "h3", [:],
+        "The same findings by \(result.alternatives.count == 1 ? "another measure" : "other measures")"
+      ),
+      Fold.table(
+        ["finding"] + columns.map { "by \($0.0)" },
+        result.findings.indices.map { row in
+          .element(
+            "tr", [:],
+            [.element("td", [:], result.findings[row].sentence)]
+              + columns.map { _, findings in
+                .element("td", [:], findings.indices.contains(row) ? cell(findings[row]) : [])
+              })
+        }),
+    ])
+  }
+
+  private func cell(_ finding: Finding) -> [HTML] {
+    let interval = Text.interval(finding.low, finding.high).map { " [\($0)]" } ?? ""
+    return [
+      .element("span", ["class": "verdict \(finding.verdict.style)"], finding.verdict.rawValue),
+      .element(
+        "div", ["class": "quiet", "title": finding.quantity],
+        Text.number(finding.value) + interval),
+    ]
+  }
+
+  /// Every choice and who made it.
+  var switches: HTML {
+    guard !result.switches.isEmpty else { return .none }
+    let ours = result.switches.count { $0.origin != "paper" }
+    return Fold.make(
+      "What was chosen: \(Text.plural(result.switches.count, "switch", "switches")), \(ours) of them reconstruction",
+      [
+        Fold.table(
+          ["switch", "value", "whose"],
+          result.switches.map { one in
+            .element(
+              "tr", [:],
+              [
+                .element("td", [:], one.name),
+                .element("td", [:], [.element("code", [:], one.value)]),
+                .element("td", [:], one.origin == "paper" ? "the paper's" : one.origin),
+              ])
+          })
+      ])
+  }
+
+  func maps(_ maps: DistanceMaps) -> String {
+    var text =
+      result.isSymmetric
+      ? "Each cell is \(result.quantity) of two layers: darker is nearer. "
+      : "Each cell is the \(result.quantity) from the row's layer to the column's: about 0 (dark) where the row's layer tells "
+        + "the column's neighbourhoods, about 1 where it says nothing of them. The two directions differ\(isOne ? "" : ", so every ordered pair has its map"). "
+    text +=
+      "Layers run from the left to the right and from below upwards, in the order in which they compute. A gap sets the input "
+      + "and the stem apart; thin lines part the stages of a network. "
+    if !isOne {
+      text +=
+        "The white line is the matched path through the blocks: forward in both models, nearest on average\(result.isSymmetric ? "" : " of both directions"). "
+    }
+    if !maps.sharesCells {
+      text +=
+        "The models differ much in their number of layers, so each has a side of the same length. "
+    }
+    if result.grids.contains(where: { $0.values.contains { $0.contains(nil) } }) {
+      text += "Grey cells have no value. "
+    }
+    text +=
+      result.permutations == 0
+      ? "Nothing was shuffled, so chance is not marked. "
+      : result.canTell
+        ? "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
+        : "\(Text.plural(result.permutations, "order")) of shuffled images are too few to tell a cell from chance at 5 %: 19 can. "
+    if let floor = result.floor, floor > 0 {
+      text += "A representation has \(Text.number(floor, digits: 4)) with itself, the floor. "
+    }
+    return text + "Cells have no intervals. \(end)"
+  }
+
+  /// Estimator, images, type, seed, source.
+  private var end: String {
+    "Measure: \(result.measure); \(result.basis) Definition: \(result.source)."
+  }
+
+  var matches: String {
+    "For each block of a model, the site of each other model that is nearest (mean of both directions) and where it stands; on "
+      + "the dashed line, at the same relative depth. Places below 0 are the input and the stem. The nearest of several is biased "
+      + "towards near by the choice. \(result.basis)"
+  }
+
+  var positions: String {
+    "The same in three numbers of every ordered pair. Correlation: Spearman's, of the depths of the blocks and of their nearest sites. Gap: "
+      + "mean distance in relative depth to the nearest site; the upright ticks are the same with the matches dealt out anew among the blocks. "
+      + "Residual difference: the mean along the matches minus what a representation has with itself\(floorNote); above 0 models differ even "
+      + "where they are nearest. \(result.intervals) \(result.basis)"
+  }
+
+  private var floorNote: String {
+    result.floor.map { " (\(Text.number($0, digits: $0 == 0 ? 0 : 4)))" } ?? ""
+  }
+
+  func evolution(_ figure: EvolutionFigure, pairs: Int) -> String {
+    let how =
+      pairs <= 15
+      ? "Each line is a pair of models, in both models' colours"
+      : "Each panel is a model, each line its distance from another"
+    let chance =
+      figure.chance == nil
+      ? "" : "Dashed: shuffled pairs of images, mean over pairs of models. "
+    return
+      "\(how): the mean \(result.isSymmetric ? "" : "of both directions ")of \(result.quantity) along the relative diagonal, at "
+      + "\(result.depths.count) depths. Below is nearer. \(chance)\(floor)\(result.intervals) \(result.basis)"
+  }
+
+  var aggregates: String {
+    "The mean over the pairs of a type; in brackets how many pairs. Dotted: all pairs. A type of one pair is that pair. "
+      + "\(result.intervals) The intervals are over images, not over models. \(result.basis)"
+  }
+
+  var ranking: String {
+    "The ten greatest changes of the distance between two neighbouring depths, over all pairs. Right of 0 the models part, left "
+      + "they meet. Under the names: the sites between which the step lies, of the first model | of the second. The greatest of "
+      + "many are biased outwards by the choice. \(result.intervals) \(result.basis)"
+  }
+
+  var smoothness: String {
+    let ends =
+      result.isSymmetric
+      ? ""
+      : "Filled: forward, from a block to the next. Hollow: backward; where it lies above, the step discards information. The line "
+        + "is their mean. "
+    return
+      "Step size: the \(result.quantity) of every two blocks that follow one another. \(ends)Dashed uprights: a new stage of "
+      + "the network begins. \(floor)A network of fewer blocks takes longer steps; the mean step per depth allows for that. "
+      + "\(result.intervals) \(result.basis)"
+  }
+
+  var statistics: String {
+    "The same steps in single numbers, transformers against convolutional networks. The first row is by \(result.quantity), the others "
+      + "by 1 − debiased linear CKA and by 1 − the Jaccard similarity of 10 nearest neighbours: a difference of designs that hangs on "
+      + "one measure would show in one row only. Coefficient of variation: standard deviation ÷ mean of the steps. Jumps: steps "
+      + "above the mean + 2 standard deviations. Each column and row has its own scale. \(result.intervals) \(result.basis)"
+  }
+
+  private var clipped: String {
+    result.lowLevel.contains { $0.spaces.first?.clipped.isEmpty == false }
+      ? ". Middle: the same with activations cut at the 0.95 quantile of their magnitude, which outliers cannot drive"
+      : ""
+  }
+
+  var lowLevel: String {
+    let classifiers = result.models.indices.filter { result.isClassifier($0) }
+    let who =
+      classifiers.isEmpty
+      ? "No model is a classifier, so all lines are dashed. "
+      : classifiers.count == result.models.count
+        ? "All models are classifiers. "
+        : "Solid: classifiers; dashed: models of other objectives. "
+    return
+      "Left: \(result.quantity) from each layer to the vector of all statistics; low where the layer knows them\(clipped). Right: mean R² of ridge "
+      + "probes of each statistic, out of fold; high where it can be read off linearly. \(who)Left of 0 stand the input and the stem. "
+      + "Shaded: the last fifth, against which the middle three fifths are held. \(floor)\(result.intervals) \(result.basis)"
+  }
+
+  var rise: String {
+    "How much less the last fifth of the blocks knows of all statistics than the middle three fifths: above 0 the model discards them at "
+      + "its end. Clipped: the same with activations cut at the 0.95 quantile of their magnitude. The fall of the mean R² is the linear "
+      + "cross-check; it has no interval. \(result.intervals) \(result.basis)"
+  }
+
+  var spaces: String {
+    "The same for each group of statistics and for the pixels; in brackets how many numbers an image. All panels share one scale. "
+      + "\(result.intervals) \(result.basis)"
+  }
+
+  var probes: String {
+    "Out-of-fold R² of a ridge probe of each statistic at each layer; below 0 the probe is worse than the mean. No intervals. \(result.basis)"
+  }
+
+  func plane(_ plane: InformationPlane) -> String {
+    let thinned =
+      plane.isThinned
+      ? "Of long networks only every so many blocks are drawn, so that points stay apart. " : ""
+    return
+      "Each point is a pair of blocks: abscissa from the first model (A) to the second (B), ordinate back. Large: the matched path of the maps. Above the diagonal A's layer tells "
+      + "B's neighbourhoods better than the other way round. \(thinned)\(floor)No intervals. \(result.basis)"
+  }
+
+  var geometry: String {
+    "Numbers of single layers that this line of research reports beside distances: the intrinsic dimension of the images' arrangement, and "
+      + "the share of common neighbours. Left of 0 stand the input and the stem. No intervals. \(result.basis)"
+  }
+}
