@@ -67,7 +67,11 @@ struct PreparedFeatures {
     return (unusable + more).sorted { $0.index < $1.index }
   }
 
-  /// An error's sentence, with the images' names where it has rows.
+  /// An error's sentence about some features, with the images' names where it has rows.
+  func reason(_ error: MeasureError, _ features: Tensor) -> String {
+    Self.reason(error, features, names)
+  }
+
   private static func reason(
     _ error: MeasureError, _ features: Tensor, _ names: [String]
   ) -> String {
