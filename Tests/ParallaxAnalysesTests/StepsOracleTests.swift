@@ -231,6 +231,6 @@ struct StepsOracleTests {
     let imbalance = HowFar(InformationImbalance(), images: 50)
     #expect(imbalance.quantity == "information-imbalance" && imbalance.floor == 2.0 / 50)
     let hsic = HowFar(HSIC(), images: 50)
-    #expect(hsic.quantity == "−hsic" && hsic.floor == nil && hsic(3) == -3)
+    #expect(hsic.quantity == "−unbiased-hsic" && hsic.floor == nil && hsic(3) == -3)
   }
 }

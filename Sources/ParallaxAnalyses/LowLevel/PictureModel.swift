@@ -6,7 +6,7 @@ import ParallaxTensors
 ///
 /// | site | shape | what |
 /// | --- | --- | --- |
-/// | `statistics` | `[batch, 31]` | ``LowLevelStatistics``, columns as in its `names` |
+/// | `statistics` | `[batch, 31]` | `LowLevelStatistics`, columns as in its `names` |
 /// | `pixels` | `[batch, 3·64·64]` | the mean over each cell of 64×64, channel by channel, row by row |
 /// | `pixels.coarse` | `[batch, 3·8·8]` | the same of 8×8: blurred and downsampled |
 ///
@@ -55,7 +55,7 @@ extension Subject {
   /// - Parameters:
   ///   - side: of the square in pixels, at least 1.
   ///   - device: where the statistics are computed.
-  /// - Returns: a subject called `the images` with the sites of ``PictureModel``.
+  /// - Returns: a subject called `the images` with the sites of `PictureModel`.
   /// - Throws: what `Subject.init` throws; of these pictures, nothing.
   public static func pictures(side: Int = 224, device: Device = .cpu) throws -> Subject {
     try Subject(

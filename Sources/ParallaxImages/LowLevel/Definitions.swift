@@ -42,7 +42,7 @@ extension LowLevelStatistics {
     Definition(
       name: "contrast.rms", group: "contrast",
       formula: "luminance.sd / luminance.mean; 0 where the picture is black",
-      unit: "ratio", source: "Peli, 1990, equation 3, divided by the mean"),
+      unit: "ratio", source: "Peli, 1990, Contrast in complex images: RMS contrast, over the mean"),
   ]
 
   private static let colour: [Definition] =
@@ -64,18 +64,19 @@ extension LowLevelStatistics {
       Definition(
         name: "colour.hue.cos", group: "colour",
         formula: "Σ c·cos θ / Σ c, θ the hue in HSV, c = max − min of R, G, B; 0 where all is grey",
-        unit: "[−1, 1]", source: hsv + "; Mardia and Jupp, 2000, section 2.2"),
+        unit: "[−1, 1]", source: hsv + "; Mardia and Jupp, 2000, chapter 2"),
       Definition(
         name: "colour.hue.sin", group: "colour",
         formula: "Σ c·sin θ / Σ c, θ the hue in HSV, c = max − min of R, G, B; 0 where all is grey",
-        unit: "[−1, 1]", source: hsv + "; Mardia and Jupp, 2000, section 2.2"),
+        unit: "[−1, 1]", source: hsv + "; Mardia and Jupp, 2000, chapter 2"),
     ]
 
   private static let colourfulness = Definition(
     name: "colourfulness", group: "colourfulness",
     formula:
       "√(σ²_rg + σ²_yb) + 0.3·√(μ²_rg + μ²_yb) of rg = R − G and yb = (R + G)/2 − B, times 255",
-    unit: "of pixels in 0…255", source: "Hasler and Süsstrunk, 2003, section 7")
+    unit: "of pixels in 0…255",
+    source: "Hasler and Süsstrunk, 2003, Measuring colourfulness in natural images")
 
   private static let entropy = Definition(
     name: "entropy", group: "entropy",

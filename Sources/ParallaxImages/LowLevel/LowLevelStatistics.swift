@@ -23,8 +23,7 @@ import ParallaxTensors
 /// All numbers agree with NumPy, SciPy and scikit-image (`Oracles/low_level.py`) to 10⁻⁷, which is float32's rounding:
 /// hue and saturation with `rgb2hsv`, gradients with `sobel_h` and `sobel_v` halved, entropy with `shannon_entropy`.
 ///
-/// > Source: the list is the reconstruction of the statistics that views on processing steps are compared with;
-/// > ``definitions`` names the source of each.
+/// > Source: the list is ours; ``definitions`` names where each comes from.
 public struct LowLevelStatistics: Sendable {
   /// Changes whenever a definition does, so that no kept number meets another definition.
   public static let version = "low-level-1"

@@ -51,3 +51,10 @@ public struct NumberSummary: Sendable, Hashable {
     return abs(value - other.value)
   }
 }
+
+extension Measure where Summary == NumberSummary {
+  /// The same number in any order; nil where images are left out.
+  public func selected(_ summary: NumberSummary, _ images: ImageSelection) -> NumberSummary? {
+    images.isWhole ? summary : nil
+  }
+}

@@ -102,6 +102,11 @@ public struct IMD: Measure {
       traces: try trace(graph, times: Self.times))
   }
 
+  /// The same exact traces in any order; nil where images are left out, or where probes meet others.
+  public func selected(_ summary: Summary, _ images: ImageSelection) -> Summary? {
+    images.isWhole && !isRandom ? summary : nil
+  }
+
   /// The largest weighted difference of the traces, times 10⁶.
   ///
   /// - Throws: `MeasureError.summaries` where the element types or the recipes differ.

@@ -64,8 +64,24 @@ public struct RTDLite: Measure {
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, or `.constant` where the quantile is 0.
   public func summary(of features: Tensor) throws -> Summary {
     let precision = try Checked.precision(of: features, atLeast: fewestImages, measure: name)
-    let images = features.shape[0]
-    let distances = Distances.packed(features)
+    return try summary(
+      Distances.packed(features), images: features.shape[0], precision: precision)
+  }
+
+  /// The distances of the selected images, scaled anew.
+  ///
+  /// - Throws: `MeasureError.tooFew` or `.constant`.
+  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
+    guard images.count >= fewestImages else {
+      throw MeasureError.tooFew(measure: name, images: images.count, needed: fewestImages)
+    }
+    let all = Tensor(summary.distances, shape: [summary.distances.count])
+    return try self.summary(
+      images.triangle(of: all, diagonal: false).doubles, images: images.count,
+      precision: summary.precision)
+  }
+
+  private func summary(_ distances: [Double], images: Int, precision: DType) throws -> Summary {
     let scale = Self.quantile(0.9, of: distances, images: images)
     guard scale > 0 else { throw MeasureError.constant(measure: name) }
     let scaled = distances.map { $0 / scale }

@@ -148,6 +148,8 @@ struct Chart: Encodable {
     var dy: Double?
     var limit: Double?
     var thickness: Double?
+    /// Whether what lies beyond the axes is cut off.
+    var clip: Bool?
   }
 
   struct Channel: Encodable {

@@ -143,7 +143,7 @@ struct DepthCurves {
       layers.append(
         Chart(
           data: data, transform: own(" && isValid(datum.low) && datum.depth >= 0"),
-          mark: Chart.Mark(type: "area", opacity: 0.13),
+          mark: Chart.Mark(type: "area", opacity: 0.13, clip: true),
           encoding: [
             "x": x, "y": .quantity("low", y.scale, axis: y.axis),
             "y2": Chart.Channel(field: "high"), "color": colour,
@@ -163,14 +163,15 @@ struct DepthCurves {
           data: data,
           transform: own(" && datum._dashed === \(isDashed ? 1 : 0) && datum.depth >= 0"),
           mark: Chart.Mark(
-            type: "line", opacity: 0.9, strokeWidth: 1.7, strokeDash: isDashed ? [5, 3] : nil),
+            type: "line", opacity: 0.9, strokeWidth: 1.7, strokeDash: isDashed ? [5, 3] : nil,
+            clip: true),
           encoding: ["x": x, "y": y, "color": colour]))
     }
     let count = panel.lines.map(\.points.count).max() ?? 0
     layers.append(
       Chart(
         data: data, transform: own(),
-        mark: Chart.Mark(type: "point", size: count > 40 ? 10 : 26, filled: true),
+        mark: Chart.Mark(type: "point", size: count > 40 ? 10 : 26, filled: true, clip: true),
         encoding: [
           "x": x, "y": y, "color": colour, "shape": result.marker("model", legend: legend),
         ],
@@ -178,6 +179,14 @@ struct DepthCurves {
           .name("model"), .name("site"), .name("_shown", title: panel.quantity ?? panel.title),
           .name("_interval", title: "95 % interval"),
         ] + (hasBack ? [.name("back", title: "the other way round")] : [])))
+    if values.isEmpty {
+      layers.append(
+        Chart(
+          data: Chart.Data(values: [[:]]),
+          mark: Chart.Mark(
+            type: "text", style: "quiet", text: ["no value"], align: "center", fontSize: 11),
+          encoding: ["x": .pixels(width / 2), "y": .pixels(height / 2)]))
+    }
     return Chart(
       width: width, height: height,
       layer: layers + [Chart.heading([panel.title], limit: width + spacing - 6)],

@@ -21,7 +21,9 @@ struct LowLevelFigures {
     names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
-  private func space(_ name: String, title: String, quantity: String?) -> DepthCurves.Panel {
+  private func space(
+    _ name: String, title: String, quantity: String?, domain: [Double]
+  ) -> DepthCurves.Panel {
     let lines = result.lowLevel.compactMap { level in
       level.spaces.first { $0.name == name }.map {
         line(level.model, $0.known, back: result.isSymmetric ? [] : $0.back)
@@ -31,38 +33,41 @@ struct LowLevelFigures {
       title: title, lines: lines, domain: domain, quantity: quantity, reference: result.floor)
   }
 
-  /// One domain for all spaces, so that they can be held against each other.
-  private var domain: [Double] {
-    let known = result.lowLevel.flatMap {
-      $0.spaces.flatMap { $0.known.flatMap { [$0.value, $0.high] } }
-    }
-    .compactMap(\.self)
+  /// From 0 to the highest value that is drawn of some spaces, so that they can be held against each other.
+  private func domain(_ isOf: (String) -> Bool) -> [Double] {
+    let spaces = result.lowLevel.flatMap(\.spaces).filter { isOf($0.name) }
+    let known = spaces.flatMap { space in
+      space.known.flatMap { [$0.value, $0.high] } + space.clipped
+    }.compactMap(\.self)
     let high = known.max() ?? 1
     return [min(0, known.min() ?? 0), high > 0 ? high * 1.04 : 1]
   }
 
-  /// The lowest R² that is drawn: 0, or below it as far as to −1.
-  private var worst: Double {
-    let known = result.lowLevel.flatMap { $0.probes.flatMap(\.scores) + $0.meanScore }
-      .compactMap(\.self)
-    return max(-1, min(0, known.min() ?? 0))
+  /// From the lowest R², at most 0 and at least −0.5, to 1.
+  private func shares(_ scores: (StepsResult.LowLevel) -> [Double?]) -> [Double] {
+    [max(-0.5, min(0, result.lowLevel.flatMap(scores).compactMap(\.self).min() ?? 0)), 1]
   }
 
-  private func scores(_ title: String, _ of: (StepsResult.LowLevel) -> [Double?]?)
+  private func scores(
+    _ title: String, _ domain: [Double], _ of: (StepsResult.LowLevel) -> [Double?]?
+  )
     -> DepthCurves.Panel
   {
     let lines = result.lowLevel.compactMap { level in
       of(level).map { line(level.model, $0.map { StepsResult.Estimate($0) }) }
     }
     return DepthCurves.Panel(
-      title: title, lines: lines, domain: [worst, 1], quantity: nil)
+      title: title, lines: lines, domain: domain)
   }
 
   /// All statistics together, with clipped activations too, and how well they can be read off linearly.
   var whole: DepthCurves {
     var panels: [DepthCurves.Panel] = []
     if let first = result.lowLevel.lazy.compactMap({ $0.spaces.first?.name }).first {
-      panels.append(space(first, title: "Distance from \(first)", quantity: result.quantity))
+      let domain = domain { $0 == first }
+      panels.append(
+        space(
+          first, title: "Distance from \(first)", quantity: result.quantity, domain: domain))
       let clipped = result.lowLevel.compactMap { level in
         level.spaces.first { $0.name == first && !$0.clipped.isEmpty }.map {
           line(level.model, $0.clipped.map { StepsResult.Estimate($0) })
@@ -75,7 +80,7 @@ struct LowLevelFigures {
             reference: result.floor))
       }
     }
-    var probes = scores("Linear probes of them") { $0.meanScore }
+    var probes = scores("Linear probes of them", shares(\.meanScore)) { $0.meanScore }
     probes.quantity = "mean R², out of fold"
     panels.append(probes)
     return DepthCurves(
@@ -86,23 +91,25 @@ struct LowLevelFigures {
   /// Each space by itself.
   var spaces: DepthCurves {
     let names = Self.names(result.lowLevel.flatMap { $0.spaces.dropFirst().map(\.name) })
+    let domain = domain { names.contains($0) }
     return DepthCurves(
       result: result, id: "steps-spaces",
       panels: names.enumerated().map { place, name in
         let width = result.lowLevel.lazy.flatMap(\.spaces).first { $0.name == name }?.width ?? 0
         return space(
           name, title: "\(name) (\(Text.count(width)))",
-          quantity: place.isMultiple(of: 4) ? result.quantity : nil)
+          quantity: place.isMultiple(of: 4) ? result.quantity : nil, domain: domain)
       }, isShared: true, shaded: 0.8...1)
   }
 
   /// Each statistic's probe by itself.
   var probes: DepthCurves {
     let names = Self.names(result.lowLevel.flatMap { $0.probes.map(\.statistic) })
+    let domain = shares { $0.probes.flatMap(\.scores) }
     return DepthCurves(
       result: result, id: "steps-probes",
       panels: names.map { name in
-        scores(name) { level in level.probes.first { $0.statistic == name }?.scores }
+        scores(name, domain) { level in level.probes.first { $0.statistic == name }?.scores }
       }, inRow: 5, width: 172, height: 84, isShared: true, shaded: 0.8...1)
   }
 

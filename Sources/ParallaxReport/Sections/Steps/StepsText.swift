@@ -91,7 +91,9 @@ struct StepsText {
             "tr", [:],
             [.element("td", [:], result.findings[row].sentence)]
               + columns.map { _, findings in
-                .element("td", [:], findings.indices.contains(row) ? cell(findings[row]) : [])
+                .element(
+                  "td", ["class": "nowrap"],
+                  findings.indices.contains(row) ? cell(findings[row]) : [])
               })
         }),
     ])
@@ -246,9 +248,13 @@ struct StepsText {
   }
 
   var rise: String {
-    "How much less the last fifth of the blocks knows of all statistics than the middle three fifths: above 0 the model discards them at "
-      + "its end. Clipped: the same with activations cut at the 0.95 quantile of their magnitude. The fall of the mean R² is the linear "
-      + "cross-check; it has no interval. \(result.intervals) \(result.basis)"
+    let clipped =
+      result.lowLevel.contains { $0.riseClipped != nil }
+      ? "Clipped: the same with activations cut at the 0.95 quantile of their magnitude. " : ""
+    return
+      "How much less the last fifth of the blocks knows of all statistics than the middle three fifths: above 0 the model discards "
+      + "them at its end. \(clipped)The fall of the mean R² is the linear cross-check; it has no interval. \(result.intervals) "
+      + result.basis
   }
 
   var spaces: String {
@@ -257,7 +263,7 @@ struct StepsText {
   }
 
   var probes: String {
-    "Out-of-fold R² of a ridge probe of each statistic at each layer; below 0 the probe is worse than the mean. No intervals. \(result.basis)"
+    "Out-of-fold R² of a ridge probe of each statistic at each layer; below 0 the probe is worse than the mean, and what lies below −0.5 is cut off. No intervals. \(result.basis)"
   }
 
   func plane(_ plane: InformationPlane) -> String {
