@@ -90,15 +90,6 @@ public struct RTDLite: Measure {
       weight: Self.treeWeight(images) { scaled[$0] }, distances: scaled)
   }
 
-  /// The distances in another order, and the same tree; nil where images are left out.
-  public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? {
-    guard images.isWhole else { return nil }
-    let sources = Packing.sources(of: images.indices, among: images.images, diagonal: false)
-    return Summary(
-      images: summary.images, precision: summary.precision, weight: summary.weight,
-      distances: sources.map { summary.distances[Int($0)] })
-  }
-
   /// The mean of both directions, or w(A) − w(min(A, B)).
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
