@@ -22,8 +22,8 @@ struct PreparedFeatures {
   /// - Parameters:
   ///   - gathered: the features of the pass.
   ///   - preprocessing: what is done to each representation first.
-  ///   - isPrepared: whether it is done to the representation at a place.
   ///   - ids: the images' names by their places in the data set; without them they are counted.
+  ///   - isPrepared: whether it is done to the representation at a place.
   init(
     _ gathered: GatheredFeatures, _ preprocessing: FeaturePreprocessing, ids: [String],
     isPrepared: (Int) -> Bool = { _ in true }

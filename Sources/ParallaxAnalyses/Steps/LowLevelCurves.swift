@@ -22,6 +22,7 @@ struct LowLevelCurves {
   ///   - model: which.
   ///   - statistics: names of the probed statistics.
   ///   - scores: out-of-fold R² of each statistic at each site, `[sites][statistics]`; empty where nothing was probed.
+  /// - Returns: what its sites know of each space.
   func callAsFunction(
     _ model: Int, _ statistics: [String], _ scores: [[Double?]]
   ) -> StepsResult.LowLevel {
