@@ -58,6 +58,12 @@ enum Style {
     .sheet { gap: .25rem; } .sheet img { width: 56px; height: 56px; }
     .named { width: 72px; } .named span { display: block; font-size: .75rem; text-align: center; overflow: hidden;
       text-overflow: ellipsis; }
+    .maps { display: flex; gap: 1.5rem; align-items: flex-start; padding: .25rem 0; }
+    .maps .whole { display: grid; gap: .6rem; } .maps table { width: auto; } .maps th { white-space: nowrap; }
+    .maps tbody th { vertical-align: middle; text-align: left; font-weight: 500; padding-right: .75rem; }
+    .maps thead th { text-align: center; } .maps tbody th, .maps thead th { border: 0; }
+    .maps td { border: 0; padding: .15rem .25rem; } .map img { display: block; width: 112px; height: auto; border-radius: 3px; }
+    .map span { display: block; font-size: .75rem; text-align: center; padding-top: .15rem; }
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
     .drawing .vega-embed { padding: 0; }

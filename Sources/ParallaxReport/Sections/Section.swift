@@ -27,6 +27,6 @@ enum SectionCatalog {
   typealias Maker = @Sendable (Material) throws -> Section?
 
   static let all: [Maker] = [
-    SimilaritySection.make, StepsSection.make, MeasuresSection.make,
+    SimilaritySection.make, StepsSection.make, AttentionSection.make, MeasuresSection.make,
   ]
 }
