@@ -60,7 +60,9 @@ struct AttentionSubsets {
       "distance", Chart.Scale(nice: true, zero: false),
       axis: .value(
         Chart.Axis(
-          title: .value("mean attention distance of the subset (px)"), grid: false, ticks: false,
+          title: .value("mean attention distance of the subset (px)"), labelOverlap: true,
+          grid: false,
+          ticks: false,
           domain: false, tickCount: 5)))
     func y(_ field: String) -> Chart.Channel {
       .quantity(
