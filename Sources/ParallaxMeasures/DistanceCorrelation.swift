@@ -36,6 +36,8 @@ public struct DistanceCorrelation: Measure {
   public var cost: String { "N²D once a representation, N²/2 a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// The biased form grows with the widths.
+  public var pitfalls: [Pitfall] { estimator == .biased ? [.width] : [] }
   /// Four; two for the biased form.
   public var fewestImages: Int { estimator.fewest }
   /// The paper of the form, and the definition.

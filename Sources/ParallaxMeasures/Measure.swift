@@ -30,6 +30,8 @@ public protocol Measure: Sendable {
   var isRandom: Bool { get }
   /// The fewest images that it has a value for.
   var fewestImages: Int { get }
+  /// Circumstances under which values say less than they seem to.
+  var pitfalls: [Pitfall] { get }
   /// Where it is defined.
   var source: String { get }
   /// The independent implementations that give the same numbers, and to how many digits.

@@ -64,6 +64,8 @@ public struct InformationImbalance: Measure {
   public var cost: String { "N²D + N² log N once a representation, Nk a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// A mean over N·k ranks.
+  public var pitfalls: [Pitfall] { [.ranks(neighbours)] }
   /// k + 2: with k + 1 images all others are neighbours.
   public var fewestImages: Int { neighbours + 2 }
   /// The paper and its equation.
