@@ -23,6 +23,14 @@ enum AnalysisCatalog {
         measures, material.representations, of: material.subjects,
         images: material.images.samples.count, options: options,
         preprocessing: preprocessing, ids: material.images.samples.map(\.id))
+      analysis.warned = { warnings in
+        for one in warnings.prefix(3) {
+          material.progress.note("warning: \(one.measure.map { "\($0): " } ?? "")\(one.text)")
+        }
+        if warnings.count > 3 {
+          material.progress.note("… and \(warnings.count - 3) more warnings, in the report")
+        }
+      }
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis
