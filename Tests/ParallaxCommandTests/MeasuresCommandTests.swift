@@ -105,6 +105,9 @@ struct MeasuresCommandTests {
       "compare", "mobilenetv2_100", "--measure", "cka", "--estimator", "biased", "--images",
       "photos")
     #expect(both.code == 64 && both.errors.contains("cka-biased"), "\(both.errors)")
+    let limit = try parallax(
+      "compare", "mobilenetv2_100", "--measure", "cka", "--memory-limit", "0", "--images", "photos")
+    #expect(limit.code == 64 && limit.errors.contains("--memory-limit"), "\(limit.errors)")
     let few = try parallax(
       "compare", "mobilenetv2_100", "--random-weights", "1", "--measure", "cka,mutual-knn",
       "--images", "photos")

@@ -6,7 +6,8 @@ import ParallaxTensors
 /// Measures of the catalog between all pairs of sites of all models, over the whole set of images.
 ///
 /// The pass gathers the features; the measures are computed once it has ended. So the memory is 4 bytes for each image
-/// and feature, which is refused above a limit.
+/// and feature, and as many again while images are shuffled, beside what the measures keep of each representation
+/// (``MeasureMatrix/peak(_:images:widths:options:)``). Both together are refused above a limit, before the pass.
 public final class MeasuresAnalysis: Accumulator {
   /// `measures`.
   public let name = "measures"
@@ -37,14 +38,14 @@ public final class MeasuresAnalysis: Accumulator {
   ///   - options: how much is resampled.
   ///   - preprocessing: what is done to each representation first.
   ///   - ids: the images' names by their places in the data set, for what is said of them; without them they are counted.
-  ///   - memoryLimit: bytes that the features may take.
+  ///   - memoryLimit: bytes that the features and the measures' summaries may take together; 8 GiB without it.
   /// - Throws: `AnalysisError.nothingAsked` without representations or measures, `AnalysisError.tooFewImages` where a
   ///   measure needs more, `MeasureError.memory`.
   public init(
     _ measures: [any Measure], _ wanted: [Representation], of subjects: [Subject], images: Int,
     options: MeasureMatrix.Options = MeasureMatrix.Options(),
     preprocessing: FeaturePreprocessing = FeaturePreprocessing(), ids: [String] = [],
-    memoryLimit: Int = 1 << 32
+    memoryLimit: Int = 1 << 33
   ) throws {
     guard !wanted.isEmpty, let first = measures.first else {
       throw AnalysisError.nothingAsked("no representations to compare, or no measure")
@@ -66,9 +67,14 @@ public final class MeasuresAnalysis: Accumulator {
     }
     gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
-    let needed = 8 * images * widths.reduce(0, +)
+    let features = 8 * images * widths.reduce(0, +)
+    let summaries = MeasureMatrix.peak(measures, images: images, widths: widths, options: options)
+    let needed = features + summaries.bytes
     guard needed <= memoryLimit else {
-      throw MeasureError.memory(measure: first.name, needed: needed, limit: memoryLimit)
+      throw MeasureError.memory(
+        measure: summaries.bytes > features
+          ? summaries.measures.joined(separator: ", ") : first.name, needed: needed,
+        limit: memoryLimit)
     }
   }
 

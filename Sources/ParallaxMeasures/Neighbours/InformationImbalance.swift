@@ -97,6 +97,17 @@ public struct InformationImbalance: Measure {
     try parts.ranks(neighbours, distance, measure: name).distinct(measure: name)
   }
 
+  /// The nearest: nobody looks up the ranks of the first side.
+  public var firstSide: SharedPart? { .neighbours(distance, neighbours) }
+
+  /// The nearest without the ranks.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func firstSide(from parts: SharedParts) throws -> NeighbourRanks {
+    try NeighbourRanks(parts.neighbours(neighbours, distance, measure: name))
+      .distinct(measure: name)
+  }
+
   /// The ranks among those images; nil where too few of the nearest are known.
   public func selected(_ summary: NeighbourRanks, _ images: ImageSelection) throws
     -> NeighbourRanks?
