@@ -141,14 +141,21 @@ extension MeasuresResult {
     let pairs = models.indices.flatMap { a in models.indices.filter { $0 > a }.map { (a, $0) } }
     guard pairs.count > 2 else { return nil }
     let owners = owners
-    let valued = measures.indices.filter { index in
-      measures[index].values.contains { $0.contains { $0 != nil } }
-    }
-    // Pairs of layers that every measure has a value for.
-    let cells = pairs.map { pair in
+    let all = pairs.map { pair in
       owners.indices.filter { owners[$0] == pair.0 }.flatMap { a in
         owners.indices.filter { owners[$0] == pair.1 }.map { (a, $0) }
-      }.filter { cell in valued.allSatisfy { value($0, cell.0, cell.1) != nil } }
+      }
+    }
+    // A measure that lacks more than half of the values between two models is not asked.
+    let valued = measures.indices.filter { index in
+      all.allSatisfy { cells in
+        2 * cells.count { value(index, $0.0, $0.1) != nil } >= cells.count
+      }
+    }
+    let left = measures.indices.filter { !valued.contains($0) }.map { measures[$0].name }
+    // Pairs of layers that every measure has a value for.
+    let cells = all.map { cells in
+      cells.filter { cell in valued.allSatisfy { value($0, cell.0, cell.1) != nil } }
     }
     guard !valued.isEmpty, cells.allSatisfy({ !$0.isEmpty }) else { return nil }
     func nearness(_ entry: Int, _ pair: Int) -> (MeasuresResult) -> Double? {
@@ -186,7 +193,11 @@ extension MeasuresResult {
       : gaps.contains { $0.number.value < -($0.number.margin ?? .infinity) }
         ? .doesNotShow : .cannotTell
     let who =
-      valued.count > 1 ? "All \(valued.count) measures find" : "By \(measures[valued[0]].name),"
+      valued.count == 1
+      ? "By \(measures[valued[0]].name),"
+      : left.isEmpty
+        ? "All \(valued.count) measures find"
+        : "All \(valued.count) measures with enough values find"
     let agreement = Self.mean(
       means.indices.flatMap { a in
         means.indices.filter { $0 > a }.compactMap { Ranks.correlation(means[a], means[$0]) }
@@ -199,7 +210,7 @@ extension MeasuresResult {
           : "")
         + (agreement.map {
           "; mean rank correlation of the measures over \(pairs.count) pairs of models \(Self.rounded($0))"
-        } ?? ""),
+        } ?? "") + (left.isEmpty ? "" : "; not asked: \(left.joined(separator: ", "))"),
       least.number, verdict)
   }
 

@@ -26,6 +26,9 @@ struct MisleadingValuesTests {
     // √(pp′/((N+p)(N+p′))) of p = p′ = N.
     #expect(biased.text.contains("about 0.50, and shuffled images give 0.25 here"))
     #expect(biased.source.contains("2405.01012"))
+    // Shuffled images show that it is not so bad; of an angle they do not.
+    #expect(rules.warnings(CKA(estimator: .biased)) { _, _ in 0.05 }.isEmpty)
+    #expect(rules.warnings(AngularCKA()) { _, _ in 0.05 }.count == 1)
     let span = try #require(rules.warnings(CCA()).first)
     #expect(span.addresses == ["b", "c"] && span.text.contains("11 to 101 features"))
     #expect(!span.text.contains("shuffled"))

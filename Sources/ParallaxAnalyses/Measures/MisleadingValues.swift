@@ -36,14 +36,19 @@ struct MisleadingValues {
 
   /// What has to be said of one measure.
   ///
-  /// - Parameter chance: the mean over shuffled pairs of images of two sites, by their places; nil where there is none.
+  /// - Parameters:
+  ///   - measure: the measure.
+  ///   - chance: the mean over shuffled pairs of images of two sites, by their places; nil where there is none.
+  /// - Returns: at most one warning a pitfall.
   func warnings(
     _ measure: any Measure, chance: (Int, Int) -> Double? = { _, _ in nil }
   ) -> [MeasuresResult.Warning] {
-    measure.pitfalls.compactMap { pitfall in
+    // Of a similarity up to 1 the shuffled images themselves say how much chance gives.
+    let isShare = measure.direction == .similarity && measure.range.upperBound == 1
+    return measure.pitfalls.compactMap { pitfall in
       switch pitfall {
-      case .width: width(measure.name, chance)
-      case .span: span(measure.name, chance)
+      case .width: width(measure.name, isShare ? chance : { _, _ in nil })
+      case .span: span(measure.name, isShare ? chance : { _, _ in nil })
       case .size: size(measure.name)
       case .neighbourhood(let k): neighbourhood(measure.name, k)
       case .ranks(let k): ranks(measure.name, k)
@@ -56,7 +61,9 @@ struct MisleadingValues {
   /// > Source: Murphy et al., 2024, arXiv 2405.01012.
   private func width(_ name: String, _ chance: (Int, Int) -> Double?) -> MeasuresResult.Warning? {
     func expected(_ width: Int) -> Double { Double(width) / Double(images + width) }
-    let places = sites.indices.filter { expected(sites[$0].width) > Self.chance }
+    let places = sites.indices.filter {
+      expected(sites[$0].width) > Self.chance && !isBelow($0, chance)
+    }
     guard let range = widths(places), let least = places.map({ sites[$0].width }).min(),
       let most = places.map({ sites[$0].width }).max()
     else { return nil }
@@ -74,7 +81,9 @@ struct MisleadingValues {
   ///
   /// > Source: Kornblith et al., 2019, arXiv 1905.00414, section 6.1 (CCA needs many more examples than features).
   private func span(_ name: String, _ chance: (Int, Int) -> Double?) -> MeasuresResult.Warning? {
-    let places = sites.indices.filter { Double(sites[$0].width) > Self.chance * Double(images - 1) }
+    let places = sites.indices.filter {
+      Double(sites[$0].width) > Self.chance * Double(images - 1) && !isBelow($0, chance)
+    }
     guard let range = widths(places) else { return nil }
     return MeasuresResult.Warning(
       measure: name, addresses: places.map { sites[$0].address },
@@ -150,6 +159,12 @@ struct MisleadingValues {
     guard let least = widths.min(), let most = widths.max() else { return nil }
     return least == most
       ? "\(most) features" : "\(least) to \(most) features"
+  }
+
+  /// Whether shuffled images show that chance gives a site little, though it is wide: few of its directions count.
+  private func isBelow(_ place: Int, _ chance: (Int, Int) -> Double?) -> Bool {
+    let means = sites.indices.filter { $0 != place }.compactMap { chance(place, $0) }
+    return !means.isEmpty && means.reduce(0, +) <= Self.chance * Double(means.count)
   }
 
   /// What shuffled pairs give where one side is among some sites.
