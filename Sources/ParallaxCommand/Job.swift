@@ -6,6 +6,8 @@ struct Job {
   /// The report's title, which may depend on how many models there are.
   var title: (_ models: Int) -> String
   var output: String
+  /// Whether an analysis for which models, sites or images do not suffice is left out, and the reason told.
+  var leavesOut = false
   /// What models were trained to do, where the user says it.
   var objectives: [(name: String, objective: Objective)] = []
 
@@ -87,7 +89,15 @@ struct Job {
         $0.wishes.allSatisfy { $0.pattern == nil } ? $1.beginnings : []
       }, images: set, blockSize: options.blockSize, seed: options.seed,
       progress: progress)
-    let accumulators = try analyses.map { try $0(material) }
+    let accumulators = try analyses.compactMap { make -> (any StudyAnalysis)? in
+      do { return try make(material) } catch let error as AnalysisError where leavesOut {
+        progress.note("an analysis is left out: \(error)")
+        return nil
+      }
+    }
+    guard !accumulators.isEmpty else {
+      throw AnalysisError.nothingAsked("no analysis suits these models and images")
+    }
     let folder = try Runs.prepared(output)
     let outcome: Pass.Outcome
     do { outcome = try study.run(accumulators, into: folder) } catch {

@@ -7,6 +7,8 @@ struct StudyFile {
   var title: String
   var models: [String]
   var analyses: [String]
+  /// Whether nobody said which analyses are meant: then those that suit are.
+  private(set) var isOpen = true
   private var keys: [String: Node] = [:]
   private var path = ""
 
@@ -50,7 +52,8 @@ struct StudyFile {
     }
     models = try list("models")
     guard !models.isEmpty else { throw bad("'models' is missing; expected a list of models") }
-    if keys["analyses"] != nil { analyses = try list("analyses") }
+    isOpen = keys["analyses"] == nil
+    if !isOpen { analyses = try list("analyses") }
     let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
     title = try text("title") ?? stem
     models = models.map(besides)

@@ -9,6 +9,34 @@ import Testing
 
 @Suite("The pass over the images")
 struct PassTests {
+  @Test(
+    "a watch makes numbers of several sites at once, whatever blocks and batches",
+    arguments: [(4, 4), (6, 4), (12, 5)])
+  func watches(block: Int, batch: Int) throws {
+    let images = try imageFolder(12, broken: [5])
+    let set = try ImageSet(images.path)
+    let subject = try smallSubject("a")
+    @Sendable func reduce(_ values: [Tensor]) -> Tensor {
+      (values[0] * values[1]).sum(over: [2]).sliced(1, 0, 3)
+    }
+    let first = try #require(subject.sites.first { $0.name == "blocks.0" })
+    let last = try #require(subject.sites.first { $0.name == "blocks.2" })
+    let wanted = [first, last].map { Representation(model: "a", site: $0, tokens: .flat) }
+    let recorder = Recorder(wanted)
+    recorder.watched = [
+      Watch(model: "a", sites: ["blocks.2", "blocks.0"], width: 3) { reduce($0) }
+    ]
+    var pass = Pass(subjects: [subject], images: set)
+    (pass.blockSize, pass.batchSize) = (block, batch)
+    _ = try pass.run([recorder])
+    let shape = [11, first.shape[0], first.shape[1]]
+    let expected = reduce([recorder.all(1).reshaped(shape), recorder.all(0).reshaped(shape)])
+    #expect(recorder.all(2).shape == [11, 3])
+    #expect(gap(recorder.all(2), expected) < 1e-5)
+    recorder.watched = [Watch(model: "a", sites: ["nowhere"], width: 1) { $0[0] }]
+    #expect(throws: AnalysisError.self) { _ = try pass.run([recorder]) }
+  }
+
   private func pass(
     _ subjects: [Subject], _ folder: TemporaryFolder, block: Int = 6, batch: Int = 32
   ) throws -> Pass {

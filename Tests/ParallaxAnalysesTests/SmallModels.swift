@@ -62,6 +62,7 @@ final class Recorder: Accumulator {
   private(set) var blocks: [BlockHeading] = []
   private(set) var calls: [String] = []
   private(set) var features: [Int: [Tensor]] = [:]
+  var watched: [Watch] = []
   var problem: (any Error)?
 
   init(_ wanted: [Representation], name: String = "recorder", fingerprint: String = "1") {

@@ -51,7 +51,7 @@ struct StepsCommandTests {
     try refused(["--measure", "ckaa"], "no measure is called 'ckaa'; did you mean cka")
     try refused(["--objective", "resnet18-random"], "expected MODEL=OBJECTIVE")
     try refused(["--objective", "vgg=other"], "--objective names 'vgg', expected one of")
-    try refused(["--permutations", "-1"], "0 to 100000")
+    try refused(["--permutations=-1"], "0 to 100000")
     try refused(["--measure", "mutual-knn"], "at least 12 images", code: 65)
   }
 }

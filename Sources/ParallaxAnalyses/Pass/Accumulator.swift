@@ -10,6 +10,9 @@ public protocol Accumulator: AnyObject {
   var name: String { get }
   /// The representations it wants; `add` counts in this order.
   var wanted: [Representation] { get }
+  /// Numbers that it wants made of activations while a model runs, such as distances of attention; `add` counts them after
+  /// the wanted representations.
+  var watched: [Watch] { get }
   /// Everything besides images and models that its numbers depend on.
   var fingerprint: String { get }
 
@@ -26,6 +29,32 @@ public protocol Accumulator: AnyObject {
   ///
   /// - Returns: whether the state could be used; if not, nothing has changed.
   func restore(_ state: [String: Tensor]) -> Bool
+}
+
+extension Accumulator {
+  /// None.
+  public var watched: [Watch] { [] }
+}
+
+/// Numbers made of activations on the spot, so that these need not be kept: distances of attention, ratios of norms.
+public struct Watch: Sendable {
+  /// The subject's name.
+  public let model: String
+  /// The sites that it sees, each once.
+  public let sites: [String]
+  /// The number of numbers an image.
+  public let width: Int
+  /// From the activations at these sites, in their order, the batch first, to `[batch, width]`; called once a batch, when the
+  /// last of them has been visited.
+  public let reduce: @Sendable ([Tensor]) throws -> Tensor
+
+  /// Numbers of some sites of a subject.
+  public init(
+    model: String, sites: [String], width: Int,
+    reduce: @escaping @Sendable ([Tensor]) throws -> Tensor
+  ) {
+    (self.model, self.sites, self.width, self.reduce) = (model, sites, width, reduce)
+  }
 }
 
 /// Which images a block holds.

@@ -23,8 +23,8 @@ struct PreparedFeatures {
   /// - Parameters:
   ///   - gathered: the features of the pass.
   ///   - preprocessing: what is done to each representation first.
-  ///   - isPrepared: whether it is done to the representation at a place.
   ///   - ids: the images' names by their places in the data set; without them they are counted.
+  ///   - isPrepared: whether it is done to the representation at a place.
   init(
     _ gathered: GatheredFeatures, _ preprocessing: FeaturePreprocessing, ids: [String],
     isPrepared: (Int) -> Bool = { _ in true }
@@ -68,7 +68,11 @@ struct PreparedFeatures {
     return (unusable + more).sorted { $0.index < $1.index }
   }
 
-  /// An error's sentence, with the images' names where it has rows.
+  /// An error's sentence about some features, with the images' names where it has rows.
+  func reason(_ error: MeasureError, _ features: Tensor) -> String {
+    Self.reason(error, features, names)
+  }
+
   private static func reason(
     _ error: MeasureError, _ features: Tensor, _ names: [String]
   ) -> String {

@@ -48,7 +48,9 @@ struct StepsTable: Sendable {
   ///
   /// - Parameters:
   ///   - values: of a matrix of `side` × `side`.
+  ///   - side: rows there.
   ///   - map: of each row here the row there.
+  ///   - far: how values become distances.
   init(_ values: [Double], side: Int, _ map: [Int?], _ far: HowFar) {
     size = map.count
     self.values = map.flatMap { row in

@@ -22,6 +22,7 @@ struct LowLevelCurves {
   ///   - model: which.
   ///   - statistics: names of the probed statistics.
   ///   - scores: out-of-fold R² of each statistic at each site, `[sites][statistics]`; empty where nothing was probed.
+  /// - Returns: what its sites know of each space.
   func callAsFunction(
     _ model: Int, _ statistics: [String], _ scores: [[Double?]]
   ) -> StepsResult.LowLevel {
@@ -33,10 +34,13 @@ struct LowLevelCurves {
         back: own.map { tables.whole[space.place, $0] },
         clipped: clipped.map { clipped in own.map { clipped.whole[$0, space.place] } } ?? [])
     }
-    let means = scores.map { row -> Double? in
-      let known = row.compactMap(\.self)
-      return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
-    }
+    let none = scores.isEmpty ? own.map { _ in Double?.none } : []
+    let means =
+      none
+      + scores.map { row -> Double? in
+        let known = row.compactMap(\.self)
+        return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+      }
     return StepsResult.LowLevel(
       model: model, spaces: curves,
       probes: scores.isEmpty
@@ -45,7 +49,7 @@ struct LowLevelCurves {
           StepsResult.LowLevel.Probe(statistic: name, scores: scores.map { $0[place] })
         }, meanScore: means, rise: tables.estimate { rise(model, $0) },
       riseClipped: clipped.flatMap { rise(model, $0.whole) },
-      fall: difference(model) { means.isEmpty ? nil : means[$0] }.map { -$0 })
+      fall: difference(model) { means[$0] }.map { -$0 })
   }
 
   /// How much less the end of a model knows of all statistics than its middle.

@@ -18,7 +18,7 @@ struct LowLevelSpaces {
   /// - Parameters:
   ///   - features: by the name of the site.
   ///   - dtype: of the spaces.
-  init(_ features: [String: Tensor], dtype: DType) throws {
+  init(_ features: [String: Tensor], dtype: DType) {
     let empty = Tensor.zeros([0, 0], dtype)
     statistics = features[PictureModel.statisticsSite] ?? empty
     let columns = Self.standardised(statistics)

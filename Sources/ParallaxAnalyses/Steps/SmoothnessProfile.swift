@@ -96,6 +96,7 @@ struct SmoothnessProfile {
   /// - Parameters:
   ///   - features: of the blocks of one model, in execution order; nil where there are none.
   ///   - tick: told after each how much is done; throws to stop.
+  /// - Returns: a distance for each two neighbours; nil where a measure refuses one.
   static func companions(
     _ features: [Tensor?], tick: (Double) throws -> Void
   ) rethrows -> Companions {

@@ -148,7 +148,7 @@ public final class StepsAnalysis: Accumulator {
       gathered, options.preprocessing, ids: samples.map(\.id)
     ) { $0 < sites }
     let pictures = prepared.usable.filter { $0.index >= sites }
-    let spaces = try LowLevelSpaces(
+    let spaces = LowLevelSpaces(
       Dictionary(
         uniqueKeysWithValues: pictures.map { (wanted[$0.index].site.name, $0.features) }),
       dtype: prepared.dtype)

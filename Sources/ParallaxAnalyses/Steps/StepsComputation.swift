@@ -213,9 +213,10 @@ struct StepsComputation {
       SimilarityResult.Refusal(address: addresses[refused.index], reason: refused.reason)
     }
     let ofSpaces = measured.matrix.refusals.filter { $0.index >= known }.map { refusal in
-      SimilarityResult.Refusal(
-        address: "the images: \(spaces.spaces[refusal.index - known].name)",
-        reason: "\(refusal.error)")
+      let space = spaces.spaces[refusal.index - known]
+      return SimilarityResult.Refusal(
+        address: "the images: \(space.name)",
+        reason: prepared.reason(refusal.error, space.features))
     }
     return ofSites + ofSpaces
   }

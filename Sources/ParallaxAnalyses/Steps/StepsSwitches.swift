@@ -7,6 +7,7 @@ enum StepsSwitches {
   ///   - options: what was asked for.
   ///   - groups: of images that were left out in turn.
   ///   - orders: of shuffled images.
+  /// - Returns: them in the order of the report.
   static func list(
     _ options: StepsAnalysis.Options, groups: Int, orders: Int
   ) -> [StepsResult.Switch] {

@@ -13,9 +13,9 @@ struct StudyCommand: ParsableCommand {
         models: [clip-vit-base-patch16, "resnet50=weights.pth@layer4.*"]
         images: photos
         limit: 500
-        analyses: [similarity]
+        analyses: [similarity, steps]
 
-      with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
+      without analyses all that suit are done; with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
       device. Paths are relative to the file; what the command line says goes before what the file says.
 
       Example:  parallax study --limit 96 --output runs/small
@@ -45,7 +45,9 @@ struct StudyCommand: ParsableCommand {
     let fallback = file.map {
       "runs/" + URL(filePath: $0).deletingPathExtension().lastPathComponent
     }
-    let job = Job(title: { _ in study.title }, output: output ?? fallback ?? "runs/study")
+    let job = Job(
+      title: { _ in study.title }, output: output ?? fallback ?? "runs/study",
+      leavesOut: study.isOpen)
     let finished = try job.run(
       study.models, models, images, pass, try study.makers(), progress)
     print(json ? try ParallaxCommand.encoded(finished.summary) : finished.text)
