@@ -52,7 +52,7 @@ struct StepsCommand: ParsableCommand {
   }
 
   /// `shows: Transformers change … (0.12, 95 % 0.08 to 0.16)`.
-  private static func line(_ finding: Finding) -> String {
+  static func line(_ finding: Finding) -> String {
     func number(_ value: Double) -> String { String(format: "%.3f", value) }
     var text = "\(finding.verdict.rawValue): \(finding.sentence)"
     if let value = finding.value {
