@@ -25,7 +25,6 @@ public struct FieldStatistics: Sendable {
   private static let greater = Operator("aten::gt.Tensor")
   private static let addAt = Operator("aten::index_add")
 
-  private let (height, width): (Int, Int)
   /// Row and column of each pixel, and their squares, `[pixels, 4]`.
   private let moments: Tensor
   /// For each pixel the number of the square round the location that it is on.
@@ -38,7 +37,6 @@ public struct FieldStatistics: Sendable {
   /// The location's centre is that of its cell, (i + ½)·height/rows; where a convolution's padding puts it elsewhere, the
   /// squares and the cell are off by a part of the stride. Radius, spread and Luo's size do not depend on it.
   public init(height: Int, width: Int, location: CentreLocation) {
-    (self.height, self.width) = (height, width)
     func middle(_ index: Int, _ cells: Int, _ pixels: Int) -> Double {
       (Double(index) + 0.5) * Double(pixels) / Double(cells) - 0.5
     }
@@ -81,7 +79,7 @@ public struct FieldStatistics: Sendable {
     let flat = maps.reshaped(count, -1)
     let totals = flat.sum(over: [1])
     let sums = flat.times(moments) / totals.reshaped(-1, 1)  // [fields, 4]
-    let largest = Self.largest(flat, [1], true)
+    let largest = Self.largest(flat, [1] as [Int], true)
     let above = Self.greater(flat, largest * Self.threshold).to(.float64).sum(over: [1])
     let rings = Self.addAt(Tensor.zeros([count, sides.count], .float64), 1, ring, flat)
     let own = maps.sliced(1, cell.rows.lowerBound, cell.rows.upperBound)

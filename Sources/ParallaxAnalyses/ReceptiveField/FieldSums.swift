@@ -79,7 +79,7 @@ struct FieldSums {
       counted.shape == [maps.count, groups], left.shape == [maps.count], finished.shape == [1]
     else { return false }
     let (counts, skipped) = (
-      counted.scalars(Int64.self).map(Int.init(_:)), left.scalars(Int64.self).map(Int.init(_:))
+      counted.scalars(Int64.self).map { Int($0) }, left.scalars(Int64.self).map { Int($0) }
     )
     let done = Int(finished.scalars(Int64.self)[0])
     guard (0...images).contains(done), (counts + skipped).allSatisfy({ (0...images).contains($0) })

@@ -188,7 +188,9 @@ public struct CentreLocation: Sendable, Hashable {
     default:
       throw .site(
         name,
-        problem: "its \(site.kind.rawValue) have no location; expected a map or tokens on a grid")
+        problem:
+          "it is of kind '\(site.kind.rawValue)', which has no location; expected a map or tokens on a grid"
+      )
     }
   }
 

@@ -34,20 +34,10 @@ struct ReceptiveFieldCommand: ParsableCommand {
 
   @OptionGroup var form: OutputOptions
 
-  func validate() throws {
-    guard models.tokens == nil else {
-      throw ValidationError(
-        "--tokens: a receptive field is of the centre location; there are no tokens to choose")
-    }
-    for text in addresses where try Address(parsing: text).tokens != nil {
-      throw ValidationError(
-        "\(text): a receptive field is of the centre location; there are no tokens to choose")
-    }
-  }
-
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
     let names = try ModelOptions.checked(addresses)
+    try refuseTokens()
     var images = images
     // More would be decoded for nothing.
     images.limit = images.limit ?? field.imagesPerSite
@@ -68,6 +58,14 @@ struct ReceptiveFieldCommand: ParsableCommand {
       for finding in result?.findings ?? [] { print(StepsCommand.line(finding)) }
       print(finished.text)
     }
+  }
+
+  private func refuseTokens() throws {
+    let typed = try addresses.first { try Address(parsing: $0).tokens != nil }
+    guard let found = typed ?? models.tokens.map({ "--tokens \($0)" }) else { return }
+    throw CommandError(
+      "\(found): a receptive field is of the centre location; there are no tokens to choose",
+      code: 64)
   }
 
   /// `clip-vit-base-patch16: radius 30 px at blocks.0, 74 px at blocks.11`.

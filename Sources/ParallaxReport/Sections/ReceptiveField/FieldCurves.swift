@@ -100,7 +100,11 @@ struct FieldCurves {
           model: index, isDashed: part != .output || (parts.count == 1 && model.twinOf != nil),
           points: model.fields.filter { $0.part == part }.map { field in
             DepthCurves.Point(
-              place: field.depth, site: Text.label(field.site), estimate: number(field, model.side))
+              place: field.depth, site: Text.label(field.site),
+              // Two bands of one model would run together.
+              estimate: part == .output
+                ? number(field, model.side)
+                : StepsResult.Estimate(number(field, model.side).value))
           })
       }
     }
