@@ -1,6 +1,5 @@
 import Foundation
 import ParallaxTestSupport
-import Synchronization
 import Testing
 
 @testable import Parallax
@@ -20,6 +19,10 @@ private struct Brittle: Model {
     }
     return tap("logits", x.mean(over: [2, 3]))
   }
+}
+
+private final class Counter {
+  var count = 0
 }
 
 @Suite("The analysis of receptive fields")
@@ -61,10 +64,8 @@ struct ReceptiveFieldAnalysisTests {
     let (_, result) = try run(folder, [try smallSubject("small")], options)
     #expect(result.images == 6 && result.groups == 6 && result.channels == "2 channels an image")
     let fields = result.models[0].fields
-    #expect(
-      fields.map(\.part)
-        == Array(repeating: [.attention, .mlp, .output], count: 3).joined()
-        .map { $0 })
+    let parts = [ReceptiveFieldResult.Part.attention, .mlp, .output]
+    #expect(fields.map(\.part) == parts + parts + parts)
     #expect(fields.map(\.site).prefix(3) == ["blocks.0.attn", "blocks.0.mlp", "blocks.0"])
     #expect(fields.map(\.depth) == [0, 0, 0, 0.5, 0.5, 0.5, 1, 1, 1])
     for field in fields {
@@ -117,22 +118,23 @@ struct ReceptiveFieldAnalysisTests {
     let (folder, states) = (try imageFolder(8), try TemporaryFolder())
     let subjects = [try smallSubject("a"), try smallSubject("b", seed: 2)]
     func go(_ interrupter: Interrupter?) throws -> (ReceptiveFieldAnalysis, Int) {
-      var (analysis, pass) = try prepared(folder, subjects, options(8))
-      pass.stateFolder = states.url
+      let (analysis, made) = try prepared(folder, subjects, options(8))
+      var pass = made
+      pass.stateFolder = states.url.appending(path: "states")
       if let interrupter { analysis.isInterrupted = { interrupter.isInterrupted() } }
-      let begun = Mutex(0)
-      analysis.progress = { _, _ in begun.withLock { $0 += 1 } }
+      let told = Counter()
+      analysis.progress = { _, _ in told.count += 1 }
       try pass.run([analysis]) { _ in _ = try analysis.result() }
-      return (analysis, begun.withLock { $0 })
+      return (analysis, told.count)
     }
     let (_, whole) = try run(folder, subjects, options(8))
     // Eight batches of three sites; the sixth batch is stopped in its middle.
     #expect(throws: AnalysisError.interrupted) { try go(Interrupter(after: 16)) }
-    #expect(states.names("").count == 1)
+    #expect(states.names("states").count == 1)
     let (analysis, calls) = try go(nil)
     #expect(try analysis.result() == whole)
     #expect(calls == 3 * 3 + 2, "what was done is not done again")
-    #expect(states.names("").isEmpty)
+    #expect(states.names("states").isEmpty)
   }
 
   @Test("a state that does not fit is refused, and changes nothing")
@@ -241,7 +243,7 @@ struct ReceptiveFieldAnalysisTests {
       #expect(error?.description.contains(text) == true, "\(String(describing: error))")
     }
     refused("head", "small@head: it is one vector an image")
-    refused("blocks.0.attn.pattern", "have no location")
+    refused("blocks.0.attn.pattern", "of kind 'pattern', which has no location")
     var before = options(4)
     before.beforeResidual = true
     refused("norm", "no site of its blocks is known as a branch", before)

@@ -215,7 +215,7 @@ struct ReceptiveFieldTests {
     }
     refused(.vector, [10], "m@s: it is one vector an image")
     refused(.tokens, [9, 24], "8 patch tokens do not fill a grid over images of 24×24 pixels")
-    refused(.pattern, [3, 10, 10], "its pattern have no location")
+    refused(.pattern, [3, 10, 10], "it is of kind 'pattern'")
     refused(.windows, [9, 24], "expected a map or tokens on a grid")
     let later = try CentreLocation(
       Site(name: "s", kind: .patches, shape: [4, 24], isBlock: true),

@@ -1,5 +1,6 @@
 import Foundation
 import ParallaxImages
+import ParallaxMeasures
 import ParallaxModels
 import ParallaxResults
 import ParallaxTensors
