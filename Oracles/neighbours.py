@@ -1,7 +1,7 @@
 """Measures on distances and on neighbours in float64 NumPy, by the definitions: no product tricks, no short cuts.
 
 Beside packages where they can be imported (another NumPy than torch's may be needed: the fixture does not depend on them):
-dadapy 0.3.4 (information imbalance, neighbourhood overlap), dcor 0.7 (distance correlation), rsatoolbox 0.3.2 (RSA).
+dadapy 0.3.4 (information imbalance, neighbourhood overlap), dcor 0.7 and hyppo 0.5.2 (distance correlation), rsatoolbox 0.3.2 (RSA).
 """
 
 import itertools
@@ -216,6 +216,16 @@ def packages(x, y, values):
         line("dcor.u_distance_correlation_sqr", dcor.u_distance_correlation_sqr(x, y), values["distance-correlation"])
     except ImportError:
         print("  dcor is not here")
+    try:
+        from hyppo.independence import CCA, RV, Dcorr
+
+        line("hyppo Dcorr(bias=True)", Dcorr(bias=True).statistic(x, y), values["distance-correlation-biased"])
+        line("hyppo Dcorr(bias=False)", Dcorr(bias=False).statistic(x, y), values["distance-correlation"])
+        # Linear CKA, biased. hyppo's CCA is the same number: covariances are not whitened.
+        line("hyppo RV", RV().statistic(x, y), 0.699222647056548)
+        line("hyppo CCA, which is RV", CCA().statistic(x, y), 0.699222647056548)
+    except ImportError:
+        print("  hyppo is not here")
     try:
         import dadapy
 

@@ -45,7 +45,7 @@ private func beside(_ path: String, _ name: String, _ read: (String) throws -> V
   let folder = "\(path)-folder"
   try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(atPath: folder) }
-  try FileManager.default.copyItem(atPath: path, toPath: "\(folder)/\(name)")
+  try FileManager.default.linkItem(atPath: path, toPath: "\(folder)/\(name)")
   try read(folder)
 }
 

@@ -33,7 +33,7 @@ enum AnalysisCatalog {
   /// Measures of the catalog between all pairs of sites, over the whole set.
   static func measures(
     _ measures: [any Measure], permutations: Int,
-    preprocessing: FeaturePreprocessing = FeaturePreprocessing()
+    preprocessing: FeaturePreprocessing = FeaturePreprocessing(), memoryLimit: Int = 1 << 33
   ) -> Maker {
     { material in
       var options = MeasureMatrix.Options()
@@ -41,7 +41,16 @@ enum AnalysisCatalog {
       let analysis = try MeasuresAnalysis(
         measures, material.representations, of: material.subjects,
         images: material.images.samples.count, options: options,
-        preprocessing: preprocessing, ids: material.images.samples.map(\.id))
+        preprocessing: preprocessing, ids: material.images.samples.map(\.id),
+        memoryLimit: memoryLimit)
+      analysis.warned = { warnings in
+        for one in warnings.prefix(3) {
+          material.progress.note("warning: \(one.measure.map { "\($0): " } ?? "")\(one.text)")
+        }
+        if warnings.count > 3 {
+          material.progress.note("… and \(warnings.count - 3) more warnings, in the report")
+        }
+      }
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis

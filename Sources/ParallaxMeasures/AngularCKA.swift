@@ -27,6 +27,8 @@ public struct AngularCKA: Measure {
   public var cost: String { "N²D once a representation, N²/2 a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// Made of the biased estimator, it falls as the widths grow.
+  public var pitfalls: [Pitfall] { [.width] }
   /// Two; one alone has no centred Gram matrix.
   public var fewestImages: Int { 2 }
   /// The paper and its section.

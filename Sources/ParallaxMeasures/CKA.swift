@@ -43,6 +43,8 @@ public struct CKA: Measure {
   public var cost: String { "N²D once a representation, N²/2 a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// The biased estimator grows with the widths.
+  public var pitfalls: [Pitfall] { estimator == .biased ? [.width] : [] }
   /// Four; two for the biased estimator.
   public var fewestImages: Int { estimator.fewest }
   /// The paper of the estimator, and the equation.

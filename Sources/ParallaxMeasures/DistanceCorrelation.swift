@@ -9,7 +9,7 @@ import ParallaxTensors
 ///   its root, which grows with width over images.
 ///
 /// Agrees in float64 to 12 digits with dcor 0.7: `u_distance_correlation_sqr` (debiased) and
-/// `distance_correlation` (biased).
+/// `distance_correlation` (biased), and with hyppo 0.5.2: `Dcorr(bias=False)` and `Dcorr(bias=True)`.
 ///
 /// > Source: Székely and Rizzo, 2014, arXiv 1310.2926, definition 2 and the bias-corrected correlation made of
 /// > it; Székely et al., 2007, arXiv 0803.4101, empirical distance correlation (biased).
@@ -36,6 +36,8 @@ public struct DistanceCorrelation: Measure {
   public var cost: String { "N²D once a representation, N²/2 a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// The biased form grows with the widths.
+  public var pitfalls: [Pitfall] { estimator == .biased ? [.width] : [] }
   /// Four; two for the biased form.
   public var fewestImages: Int { estimator.fewest }
   /// The paper of the form, and the definition.
@@ -45,7 +47,7 @@ public struct DistanceCorrelation: Measure {
       : "Székely et al., 2007, arXiv 0803.4101, empirical distance correlation"
   }
   /// The implementation that gives the same numbers, and to how many digits.
-  public var agreesWith: String { "dcor 0.7, to 12 digits in float64" }
+  public var agreesWith: String { "dcor 0.7 and hyppo 0.5.2, to 12 digits in float64" }
 
   /// Centred distances, one triangle of them.
   public struct Summary: Sendable {

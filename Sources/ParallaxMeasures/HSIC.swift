@@ -47,6 +47,10 @@ public struct HSIC: Measure {
   public var cost: String { "N²D once a representation, N²/2 a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// The linear kernel's value follows the features' size; the biased estimator grows with the widths.
+  public var pitfalls: [Pitfall] {
+    (kernel == .linear ? [.size] : []) + (estimator == .biased ? [.width] : [])
+  }
   /// Four; two for the biased estimator.
   public var fewestImages: Int { estimator.fewest }
   /// The paper of the estimator, and the equation.

@@ -34,6 +34,8 @@ public struct LinearRegression: Measure {
   public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// What the spans of the columns share grows with the widths.
+  public var pitfalls: [Pitfall] { [.span] }
   /// The paper and its table.
   public var source: String { "Kornblith et al., 2019, arXiv 1905.00414, table 1" }
   /// The implementation that gives the same number.

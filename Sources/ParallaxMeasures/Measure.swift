@@ -30,6 +30,8 @@ public protocol Measure: Sendable {
   var isRandom: Bool { get }
   /// The fewest images that it has a value for.
   var fewestImages: Int { get }
+  /// Circumstances under which values say less than they seem to.
+  var pitfalls: [Pitfall] { get }
   /// Where it is defined.
   var source: String { get }
   /// The independent implementations that give the same numbers, and to how many digits.
@@ -49,6 +51,19 @@ public protocol Measure: Sendable {
   ///
   /// - Throws: `MeasureError`, as `summary(of:)`.
   func summary(from parts: SharedParts) throws -> Summary
+
+  /// What the first side of a pair is made of, where that is much less than a summary; nil where it is a whole one.
+  ///
+  /// Such measures are computed a second side at a time, so that no more than one whole summary is held.
+  var firstSide: SharedPart? { get }
+
+  /// What `similarity` needs of the first side only, made of parts.
+  ///
+  /// - Throws: `MeasureError`, as `summary(of:)`.
+  func firstSide(from parts: SharedParts) throws -> Summary
+
+  /// About how many bytes a summary takes, of float32 features.
+  func summaryBytes(images: Int, width: Int) -> Int
 
   /// The summary of some of the images, or of all in another order, without looking at the features again.
   ///
@@ -82,6 +97,15 @@ extension Measure {
   public func summary(from parts: SharedParts) throws -> Summary {
     try summary(of: parts.features)
   }
+
+  /// Nil: a summary is needed.
+  public var firstSide: SharedPart? { nil }
+
+  /// The summary.
+  public func firstSide(from parts: SharedParts) throws -> Summary { try summary(from: parts) }
+
+  /// The features in float64.
+  public func summaryBytes(images: Int, width: Int) -> Int { 8 * images * width }
 
   /// Nil: the summary is made anew.
   public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? { nil }

@@ -24,7 +24,7 @@ public enum MeasureError: Error, Equatable, Sendable, CustomStringConvertible {
   case row(measure: String, row: Int, problem: String)
   /// The formula has no value on this representation, for the reason given.
   case undefined(measure: String, problem: String)
-  /// The accumulated matrix would not fit.
+  /// What is accumulated or kept would not fit.
   case memory(measure: String, needed: Int, limit: Int)
 
   /// One sentence: what, where, expected, found.

@@ -51,6 +51,8 @@ public struct PWCCA: Measure {
   public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// What the spans of the columns share grows with the widths.
+  public var pitfalls: [Pitfall] { [.span] }
   /// The paper and its section.
   public var source: String { "Morcos et al., 2018, arXiv 1806.05759, section 2" }
   /// The implementations that give the same numbers.

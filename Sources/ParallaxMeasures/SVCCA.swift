@@ -42,6 +42,8 @@ public struct SVCCA: Measure {
   public var fewestImages: Int { 3 }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// What the spans of the columns share grows with the widths.
+  public var pitfalls: [Pitfall] { [.span] }
   /// The paper and its section.
   public var source: String { "Raghu et al., 2017, arXiv 1706.05806, section 2" }
   /// The implementation that gives the same number.

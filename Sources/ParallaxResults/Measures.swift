@@ -10,6 +10,8 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
     public var isSymmetric: Bool
     /// The changes of one side that it ignores, as letters: `T S P O`.
     public var invariances: String
+    /// Whether values are to be compared at equal numbers of images only.
+    public var dependsOnImages: Bool
     /// Where it is defined.
     public var source: String
     /// Who gives the same numbers.
@@ -29,14 +31,66 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
 
     /// An entry from its parts.
     public init(
-      name: String, direction: String, isSymmetric: Bool, invariances: String, source: String,
-      agreesWith: String, values: [[Double?]], errors: [[Double?]]?, pValues: [[Double?]]?,
+      name: String, direction: String, isSymmetric: Bool, invariances: String,
+      dependsOnImages: Bool = false, source: String, agreesWith: String, values: [[Double?]],
+      errors: [[Double?]]?, pValues: [[Double?]]?,
       bounds: [[Double?]]?, refusals: [SimilarityResult.Refusal], pairRefusal: String? = nil
     ) {
       (self.name, self.direction, self.isSymmetric) = (name, direction, isSymmetric)
-      (self.invariances, self.source, self.agreesWith) = (invariances, source, agreesWith)
+      (self.invariances, self.dependsOnImages) = (invariances, dependsOnImages)
+      (self.source, self.agreesWith) = (source, agreesWith)
       (self.values, self.errors, self.pValues) = (values, errors, pValues)
       (self.bounds, self.refusals, self.pairRefusal) = (bounds, refusals, pairRefusal)
+    }
+  }
+
+  /// The images that a representation's linear Gram matrix, centred, is mostly made of.
+  public struct Dominance: Codable, Sendable, Equatable {
+    /// An image and its share.
+    public struct Item: Codable, Sendable, Equatable {
+      /// The image's id.
+      public var id: String
+      /// Σ_j K̂_ij² over ‖K̂‖².
+      public var share: Double
+
+      /// An image and its share.
+      public init(id: String, share: Double) { (self.id, self.share) = (id, share) }
+    }
+
+    /// The site's address.
+    public var address: String
+    /// The images with the largest shares, the largest first.
+    public var largest: [Item]
+    /// The fewest images that hold more than half of ‖K̂‖² together.
+    public var holdingHalf: Int
+    /// The share of the variance along the first principal component.
+    public var firstComponent: Double
+    /// The root mean square distance of the images from their mean, in the features' units.
+    public var size: Double
+
+    /// A site's dominant images from their parts.
+    public init(
+      address: String, largest: [Item], holdingHalf: Int, firstComponent: Double, size: Double
+    ) {
+      (self.address, self.largest, self.holdingHalf) = (address, largest, holdingHalf)
+      (self.firstComponent, self.size) = (firstComponent, size)
+    }
+  }
+
+  /// Something that may make values say less than they seem to.
+  public struct Warning: Codable, Sendable, Equatable {
+    /// The measure's name; nil where it concerns all that start from the Gram matrix.
+    public var measure: String?
+    /// The sites.
+    public var addresses: [String]
+    /// A sentence, without the full stop.
+    public var text: String
+    /// Where it is known from.
+    public var source: String
+
+    /// A warning from its parts.
+    public init(measure: String?, addresses: [String], text: String, source: String) {
+      (self.measure, self.addresses, self.text, self.source) = (measure, addresses, text, source)
     }
   }
 
@@ -56,16 +110,24 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
   public var models: [ModelSites]
   /// The measures, in the order asked for.
   public var measures: [Entry]
+  /// The images that dominate each site, in the order of the sites that have values.
+  public var dominance: [Dominance]
+  /// What may make values say less than they seem to.
+  public var warnings: [Warning]
+  /// Sentences that the numbers support, or do not.
+  public var findings: [Finding]
 
   /// A result from its parts.
   public init(
     images: Int, dtype: String, seed: UInt64, groups: Int, permutations: Int,
-    preprocessing: String? = nil, models: [ModelSites], measures: [Entry]
+    preprocessing: String? = nil, models: [ModelSites], measures: [Entry],
+    dominance: [Dominance] = [], warnings: [Warning] = [], findings: [Finding] = []
   ) {
     (self.images, self.dtype, self.seed) = (images, dtype, seed)
     (self.groups, self.permutations) = (groups, permutations)
     self.preprocessing = preprocessing
-    (self.models, self.measures) = (models, measures)
+    (self.models, self.measures, self.dominance) = (models, measures, dominance)
+    (self.warnings, self.findings) = (warnings, findings)
   }
 
   /// The address of every site, in the order of rows and columns.

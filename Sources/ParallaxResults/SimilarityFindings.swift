@@ -76,12 +76,9 @@ extension SimilarityResult {
   ) -> (value: Double, low: Double?, high: Double?)? {
     guard let value = statistic(self) else { return nil }
     let left = parts.compactMap(statistic)
-    guard left.count > 1, left.count == parts.count else { return (value, nil, nil) }
-    let count = Double(left.count)
-    let mean = left.reduce(0, +) / count
-    let spread = left.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let margin =
-      StudentT.quantile975(degrees: left.count - 1) * (spread * (count - 1) / count).squareRoot()
+    guard left.count == parts.count, let margin = StudentT.margin(leavingOut: left) else {
+      return (value, nil, nil)
+    }
     return (value, value - margin, value + margin)
   }
 

@@ -13,4 +13,19 @@ public enum StudentT {
     ]
     return degrees <= table.count ? table[max(0, degrees - 1)] : 1.96
   }
+
+  /// Half the width of a 95 % interval from values without one group of images each: t·√((G−1)/G · Σ (θ₍₋g₎ − θ̄)²); nil
+  /// for fewer than two.
+  ///
+  /// - Parameter left: a value without each group.
+  /// - Returns: the margin on either side.
+  ///
+  /// > Source: Efron and Tibshirani, 1993, An Introduction to the Bootstrap, equation 11.5.
+  public static func margin(leavingOut left: [Double]) -> Double? {
+    guard left.count > 1 else { return nil }
+    let count = Double(left.count)
+    let mean = left.reduce(0, +) / count
+    let spread = left.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return quantile975(degrees: left.count - 1) * (spread * (count - 1) / count).squareRoot()
+  }
 }

@@ -110,6 +110,13 @@ struct MeasuresAnalysisTests {
     #expect(throws: MeasureError.self) {
       try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 1000, memoryLimit: 1000)
     }
+    // The features of 100 images fit, the Gram matrices do not.
+    let widths = wanted.count * 100
+    #expect(throws: MeasureError.self) {
+      try MeasuresAnalysis(
+        [MagnitudeDifference(), CKA()], wanted, of: subjects, images: 2000,
+        memoryLimit: 2000 * widths * 8)
+    }
     #expect(throws: AnalysisError.tooFewImages(needed: 4, found: 3, where: "cka")) {
       try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 3)
     }

@@ -105,6 +105,9 @@ struct MeasuresCommandTests {
       "compare", "mobilenetv2_100", "--measure", "cka", "--estimator", "biased", "--images",
       "photos")
     #expect(both.code == 64 && both.errors.contains("cka-biased"), "\(both.errors)")
+    let limit = try parallax(
+      "compare", "mobilenetv2_100", "--measure", "cka", "--memory-limit", "0", "--images", "photos")
+    #expect(limit.code == 64 && limit.errors.contains("--memory-limit"), "\(limit.errors)")
     let few = try parallax(
       "compare", "mobilenetv2_100", "--random-weights", "1", "--measure", "cka,mutual-knn",
       "--images", "photos")
@@ -133,10 +136,19 @@ struct MeasuresCommandTests {
     #expect(result.preprocessing == words)
     let report = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
     #expect(report.contains("The features were \(words) first."))
+    #expect(result.dominance.count == result.addresses.count)
+    #expect(result.dominance.allSatisfy { $0.largest.count == 3 })
+    let shown = try #require(result.dominance.first?.largest.first)
+    #expect(shown.id.hasSuffix(".png") || shown.id.hasSuffix(".jpg"), "\(shown.id)")
+    #expect(result.findings.contains { $0.sentence.hasPrefix("Most pairs of layers") })
+    #expect(report.contains("The images that dominate each layer") && report.contains(shown.id))
     let preset = try parallax.run(common + ["--preset", "platonic2024"])
     preset.expectSuccess()
     let second: MeasuresResult = try #require(try run.result(analysis: "measures"))
     #expect(second.measures.map(\.name) == ["mutual-knn"])
+    let warning = "mutual-knn: 10 neighbours of 24 images are not near any more"
+    #expect(preset.errors.contains("warning: \(warning)"), "\(preset.errors)")
+    #expect(second.warnings.contains { "\($0.measure ?? ""): \($0.text)".hasPrefix(warning) })
     #expect(second.preprocessing == FeaturePreprocessing.platonic.description)
     for (options, word) in [
       (["--clip", "abs:0.95"], "belong to --measure"),

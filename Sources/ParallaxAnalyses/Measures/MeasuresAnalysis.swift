@@ -6,7 +6,8 @@ import ParallaxTensors
 /// Measures of the catalog between all pairs of sites of all models, over the whole set of images.
 ///
 /// The pass gathers the features; the measures are computed once it has ended. So the memory is 4 bytes for each image
-/// and feature, which is refused above a limit.
+/// and feature, and as many again while images are shuffled, beside what the measures keep of each representation
+/// (``MeasureMatrix/peak(_:images:widths:options:)``). Both together are refused above a limit, before the pass.
 public final class MeasuresAnalysis: Accumulator {
   /// `measures`.
   public let name = "measures"
@@ -14,6 +15,8 @@ public final class MeasuresAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told which measures are computed side by side and how much of them is done, from 0 to 1.
   public var progress: (_ measure: String, _ share: Double) -> Void = { _, _ in }
+  /// Told what may make values say less than they seem to, before the result is written.
+  public var warned: ([MeasuresResult.Warning]) -> Void = { _ in }
   /// The representations: rows and columns of the tables, in this order.
   public let wanted: [Representation]
   private let measures: [any Measure]
@@ -35,14 +38,14 @@ public final class MeasuresAnalysis: Accumulator {
   ///   - options: how much is resampled.
   ///   - preprocessing: what is done to each representation first.
   ///   - ids: the images' names by their places in the data set, for what is said of them; without them they are counted.
-  ///   - memoryLimit: bytes that the features may take.
+  ///   - memoryLimit: bytes that the features and the measures' summaries may take together; 8 GiB without it.
   /// - Throws: `AnalysisError.nothingAsked` without representations or measures, `AnalysisError.tooFewImages` where a
   ///   measure needs more, `MeasureError.memory`.
   public init(
     _ measures: [any Measure], _ wanted: [Representation], of subjects: [Subject], images: Int,
     options: MeasureMatrix.Options = MeasureMatrix.Options(),
     preprocessing: FeaturePreprocessing = FeaturePreprocessing(), ids: [String] = [],
-    memoryLimit: Int = 1 << 32
+    memoryLimit: Int = 1 << 33
   ) throws {
     guard !wanted.isEmpty, let first = measures.first else {
       throw AnalysisError.nothingAsked("no representations to compare, or no measure")
@@ -64,9 +67,14 @@ public final class MeasuresAnalysis: Accumulator {
     }
     gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
-    let needed = 8 * images * widths.reduce(0, +)
+    let features = 8 * images * widths.reduce(0, +)
+    let summaries = MeasureMatrix.peak(measures, images: images, widths: widths, options: options)
+    let needed = features + summaries.bytes
     guard needed <= memoryLimit else {
-      throw MeasureError.memory(measure: first.name, needed: needed, limit: memoryLimit)
+      throw MeasureError.memory(
+        measure: summaries.bytes > features
+          ? summaries.measures.joined(separator: ", ") : first.name, needed: needed,
+        limit: memoryLimit)
     }
   }
 
@@ -117,12 +125,72 @@ public final class MeasuresAnalysis: Accumulator {
       return entry(
         measures[measure], matrix, places, prepared.refused(matrix?.refusals ?? []))
     }
-    return MeasuresResult(
+    var result = MeasuresResult(
       images: prepared.images, dtype: prepared.dtype.description, seed: options.seed,
       groups: entries.contains { $0.errors != nil } ? options.groups : 0,
       permutations: options.permutations,
       preprocessing: preprocessing.isNone ? nil : preprocessing.description, models: models,
       measures: entries)
+    let sites = usable.map { site in
+      MisleadingValues.Site(
+        address: wanted[site.index].address, model: owners[site.index], width: widths[site.index],
+        dominance: dominance(site.index, site.features, prepared))
+    }
+    result.dominance = sites.compactMap(\.dominance)
+    let rules = MisleadingValues(images: prepared.images, sites: sites)
+    result.warnings =
+      [rules.dominated].compactMap(\.self)
+      + matrices.indices.flatMap { index in
+        rules.warnings(measures[index]) { matrices[index].chance($0, $1)?.mean }
+      }
+    result.findings = result.conclusions(leavingOut: parts(of: result, matrices, places))
+    return result
+  }
+
+  /// The place of each representation's model.
+  private var owners: [Int] {
+    wanted.map { one in subjects.firstIndex { $0.name == one.model } ?? 0 }
+  }
+
+  /// The three images that a site's Gram matrix is mostly made of; nil where it does not vary.
+  private func dominance(
+    _ index: Int, _ features: Tensor, _ prepared: PreparedFeatures
+  ) -> MeasuresResult.Dominance? {
+    guard let items = try? DominantItems(of: features) else { return nil }
+    return MeasuresResult.Dominance(
+      address: wanted[index].address,
+      largest: items.largest(3).map {
+        MeasuresResult.Dominance.Item(id: prepared.names[$0.image], share: $0.share)
+      }, holdingHalf: items.holdingHalf, firstComponent: items.firstComponent, size: items.size)
+  }
+
+  /// The values without each group of images, as results.
+  private func parts(
+    of result: MeasuresResult, _ matrices: [MeasureMatrix], _ places: [Int: Int]
+  ) -> [MeasuresResult] {
+    (0..<(matrices.map(\.leftOut.count).max() ?? 0)).map { group in
+      var part = result
+      for (index, matrix) in matrices.enumerated() {
+        part.measures[index].values = table(places) { row, column in
+          guard matrix.leftOut.indices.contains(group) else { return nil }
+          let value = matrix.leftOut[group][row * matrix.size + column]
+          return value.isNaN ? nil : value
+        }
+      }
+      return part
+    }
+  }
+
+  /// A table over the wanted representations; nil where one has no values.
+  private func table(
+    _ places: [Int: Int], _ cell: (Int, Int) -> Double?
+  ) -> [[Double?]] {
+    wanted.indices.map { a in
+      wanted.indices.map { b in
+        guard let row = places[a], let column = places[b] else { return nil }
+        return cell(row, column)
+      }
+    }
   }
 
   private func entry(
@@ -130,17 +198,13 @@ public final class MeasuresAnalysis: Accumulator {
     _ refused: [PreparedFeatures.Refused]
   ) -> MeasuresResult.Entry {
     func table(_ cell: (MeasureMatrix, Int, Int) -> Double?) -> [[Double?]] {
-      wanted.indices.map { a in
-        wanted.indices.map { b in
-          guard let matrix, let row = places[a], let column = places[b] else { return nil }
-          return cell(matrix, row, column)
-        }
-      }
+      self.table(places) { row, column in matrix.flatMap { cell($0, row, column) } }
     }
     let isShuffled = matrix?.shuffled.isEmpty == false
     return MeasuresResult.Entry(
       name: measure.name, direction: measure.direction.rawValue,
       isSymmetric: measure.isSymmetric, invariances: measure.invariances.letters,
+      dependsOnImages: measure.pitfalls.contains(where: \.dependsOnImages),
       source: measure.source, agreesWith: measure.agreesWith, values: table { $0[$1, $2] },
       errors: matrix?.leftOut.isEmpty == false ? table { $0.standardError($1, $2) } : nil,
       pValues: isShuffled ? table { $0.pValue($1, $2) } : nil,
@@ -174,6 +238,7 @@ extension MeasuresAnalysis: StudyAnalysis {
   /// - Throws: `ResultsError.unwritable`, and what `result` throws.
   public func write(into run: RunFolder) throws -> [TidyRow] {
     let result = try result()
+    warned(result.warnings)
     try run.write(result, analysis: name)
     return result.tidyRows()
   }

@@ -25,25 +25,25 @@ struct Plan {
     }
     let sites = Dictionary(
       uniqueKeysWithValues: subjects.map { ($0.name, Set($0.sites.map(\.name))) })
-    func check(_ model: String, _ site: String) throws {
+    func check(_ model: String, _ site: String, called name: String) throws {
       guard let known = sites[model] else {
-        throw AnalysisError.nothingAsked("\(model)@\(site): there is no such model")
+        throw AnalysisError.nothingAsked("\(name): there is no such model")
       }
       guard known.contains(site) else {
-        throw AnalysisError.nothingAsked("\(model)@\(site): the model has no such site")
+        throw AnalysisError.nothingAsked("\(name): the model has no such site")
       }
     }
     for (place, accumulator) in accumulators.enumerated() {
       let wanted = accumulator.wanted
       for (index, representation) in wanted.enumerated() {
         let (model, site) = (representation.model, representation.site.name)
-        try check(model, site)
+        try check(model, site, called: representation.address)
         wishes[model, default: [:]][site, default: []].append(
           Wish(accumulator: place, index: index, source: .representation(representation)))
       }
       for (index, watch) in accumulator.watched.enumerated() {
         for site in watch.sites {
-          try check(watch.model, site)
+          try check(watch.model, site, called: "\(watch.model)@\(site)")
           wishes[watch.model, default: [:]][site, default: []].append(
             Wish(accumulator: place, index: wanted.count + index, source: .watch(watch)))
         }

@@ -17,7 +17,8 @@ struct PreparedFeatures {
   let dtype: DType
   /// How many images there are.
   let images: Int
-  private let names: [String]
+  /// The images' names, in the order of the rows.
+  let names: [String]
 
   /// - Parameters:
   ///   - gathered: the features of the pass.

@@ -121,14 +121,8 @@ enum Jackknife {
   /// The value ± Student's t with G − 1 degrees of freedom times √((G−1)/G · Σ (θ₍₋g₎ − θ̄)²).
   static func estimate(_ value: Double?, _ left: [Double?]) -> StepsResult.Estimate {
     let known = left.compactMap(\.self)
-    guard let value, known.count > 1, known.count == left.count else {
-      return StepsResult.Estimate(value)
-    }
-    let count = Double(known.count)
-    let mean = known.reduce(0, +) / count
-    let spread = known.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let margin =
-      StudentT.quantile975(degrees: known.count - 1) * (spread * (count - 1) / count).squareRoot()
+    guard let value, known.count == left.count, let margin = StudentT.margin(leavingOut: known)
+    else { return StepsResult.Estimate(value) }
     return StepsResult.Estimate(value, low: value - margin, high: value + margin)
   }
 }

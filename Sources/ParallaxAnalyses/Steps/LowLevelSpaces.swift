@@ -13,6 +13,11 @@ struct LowLevelSpaces {
   /// The statistics as they are, `[images, statistics]`.
   let statistics: Tensor
 
+  /// The number of numbers an image of each space, from those of the sites.
+  static func widths(_ sites: some Collection<Int>) -> [Int] {
+    sites.prefix(1) + LowLevelStatistics.groups.map(\.columns.count) + sites.dropFirst()
+  }
+
   /// Columns of statistics have mean 0 and standard deviation 1 (divided by N); what does not vary is 0.
   ///
   /// - Parameters:

@@ -8,7 +8,8 @@ import ParallaxTensors
 /// each changes, and what each layer knows of low-level image statistics.
 ///
 /// The pass gathers the features of all sites, and of the images themselves; everything is computed once it has ended.
-/// Memory is 4 bytes an image and feature, twice, which is refused above a limit.
+/// Memory is 4 bytes an image and feature, twice, beside what the measures keep of each representation; both together are
+/// refused above a limit, before the pass.
 ///
 /// > Source: Mahaut and Baroni, 2026, arXiv 2601.21621; what the paper leaves open is our reconstruction, and the result
 /// > names it.
@@ -27,8 +28,8 @@ public final class StepsAnalysis: Accumulator {
     public var resampling = MeasureMatrix.Options()
     /// Whether linear probes are fitted.
     public var probes = true
-    /// Bytes that the features may take.
-    public var memoryLimit = 1 << 32
+    /// Bytes that the features, and what measures keep of them, may take.
+    public var memoryLimit = 1 << 33
 
     /// The quantile of magnitudes that a layer is clipped at, as in the code of the Platonic Representation Hypothesis.
     static let clip = 0.95
@@ -99,9 +100,17 @@ public final class StepsAnalysis: Accumulator {
     samples = images.samples
     gathered = GatheredFeatures(name, widths: widths)
     // The features, and those of one order of shuffled images beside them.
-    let needed = 8 * count * widths.reduce(0, +)
+    let features = 8 * count * widths.reduce(0, +)
+    let sites = Array(widths.dropLast(LowLevelSpaces.sites.count))
+    let summaries = MeasureMatrix.peak(
+      [options.measure] + options.alternatives, images: count,
+      widths: sites + LowLevelSpaces.widths(widths.suffix(LowLevelSpaces.sites.count)),
+      options: options.resampling)
+    let needed = features + summaries.bytes
     guard needed <= options.memoryLimit else {
-      throw MeasureError.memory(measure: name, needed: needed, limit: options.memoryLimit)
+      throw MeasureError.memory(
+        measure: summaries.bytes > features ? summaries.measures.joined(separator: ", ") : name,
+        needed: needed, limit: options.memoryLimit)
     }
   }
 

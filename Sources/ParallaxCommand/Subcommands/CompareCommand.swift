@@ -100,6 +100,11 @@ struct SimilarityOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "What features and measures may take together, in GiB of memory.", valueName: "GiB"))
+  var memoryLimit = 8
+
+  @Option(
+    help: ArgumentHelp(
       "Cut off outliers of each layer first: at the q and 1 − q quantiles, or at ± the q quantile of the magnitudes.",
       valueName: "two-sided:0.05|abs:0.95"))
   var clip: FeaturePreprocessing.Clip?
@@ -130,6 +135,10 @@ struct SimilarityOptions: ParsableArguments {
       throw ValidationError(
         Outlier(option: "permutations", value: permutations, expected: "0 to 100000").asOption)
     }
+    guard (1...1_000_000).contains(memoryLimit) else {
+      throw ValidationError(
+        Outlier(option: "memory-limit", value: memoryLimit, expected: "1 to 1000000").asOption)
+    }
     guard try measures() == nil || route == .automatic && estimator == .debiased else {
       throw ValidationError(
         "--route and --estimator belong to CKA in one pass; with --measure take the name of a variant, such as cka-biased"
@@ -157,7 +166,8 @@ struct SimilarityOptions: ParsableArguments {
       preset?.preprocessing
       ?? FeaturePreprocessing(clip: clip, centred: centre, normalized: l2)
     return try measures().map {
-      AnalysisCatalog.measures($0, permutations: permutations, preprocessing: steps)
+      AnalysisCatalog.measures(
+        $0, permutations: permutations, preprocessing: steps, memoryLimit: memoryLimit << 30)
     }
       ?? AnalysisCatalog.similarity(route: route, estimator: estimator)
   }

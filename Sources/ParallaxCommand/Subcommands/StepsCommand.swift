@@ -75,7 +75,7 @@ struct StepsOptions: ParsableArguments {
     help: ArgumentHelp(
       "Measures that the findings are asked of again, with commas between them; none for none.",
       valueName: "name,name"))
-  var also = "cka"
+  var also = "information-imbalance-k5,cka"
 
   @Option(help: "Orders of shuffled images, for chance; 0 for none.")
   var permutations = 19

@@ -64,6 +64,8 @@ public struct InformationImbalance: Measure {
   public var cost: String { "N²D + N² log N once a representation, Nk a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// A mean over N·k ranks.
+  public var pitfalls: [Pitfall] { [.ranks(neighbours)] }
   /// k + 2: with k + 1 images all others are neighbours.
   public var fewestImages: Int { neighbours + 2 }
   /// The paper and its equation.
@@ -93,6 +95,17 @@ public struct InformationImbalance: Measure {
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> NeighbourRanks {
     try parts.ranks(neighbours, distance, measure: name).distinct(measure: name)
+  }
+
+  /// The nearest: nobody looks up the ranks of the first side.
+  public var firstSide: SharedPart? { .neighbours(distance, neighbours) }
+
+  /// The nearest without the ranks.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func firstSide(from parts: SharedParts) throws -> NeighbourRanks {
+    try NeighbourRanks(parts.neighbours(neighbours, distance, measure: name))
+      .distinct(measure: name)
   }
 
   /// The ranks among those images; nil where too few of the nearest are known.

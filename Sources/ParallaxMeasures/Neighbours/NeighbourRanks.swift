@@ -10,7 +10,8 @@ import Synchronization
 public struct NeighbourRanks: Sendable {
   /// The nearest images.
   public let neighbours: Neighbours
-  private let table: RankTable
+  /// Nil of a first side, whose ranks nobody looks up.
+  private let table: RankTable?
   /// The row of the table that is each image's; nil where it is its own.
   private let order: [Int]?
 
@@ -36,7 +37,10 @@ public struct NeighbourRanks: Sendable {
     order = nil
   }
 
-  private init(_ neighbours: Neighbours, _ table: RankTable, _ order: [Int]?) {
+  /// The nearest alone, which are what a first side is asked for.
+  init(_ neighbours: Neighbours) { self.init(neighbours, nil, nil) }
+
+  private init(_ neighbours: Neighbours, _ table: RankTable?, _ order: [Int]?) {
     (self.neighbours, self.table, self.order) = (neighbours, table, order)
   }
 
@@ -60,19 +64,29 @@ public struct NeighbourRanks: Sendable {
     guard let nearest = neighbours.selected(images) else { return nil }
     let rows = order.map { order in images.indices.map { order[$0] } } ?? images.indices
     return images.isWhole
-      ? NeighbourRanks(nearest, table, rows) : NeighbourRanks(nearest, table.keeping(rows), nil)
+      ? NeighbourRanks(nearest, table, rows) : NeighbourRanks(nearest, table?.keeping(rows), nil)
   }
 
   /// The rank of image `other` as seen from `image`; of an image from itself 0.
   ///
   /// - Precondition: both are images.
   public func rank(of other: Int, from image: Int) -> Int {
+    let table = looked
     guard let order else { return table[image * neighbours.images + other] }
     return table[order[image] * neighbours.images + order[other]]
   }
 
+  /// The table.
+  ///
+  /// - Precondition: it is no first side.
+  private var looked: RankTable {
+    guard let table else { preconditionFailure("a first side has no ranks") }
+    return table
+  }
+
   /// Σ_i Σ_j of rank_ij here, j the nearest of i there.
   func sum(over nearest: Neighbours) -> Int {
+    let table = looked
     var total = 0
     for image in 0..<nearest.images {
       let first = (order?[image] ?? image) * nearest.images

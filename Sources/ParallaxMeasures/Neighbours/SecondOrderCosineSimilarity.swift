@@ -36,6 +36,8 @@ public struct SecondOrderCosineSimilarity: Measure {
   public var cost: String { "N²D once a representation, NkD a pair" }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// How near the k nearest are depends on k/N.
+  public var pitfalls: [Pitfall] { [.neighbourhood(neighbours)] }
   /// k + 2: with k + 1 images all others are neighbours.
   public var fewestImages: Int { neighbours + 2 }
   /// The paper and its section.

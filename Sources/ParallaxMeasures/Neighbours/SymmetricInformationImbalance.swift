@@ -33,6 +33,8 @@ public struct SymmetricInformationImbalance: Measure {
   public var cost: String { imbalance.cost }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
+  /// Those of one direction.
+  public var pitfalls: [Pitfall] { imbalance.pitfalls }
   /// k + 2.
   public var fewestImages: Int { imbalance.fewestImages }
   /// The paper.

@@ -1,5 +1,14 @@
+/// What a run leaves behind.
+protocol MatrixTables: AnyObject {
+  var values: [Double] { get }
+  var leftOut: [[Double]] { get }
+  var shuffled: [[Double]] { get }
+  var refusals: [MeasureMatrix.Refusal] { get }
+  var pairRefusal: MeasureError? { get }
+}
+
 /// One measure on its way through the samples of a `MeasureMatrix`, whatever its summaries are.
-protocol MatrixRunning: AnyObject {
+protocol MatrixRunning: MatrixTables {
   var needsPairing: Bool { get }
   /// Adds the next representation's summary.
   func addWhole(_ parts: SharedParts) throws
@@ -13,11 +22,6 @@ protocol MatrixRunning: AnyObject {
   func addShuffled(_ index: Int, _ order: ImageSelection, _ parts: SharedParts) throws
   /// Closes an order.
   func closeShuffled()
-  var values: [Double] { get }
-  var leftOut: [[Double]] { get }
-  var shuffled: [[Double]] { get }
-  var refusals: [MeasureMatrix.Refusal] { get }
-  var pairRefusal: MeasureError? { get }
 }
 
 /// The run of a measure.

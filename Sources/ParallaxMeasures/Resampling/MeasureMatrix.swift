@@ -89,20 +89,8 @@ public struct MeasureMatrix: Sendable {
     _ measures: [any Measure], of features: [Tensor], options: Options = Options(),
     tick: ([String], Int, Int) throws -> Void = { _, _, _ in }
   ) throws -> [MeasureMatrix] {
-    var batches: [[Int]] = []
-    var known: [String: Int] = [:]
-    for (index, measure) in measures.enumerated() {
-      if let name = measure.sharedPart?.name {
-        if let batch = known[name] {
-          batches[batch].append(index)
-          continue
-        }
-        known[name] = batches.count
-      }
-      batches.append([index])
-    }
     var found: [Int: MeasureMatrix] = [:]
-    for batch in batches {
+    for batch in batches(measures) {
       let chosen = batch.map { measures[$0] }
       let made = try together(chosen, of: features, options: options) {
         try tick(chosen.map(\.name), $0, $1)
@@ -112,9 +100,25 @@ public struct MeasureMatrix: Sendable {
     return measures.indices.compactMap { found[$0] }
   }
 
-  private init(
-    _ measure: any Measure, _ run: any MatrixRunning, _ size: Int, _ images: Int
-  ) {
+  /// The places of those that are computed side by side.
+  static func batches(_ measures: [any Measure]) -> [[Int]] {
+    var batches: [[Int]] = []
+    var known: [String: Int] = [:]
+    for (index, measure) in measures.enumerated() {
+      if let name = measure.sharedPart?.name {
+        let key = measure.firstSide == nil ? name : "\(name), a second side at a time"
+        if let batch = known[key] {
+          batches[batch].append(index)
+          continue
+        }
+        known[key] = batches.count
+      }
+      batches.append([index])
+    }
+    return batches
+  }
+
+  init(_ measure: any Measure, _ run: any MatrixTables, _ size: Int, _ images: Int) {
     self.measure = measure.name
     (direction, self.size, self.images) = (measure.direction, size, images)
     (values, leftOut, shuffled) = (run.values, run.leftOut, run.shuffled)
@@ -132,13 +136,12 @@ public struct MeasureMatrix: Sendable {
         measure: measures.map(\.name).joined(separator: ", "), left: images,
         right: other.shape.first ?? 0)
     }
-    let source = RandomSource(seed: options.seed)
-    func permutation() -> [Int] { source.permutation(images).scalars(Int64.self).map(Int.init) }
-    let dealt = permutation()
-    let groups = options.groups > 1 && images >= 2 * options.groups ? options.groups : 0
-    let orders =
-      measures.contains(where: \.needsPairing)
-      ? (0..<max(0, options.permutations)).map { _ in permutation() } : []
+    let samples = Samples(
+      options, images: images, isShuffled: measures.contains(where: \.needsPairing))
+    if measures.allSatisfy({ $0.firstSide != nil }) {
+      return try byColumns(measures, of: features, samples: samples, tick: tick)
+    }
+    let (groups, orders) = (samples.kept.count, samples.orders)
     func run(_ measure: some Measure) -> any MatrixRunning {
       MatrixRun(measure, size: features.count)
     }
@@ -165,8 +168,7 @@ public struct MeasureMatrix: Sendable {
     }
     try give(nil, to: runs) { run, _, parts in try run.addWhole(parts) }
     for run in runs { try run.closeWhole { try tick(done, all) } }
-    for group in 0..<groups {
-      let kept = dealt.enumerated().filter { $0.offset % groups != group }.map(\.element).sorted()
+    for kept in samples.kept {
       let selection = ImageSelection(kept, of: images)
       try give(selection, to: runs) { try $0.addPart($1, selection, $2) }
       for run in runs { try run.closePart { try tick(done, all) } }

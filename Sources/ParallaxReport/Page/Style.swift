@@ -30,6 +30,7 @@ enum Style {
     p { max-width: 44rem; margin: .5rem 0 1rem; }
     .brand { color: var(--quiet); font-size: .875rem; letter-spacing: .06em; text-transform: uppercase; margin: 1rem 0 0; }
     .lead { font-size: 1.125rem; line-height: 1.5; }
+    .warning { border-left: .2rem solid var(--line); padding-left: .9rem; font-size: .9375rem; }
     .quiet { color: var(--quiet); font-size: .875rem; }
     code { font: .875em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
     code.long { overflow-wrap: anywhere; }

@@ -30,17 +30,20 @@ enum MeasuresSection {
         on the choice of one. Each map holds all pairs of layers; of an asymmetric measure the first side is the row.
         """)
     ]
+    body += result.warnings.filter { $0.measure == nil }.map(warning)
     for (figure, entry) in zip(figures, result.measures) {
       body.append(.element("h3", [:], entry.name))
+      body += result.warnings.filter { $0.measure == entry.name }.map(warning)
       body.append(
         figure.figure.html(
           caption: [.text(caption(entry, result))],
           after: entry.refusals.isEmpty ? [] : [Fold.refusals(entry.refusals)]))
     }
+    if !result.dominance.isEmpty { body.append(dominance(result)) }
     return Section(
       id: "measures", name: "Measures",
       title: "\(Text.plural(result.measures.count, "measure")) between all pairs of layers",
-      body: body, figures: figures.map(\.figure),
+      body: body, findings: result.findings, figures: figures.map(\.figure),
       data: figures.reduce(into: [:]) { $0.merge($1.data) { first, _ in first } })
   }
 
@@ -62,10 +65,60 @@ enum MeasuresSection {
       : "95 % intervals by a jackknife over \(result.groups) groups of images. "
     let grey = entry.pairRefusal.map { "Grey cells have no value: \($0). " } ?? ""
     let treatment = result.preprocessing.map { "The features were \($0) first. " } ?? ""
+    let counts =
+      entry.dependsOnImages
+      ? "Its values depend on the number of images: compare at equal numbers only. " : ""
     return
-      "\(kind) \(treatment)It ignores \(words(entry.invariances)). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
+      "\(kind) \(treatment)\(counts)It ignores \(words(entry.invariances)). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
       + "\(result.dtype), the whole set at once, seed \(result.seed). Definition: \(entry.source). "
       + "Agrees with \(entry.agreesWith)."
+  }
+
+  /// What may make values say less than they seem to, with the layers that it concerns.
+  private static func warning(_ warning: MeasuresResult.Warning) -> HTML {
+    .group([
+      .element(
+        "p", ["class": "warning"],
+        [
+          .element("strong", [:], "Careful: "), .text("\(warning.text) (\(warning.source))."),
+        ]),
+      Fold.make(
+        "Layers that it concerns: \(warning.addresses.count)",
+        [
+          .element(
+            "ul", [:],
+            warning.addresses.map { .element("li", [:], [.element("code", [:], $0)]) })
+        ]),
+    ])
+  }
+
+  /// The images that each layer's Gram matrix is mostly made of.
+  private static func dominance(_ result: MeasuresResult) -> HTML {
+    Fold.make(
+      "The images that dominate each layer",
+      [
+        .element(
+          "p", [:],
+          """
+          The share of the squared linear Gram matrix, centred, that belongs to each image; with \(result.images) images \
+          an equal share is \(Text.number(1 / Double(max(1, result.images)), digits: 4)). The first component's share is that \
+          of the variance. Where one image or a few hold most of it, measures compare these (Nguyen et al., 2022, arXiv \
+          2202.07184; the share is our choice).
+          """),
+        Fold.table(
+          ["layer", "images with the largest shares", "images that hold half", "first component"],
+          result.dominance.map { site in
+            let largest = site.largest.map { "\($0.id) \(Text.number($0.share))" }
+            return .element(
+              "tr", [:],
+              [
+                .element("td", [:], [.element("code", [:], site.address)]),
+                .element("td", [:], largest.joined(separator: ", ")),
+                .element("td", [:], Text.count(site.holdingHalf)),
+                .element("td", [:], Text.number(site.firstComponent)),
+              ])
+          }),
+      ])
   }
 
   /// What the letters of the invariances say.
