@@ -36,11 +36,14 @@ def centre(value, prefix, rows, columns):
 
 
 def fields(model, x, sites, prefix=0, rows=0, columns=0):
-    """For each site the field of each image [batch, height, width], channel by channel and summed."""
+    """For each site the field of each image [batch, height, width], channel by channel and summed.
+
+    Outputs are cloned, for a ResNet adds the shortcut to its last norm's output in place.
+    """
     found = {}
     modules = dict(model.named_modules())
     handles = [
-        modules[site].register_forward_hook(lambda _, __, out, site=site: found.__setitem__(site, out)) for site in sites
+        modules[site].register_forward_hook(lambda _, __, out, site=site: found.__setitem__(site, out.clone())) for site in sites
     ]
     x = x.clone().requires_grad_(True)
     model(x)

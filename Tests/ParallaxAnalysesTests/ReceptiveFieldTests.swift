@@ -91,7 +91,7 @@ struct ReceptiveFieldTests {
     let pixel = try #require(sizes(found[0])[2])
     #expect(pixel.radius == 0 && pixel.spread == 0 && pixel.luo == 1 && pixel.centre == 1)
     #expect(pixel.squares == [1, 1, 1, 1])
-    #expect(found[0].selected(0, 0).selected(0, 3).scalars(Float.self)[4] == 1 / 3)
+    #expect(found[0].selected(0, 0).selected(0, 3).scalars(Float.self)[4] == Float(1) / 3)
     // Rows of the matrix that lead to location (1, 1) of each channel.
     let rows = matrix.reshaped(4, 3, 2, 3, 6, 8).selected(1, 1).selected(1, 1)
     let expected = rows.absolute().mean(over: [0, 1])

@@ -10,7 +10,7 @@ import Testing
   .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
 struct ReceptiveFieldCommandTests {
   private static let base = [
-    "receptive-field", "resnet18@layer*.0", "--random-weights", "1", "--images", "photos",
+    "receptive-field", "resnet18@*.0", "--random-weights", "1", "--images", "photos",
     "--output", "run", "--images-per-site", "3", "--summed",
   ]
 
