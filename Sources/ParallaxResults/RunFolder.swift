@@ -94,7 +94,7 @@ public struct RunFolder: Sendable {
   }
 
   /// The layout that this version writes and reads.
-  static let format = 2
+  static let format = 3
 
   private struct Layout: Decodable {
     var format: Int

@@ -114,7 +114,7 @@ struct RunFolderTests {
       try run.write(other)
       let error = #expect(throws: ResultsError.self) { try run.provenance() }
       let sentence = error?.description ?? ""
-      #expect(sentence.contains("format \(format)") && sentence.contains("reads format 2"))
+      #expect(sentence.contains("format \(format)") && sentence.contains("reads format 3"))
       #expect(sentence.contains("newer") == (format > 2))
     }
     // A newer one need not have the keys of this one.
