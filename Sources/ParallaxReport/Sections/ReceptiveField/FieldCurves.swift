@@ -108,6 +108,11 @@ struct FieldCurves {
           })
       }
     }
-    return DepthCurves.Panel(title: title, lines: lines)
+    // No size is below 0, whatever an interval says.
+    let highest =
+      lines.flatMap { $0.points.flatMap { [$0.estimate.value, $0.estimate.high] } }
+      .compactMap(\.self).max() ?? 0
+    return DepthCurves.Panel(
+      title: title, lines: lines, domain: highest > 0 ? [0, 1.04 * highest] : nil)
   }
 }
