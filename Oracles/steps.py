@@ -1,6 +1,6 @@
 """Numbers of the processing steps from made-up tables of distances, with SciPy.
 
-Curves by SciPy's regular grid interpolation, rank correlations, exact permutations of labels and Student's t by
+Curves by SciPy's linear interpolation on triangles (each cell cut along its diagonal), rank correlations, exact permutations of labels and Student's t by
 scipy.stats, sample deviations and means by NumPy; the jackknife by its formula.
 """
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import scipy
 from scipy import stats
-from scipy.interpolate import RegularGridInterpolator
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import Delaunay
 
 SEED = 2601
 BLOCKS, LEADING, SPACES = [7, 5, 4], [2, 1, 0], 3
@@ -54,9 +55,20 @@ def block(table, a, b):
     return table[np.ix_(OWN[a], OWN[b])]
 
 
+def triangles(rows, columns):
+    """SciPy's interpolator on these triangles: each cell of the grid of places, cut from its first corner to its last."""
+    points = np.array([(i, j) for i in range(rows) for j in range(columns)], float)
+    # Delaunay leaves the diagonal of a square open; a shear decides for the one along (1, 1).
+    sheared = points @ np.array([[1.0, -0.4], [-0.4, 1.0]])
+    return Delaunay(sheared)
+
+
 def curve(table, a, b):
-    grid = RegularGridInterpolator((relative(a), relative(b)), block(table, a, b))
-    return grid([(s, s) for s in DEPTHS])
+    rows, columns = BLOCKS[a], BLOCKS[b]
+    grid = LinearNDInterpolator(triangles(rows, columns), block(table, a, b).ravel())
+    points = np.array([(s * (rows - 1), s * (columns - 1)) for s in DEPTHS]) @ np.array([[1.0, -0.4], [-0.4, 1.0]])
+    inside = points * (1 - 1e-13) + 1e-13 * np.array([(rows - 1) / 2, (columns - 1) / 2]) @ np.array([[1.0, -0.4], [-0.4, 1.0]])
+    return grid(inside)
 
 
 def matches(table, a, b):
@@ -67,12 +79,18 @@ def gap(table, a, b):
     return np.abs(relative(a) - relative(b)[matches(table, a, b)]).mean()
 
 
-def random_gap(a, b):
-    return np.abs(relative(a)[:, None] - relative(b)[None]).mean()
+def random_gap(table, a, b):
+    return np.abs(relative(a)[:, None] - relative(b)[matches(table, a, b)][None]).mean()
+
+
+def shifts(table, a, b):
+    """The gaps of the matches and of their reversal, rolled by every number of places."""
+    found = relative(b)[matches(table, a, b)]
+    return np.array([np.abs(relative(a) - np.roll(line, k)).mean() for line in (found, found[::-1]) for k in range(len(found))])
 
 
 def gain(table):
-    return np.mean([random_gap(a, b) - gap(table, a, b) for a in range(3) for b in range(3) if a != b])
+    return np.mean([random_gap(table, a, b) - gap(table, a, b) for a in range(3) for b in range(3) if a != b])
 
 
 def along(table, a, b):
@@ -92,8 +110,8 @@ def steps(table, model):
 def statistics(values):
     n, m, sd = len(values), values.mean(), values.std(ddof=1)
     variation = np.abs(np.diff(values)).sum()
-    return [m, values.max(), stats.variation(values, ddof=1), int((values > m + 2 * sd).sum()), variation,
-            m * n, values.max() * n, variation * n]
+    return [m, values.max(), stats.variation(values - FLOOR, ddof=1), int((values > m + 2 * sd).sum()), variation,
+            (values - FLOOR).sum(), (values - FLOOR).max() * n, variation * n]
 
 
 def asymmetry(table, model):
@@ -141,6 +159,7 @@ def main():
         "all": [estimate(lambda t, i=i: np.mean([curve(mean(t), a, b)[i] for a, b in pairs if a < b])) for i in range(21)],
         "positions": [{"a": a, "b": b, "matches": matches(base, a, b).tolist(),
                        "correlation": float(stats.spearmanr(relative(a), relative(b)[matches(base, a, b)])[0]),
+                       "p": float((shifts(base, a, b) <= gap(base, a, b) + 1e-12).mean()), "chance": float(random_gap(base, a, b)),
                        "gap": estimate(lambda t: gap(t, a, b)), "ratio": estimate(lambda t: ratio(t, a, b)),
                        "residual": estimate(lambda t: along(t, a, b) - FLOOR)} for a, b in pairs],
         "gain": estimate(gain), "share": estimate(share),

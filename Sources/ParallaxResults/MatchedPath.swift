@@ -34,7 +34,8 @@ enum MatchedPath {
           sums[0][0] = gain(0, 0)
           continue
         }
-        var choice = (sum: -Double.infinity, step: 0)
+        // Sums beyond all numbers leave the first way that is open.
+        var choice = (sum: -Double.infinity, step: row == 0 ? 2 : column == 0 ? 1 : 0)
         if row > 0, column > 0 { choice = (sums[row - 1][column - 1], 0) }
         if row > 0, sums[row - 1][column] > choice.sum { choice = (sums[row - 1][column], 1) }
         if column > 0, sums[row][column - 1] > choice.sum { choice = (sums[row][column - 1], 2) }

@@ -121,7 +121,7 @@ struct StepsAnalysisTests {
     #expect(
       names == [
         "intrinsic dimension (TwoNN)", "intrinsic dimension (GRIDE, n₁ = 8)",
-        "participation ratio", "overlap with the next stage (k = 30)", "label overlap (k = 30)",
+        "participation ratio", "overlap with the next stage (k = 30)", "label overlap (k = 17)",
       ])
     #expect(result.geometry[0].curves[0].values[3] == (try TwoNN()(x).value))
     #expect(result.switches.filter { $0.origin == "paper" }.count == 1)
@@ -165,6 +165,19 @@ struct StepsAnalysisTests {
     #expect(second.restore(saved))
     #expect(try second.result() == (try first.result()))
     #expect(!second.restore(saved.filter { $0.key != "samples" }))
+  }
+
+  @Test("copies of an image are left out and named, and everything else has its values")
+  func copies() throws {
+    let images = try imageFolder(22)
+    try images.write(noisyPNG(3), "apes/copy.png")
+    let (result, _) = try run(
+      try subjects(), try ImageSet(images.path),
+      options { $0.measure = InformationImbalance() })
+    #expect(result.images == 22)
+    let named = try #require(result.refusals.first { $0.address.hasPrefix("image ") })
+    #expect(named.reason.hasPrefix("left out: its file is the same as that of apes/"))
+    #expect(result.grids.allSatisfy { $0.values.allSatisfy { !$0.contains(nil) } })
   }
 
   @Test("too few images, too few sites, too much memory: one sentence each")

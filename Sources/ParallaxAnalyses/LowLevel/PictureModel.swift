@@ -49,8 +49,8 @@ extension Subject {
 
   /// The images themselves, to be run beside models in one pass.
   ///
-  /// Shorter side to `side` by Pillow's bicubic filter, centre square, numbers in [0, 1], not normalised: what the models'
-  /// usual preprocessing shows them.
+  /// Shorter side to `side` by Pillow's bicubic filter, centre square, numbers in [0, 1], not normalised. A model may
+  /// see another crop of the same picture: its own preprocessing decides that.
   ///
   /// - Parameters:
   ///   - side: of the square in pixels, at least 1.

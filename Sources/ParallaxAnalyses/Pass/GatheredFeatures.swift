@@ -70,6 +70,16 @@ struct GatheredFeatures {
     return true
   }
 
+  /// Keeps only some of the images.
+  ///
+  /// - Parameter rows: places among the rows, in ascending order.
+  mutating func keep(_ rows: [Int]) {
+    guard rows.count < samples.count else { return }
+    let places = Tensor(rows.map(Int64.init), shape: [rows.count])
+    for index in widths.indices { blocks[index] = [whole(index).gathered(0, places)] }
+    samples = rows.map { samples[$0] }
+  }
+
   /// How many representations there are.
   var count: Int { widths.count }
 

@@ -35,7 +35,7 @@ struct PreparedFeatures {
     // One after the other, so that no more than one is there both before and after.
     for index in 0..<gathered.count {
       let whole = gathered.whole(index)
-      dtype = whole.dtype
+      if index == 0 { dtype = whole.dtype }
       do throws(Refused) {
         let wanted = isPrepared(index) ? preprocessing : FeaturePreprocessing()
         usable.append((index, try Self.prepared(index, whole, wanted, names)))

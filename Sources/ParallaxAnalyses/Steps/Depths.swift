@@ -13,35 +13,42 @@ struct Depths: Sendable {
     blocks[model].indices.map { Self.relative($0, of: blocks[model].count) }
   }
 
-  /// The value of a table of blocks × blocks at one relative depth of both sides, bilinear between blocks.
+  /// The value of a table of blocks × blocks at one relative depth of both sides: linear on the two triangles that each
+  /// cell's diagonal makes of it, so that the curve of a model with itself touches no cell beside the diagonal.
   ///
   /// A corner that is undefined, and weighs something, makes the value undefined.
   func diagonal(
     _ a: Int, _ b: Int, at depth: Double, _ value: (Int, Int) -> Double?
   ) -> Double? {
-    let (x, y) = (Self.between(depth, blocks[a].count), Self.between(depth, blocks[b].count))
+    let (row, f) = Self.between(depth, blocks[a].count)
+    let (column, g) = Self.between(depth, blocks[b].count)
+    let corners: [(Int, Int, weight: Double)] = [
+      (row, column, 1 - max(f, g)), (row + 1, column, max(0, f - g)),
+      (row, column + 1, max(0, g - f)), (row + 1, column + 1, min(f, g)),
+    ]
     var total = 0.0
-    for (row, weight) in x {
-      for (column, other) in y where weight * other > 0 {
-        guard let cell = value(blocks[a][row], blocks[b][column]) else { return nil }
-        total += weight * other * cell
-      }
+    for (i, j, weight) in corners where weight > 0 {
+      guard let cell = value(blocks[a][i], blocks[b][j]) else { return nil }
+      total += weight * cell
     }
     return total
   }
 
-  /// The blocks before and after a relative depth, and their weights.
-  private static func between(_ depth: Double, _ count: Int) -> [(Int, Double)] {
+  /// The block before a relative depth, and the share of the way to the next.
+  private static func between(_ depth: Double, _ count: Int) -> (Int, Double) {
     let place = depth * Double(count - 1)
-    let low = min(max(0, Int(place)), count - 1)
-    let share = place - Double(low)
-    return low + 1 < count ? [(low, 1 - share), (low + 1, share)] : [(low, 1)]
+    let low = min(max(0, Int(place + 1e-9)), count - 1)
+    return (low, max(0, min(1, place - Double(low))))
   }
 
-  /// The block of a model that is nearest to a relative depth; the earlier of two.
-  func nearest(_ model: Int, to depth: Double) -> Int {
-    let place = depth * Double(blocks[model].count - 1)
-    return Int((place - 0.5).rounded(.up))
+  /// The blocks that a stretch of relative depth lies between: the last one not after its beginning, and the first not
+  /// before its end.
+  func around(_ model: Int, _ from: Double, _ to: Double) -> (Int, Int) {
+    let last = blocks[model].count - 1
+    return (
+      min(last, Int(from * Double(last) + 1e-9)),
+      min(last, Int((to * Double(last) - 1e-9).rounded(.up)))
+    )
   }
 }
 

@@ -1,5 +1,4 @@
 import ParallaxResults
-import ParallaxTensors
 
 /// What is said of two models: how their distance develops along depth, and whether equal depths match.
 struct PairsOfModels {
@@ -8,14 +7,11 @@ struct PairsOfModels {
   let tables: StepsTables
   /// What a representation has with itself.
   let floor: Double?
-  let seed: UInt64
 
   /// Relative depths of the curves: 21 from 0 to 1.
   static let grid = (0...20).map { Double($0) / 20 }
   /// Cells this near in relative depth count as the diagonal.
   static let near = 0.1
-  /// Orders in which matches are dealt out anew.
-  static let orders = 999
 
   private var unordered: [(a: Int, b: Int)] {
     models.indices.flatMap { a in models.indices.filter { $0 > a }.map { (a, $0) } }
@@ -53,12 +49,10 @@ struct PairsOfModels {
     }
   }
 
-  /// The blocks nearest to both ends of a stretch.
+  /// The blocks that a stretch lies between.
   private func between(_ model: Int, _ from: Double, _ to: Double) -> [String] {
-    let leading = models[model].leading
-    return [from, to].map {
-      models[model].sites.label(leading + depths.nearest(model, to: $0))
-    }
+    let (first, last) = depths.around(model, from, to)
+    return [first, last].map { models[model].sites.label(models[model].leading + $0) }
   }
 
   /// Mean curves by type of pair; types without pairs are left out.
@@ -105,29 +99,35 @@ struct PairsOfModels {
 
   private func position(_ a: Int, _ b: Int) -> StepsResult.Position {
     let found = matches(a, b, tables.whole)
-    let (own, other) = (depths.relative(a), depths.relative(b))
-    let known = found.indices.filter { found[$0] != nil }
-    let (from, to) = (known.map { own[$0] }, known.compactMap { found[$0].map { other[$0] } })
-    var gaps: [Double] = []
-    let source = RandomSource(seed: seed &+ UInt64(1 + a * models.count + b))
-    for _ in 0..<Self.orders where to.count > 1 {
-      let order = source.permutation(to.count).scalars(Int64.self)
-      gaps.append(Self.gap(from, order.map { to[Int($0)] }))
-    }
+    let (from, to) = matched(a, b, tables.whole)
+    let gaps = Self.shifted(to).map { Self.gap(from, $0) }
     let gap = to.isEmpty ? nil : Self.gap(from, to)
     return StepsResult.Position(
       a: a, b: b, matches: found.map { $0.map { $0 + models[b].leading } },
-      correlation: tables.estimate { correlation(a, b, $0) },
+      // A rank correlation of a few matches is no smooth function of the images: no interval.
+      correlation: StepsResult.Estimate(correlation(a, b, tables.whole)),
       gap: tables.estimate { self.gap(a, b, $0) },
-      gapByChance: gaps.isEmpty ? nil : gaps.reduce(0, +) / Double(gaps.count),
-      pValue: gaps.isEmpty
-        ? nil
-        : gap.map { gap in
-          // Sums of the same numbers in another order differ by rounding.
-          Double(1 + gaps.count { $0 <= gap + 1e-12 }) / Double(1 + gaps.count)
-        },
+      gapByChance: to.isEmpty ? nil : Self.gapByChance(from, to),
+      pValue: gap.map { gap in
+        // Sums of the same numbers in another order differ by rounding.
+        Double(gaps.count { $0 <= gap + 1e-12 }) / Double(gaps.count)
+      },
       ratio: tables.estimate { ratio(a, b, $0) },
       residual: tables.estimate { residual(a, b, $0) })
+  }
+
+  /// The matches, and they turned round, each shifted by every number of blocks: neighbours stay neighbours, as chance would
+  /// have them too. The first is the matches themselves.
+  static func shifted(_ matches: [Double]) -> [[Double]] {
+    [matches, matches.reversed()].flatMap { line in
+      line.indices.map { Array(line[$0...] + line[..<$0]) }
+    }
+  }
+
+  /// The mean distance in depth of any block from any match.
+  private static func gapByChance(_ from: [Double], _ to: [Double]) -> Double {
+    from.reduce(0) { sum, depth in sum + to.reduce(0) { $0 + abs(depth - $1) } }
+      / Double(from.count * to.count)
   }
 
   private static func gap(_ from: [Double], _ to: [Double]) -> Double {
@@ -154,19 +154,15 @@ struct PairsOfModels {
     return pairs.from.isEmpty ? nil : Self.gap(pairs.from, pairs.to)
   }
 
-  /// How much nearer in depth the matches are than blocks drawn at random, mean over all ordered pairs.
+  /// How much nearer in depth the matches are than where they are dealt out among the blocks at random, mean over all
+  /// ordered pairs: 0 where every block has the same match, wherever that stands.
   func gain(_ table: StepsTable) -> Double? {
     var gains: [Double?] = []
     for a in models.indices {
       for b in models.indices where a != b {
-        let other = depths.relative(b)
         let pairs = matched(a, b, table)
         guard !pairs.from.isEmpty else { continue }
-        let random = pairs.from.map { depth in
-          other.reduce(0) { $0 + abs(depth - $1) } / Double(other.count)
-        }
-        gains.append(
-          random.reduce(0, +) / Double(random.count) - Self.gap(pairs.from, pairs.to))
+        gains.append(Self.gapByChance(pairs.from, pairs.to) - Self.gap(pairs.from, pairs.to))
       }
     }
     return Statistics.mean(gains)

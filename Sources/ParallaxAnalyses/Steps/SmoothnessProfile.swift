@@ -7,6 +7,8 @@ struct SmoothnessProfile {
   let models: [StepsResult.Model]
   let depths: Depths
   let tables: StepsTables
+  /// What a representation has with itself: no step is smaller.
+  let floor: Double
 
   /// Two measures of other kinds beside the driving one, as distances of each block from the next.
   struct Companions {
@@ -37,13 +39,17 @@ struct SmoothnessProfile {
         isBoundary: sites[first + place].stage != sites[first + place + 1].stage,
         cka: companions.cka[place], jaccard: companions.jaccard[place])
     }
-    let values = tables.estimates { Self.statistics(steps(model, $0)) }
+    let values = tables.estimates { numbers(model, $0) }
     let (cka, jaccard) = (
-      Self.statistics(companions.cka), Self.statistics(companions.jaccard)
+      Self.statistics(companions.cka, 0), Self.statistics(companions.jaccard, 0)
     )
     var statistics = Self.names.indices.map { place in
       StepsResult.Smoothness.Statistic(
-        name: Self.names[place], value: values[place], cka: cka[place], jaccard: jaccard[place])
+        // A count is no smooth function of the images: no interval.
+        name: Self.names[place],
+        value: Self.names[place] == "jumps"
+          ? StepsResult.Estimate(values[place].value) : values[place], cka: cka[place],
+        jaccard: jaccard[place])
     }
     statistics.append(
       StepsResult.Smoothness.Statistic(
@@ -69,13 +75,20 @@ struct SmoothnessProfile {
       })
   }
 
+  /// The statistics of one model's steps.
+  func numbers(_ model: Int, _ table: StepsTable) -> [Double?] {
+    Self.statistics(steps(model, table), floor)
+  }
+
   /// The statistics of a profile, in the order of ``names``; all are undefined where a step is.
   ///
   /// - *jumps*: steps larger than the mean plus twice the standard deviation (n − 1).
   /// - *coefficient of variation*: the standard deviation over the mean.
   /// - *total variation*: Σ |step(l + 1) − step(l)|, how uneven the profile is.
-  /// - *per depth*: times the number of steps, so that models of different depth can be compared.
-  static func statistics(_ steps: [Double?]) -> [Double?] {
+  /// - *per depth*: less the floor and times the number of steps, so that models of different depth can be compared.
+  ///
+  /// The coefficient of variation is of the steps less the floor too: what no step can fall below is no change.
+  static func statistics(_ steps: [Double?], _ floor: Double) -> [Double?] {
     let known = steps.compactMap(\.self)
     guard !known.isEmpty, known.count == steps.count, let largest = known.max() else {
       return names.map { _ in nil }
@@ -85,9 +98,9 @@ struct SmoothnessProfile {
     let deviation = Statistics.deviation(known)
     let variation = zip(known, known.dropFirst()).reduce(0) { $0 + abs($1.1 - $1.0) }
     return [
-      mean, largest, deviation.flatMap { mean == 0 ? nil : $0 / mean },
+      mean, largest, deviation.flatMap { mean == floor ? nil : $0 / (mean - floor) },
       deviation.map { spread in Double(known.count { $0 > mean + 2 * spread }) }, variation,
-      mean * count, largest * count, variation * count,
+      (mean - floor) * count, (largest - floor) * count, variation * count,
     ]
   }
 

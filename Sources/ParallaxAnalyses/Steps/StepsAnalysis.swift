@@ -99,8 +99,8 @@ public final class StepsAnalysis: Accumulator {
     (self.options, self.subjects) = (options, subjects)
     samples = images.samples
     gathered = GatheredFeatures(name, widths: widths)
-    // The features, and those of one order of shuffled images beside them.
-    let features = 8 * count * widths.reduce(0, +)
+    // The features, those of one order of shuffled images beside them, and clipped ones.
+    let features = (options.clips ? 12 : 8) * count * widths.reduce(0, +)
     let sites = Array(widths.dropLast(LowLevelSpaces.sites.count))
     let summaries = MeasureMatrix.peak(
       [options.measure] + options.alternatives, images: count,
@@ -147,6 +147,9 @@ public final class StepsAnalysis: Accumulator {
   ///
   /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`.
   public func result() throws -> StepsResult {
+    var gathered = gathered
+    let copies = self.copies(gathered.samples)
+    gathered.keep(gathered.samples.indices.filter { copies[$0] == nil })
     let images = gathered.samples.count
     for measure in [options.measure] + options.alternatives where images < measure.fewestImages {
       throw AnalysisError.tooFewImages(
@@ -165,8 +168,22 @@ public final class StepsAnalysis: Accumulator {
     return try StepsComputation(
       models: models, places: places, prepared: prepared, spaces: spaces,
       labels: labels.count == images ? labels : nil, addresses: wanted.map(\.address),
-      options: options, tick: tick
+      options: options,
+      copies: copies.sorted { $0.key < $1.key }.map {
+        (samples[self.gathered.samples[$0.key]].id, samples[self.gathered.samples[$0.value]].id)
+      }, tick: tick
     ).result()
+  }
+
+  /// Rows of images whose file is that of an earlier row: two of the same are neighbours at distance 0.
+  private func copies(_ places: [Int]) -> [Int: Int] {
+    var first: [String: Int] = [:]
+    var copies: [Int: Int] = [:]
+    for (row, place) in places.enumerated() {
+      let hash = samples[place].sha256
+      if let earlier = first[hash] { copies[row] = earlier } else { first[hash] = row }
+    }
+    return copies
   }
 
   private func tick(_ part: String, _ share: Double) throws {

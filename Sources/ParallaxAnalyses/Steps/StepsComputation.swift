@@ -15,6 +15,8 @@ struct StepsComputation {
   let labels: [Int]?
   let addresses: [String]
   let options: StepsAnalysis.Options
+  /// Images that are left out, and of which other they are copies.
+  let copies: [(id: String, of: String)]
   /// Told what is computed and how much of it is done; throws to stop.
   let tick: (String, Double) throws -> Void
 
@@ -73,7 +75,7 @@ struct StepsComputation {
           findings: self.parts(clipped, far, nil).findings(far.quantity)))
     }
     result.switches = StepsSwitches.list(
-      options, groups: matrix.leftOut.count, orders: matrix.shuffled.count)
+      options, models, groups: matrix.leftOut.count, orders: matrix.shuffled.count)
     return result
   }
 
@@ -127,9 +129,9 @@ struct StepsComputation {
   private func parts(_ tables: StepsTables, _ far: HowFar, _ clipped: StepsTables?) -> Parts {
     Parts(
       pairs: PairsOfModels(
-        models: models, depths: depths, tables: tables, floor: far.floor,
-        seed: options.resampling.seed),
-      profile: SmoothnessProfile(models: models, depths: depths, tables: tables),
+        models: models, depths: depths, tables: tables, floor: far.floor),
+      profile: SmoothnessProfile(
+        models: models, depths: depths, tables: tables, floor: far.floor ?? 0),
       lowLevel: LowLevelCurves(
         models: models, sites: places,
         spaces: spaces.spaces.enumerated().map {
@@ -163,7 +165,7 @@ struct StepsComputation {
       guard let own = features[index] else { return none }
       do {
         return try RidgeProbe(seed: options.resampling.seed)(own, spaces.statistics).scores
-      } catch is MeasureError { return none }
+      } catch is MeasureError { return none } catch is TensorError { return none }
     }
   }
 
@@ -175,10 +177,11 @@ struct StepsComputation {
   private func geometry(
     _ model: Int, _ features: [Int: Tensor]
   ) throws -> StepsResult.Geometry {
+    let neighbours = labelled
     var curves: [(name: String, values: [Double?])] = [
       ("intrinsic dimension (TwoNN)", []), ("intrinsic dimension (GRIDE, n₁ = 8)", []),
       ("participation ratio", []), ("overlap with the next stage (k = 30)", []),
-      ("label overlap (k = 30)", []),
+      ("label overlap (k = \(neighbours))", []),
     ]
     let overlap = NeighbourhoodOverlap()
     var before: Neighbours?
@@ -188,14 +191,18 @@ struct StepsComputation {
       curves[0].values.append(own.flatMap { try? TwoNN()($0).value })
       curves[1].values.append(own.flatMap { try? GRIDE(8)($0).value })
       curves[2].values.append(own.flatMap { try? ParticipationRatio()($0).value })
-      let neighbours = own.flatMap { try? overlap.summary(of: $0) }
+      let nearest = own.flatMap { try? overlap.summary(of: $0) }
       if place > 0 {
         curves[3].values.append(
-          before.flatMap { a in neighbours.flatMap { try? overlap.similarity(a, $0) } })
+          before.flatMap { a in nearest.flatMap { try? overlap.similarity(a, $0) } })
       }
       curves[4].values.append(
-        neighbours.flatMap { own in labels.map { own.labelOverlap(labels: $0) } })
-      before = neighbours
+        own.flatMap { own in
+          guard let labels, neighbours > 0 else { return nil }
+          return try? Neighbours(of: own, count: neighbours, distance: .euclidean)
+            .labelOverlap(labels: labels)
+        })
+      before = nearest
     }
     curves[3].values.append(nil)
     return StepsResult.Geometry(
@@ -203,6 +210,12 @@ struct StepsComputation {
       curves: curves.filter { $0.values.contains { $0 != nil } }.map {
         StepsResult.Geometry.Curve(name: $0.name, values: $0.values)
       })
+  }
+
+  /// Neighbours whose labels are counted: 30, or as many others as the smallest class has.
+  private var labelled: Int {
+    let sizes = Dictionary(grouping: labels ?? [], by: { $0 }).values.map(\.count)
+    return min(30, (sizes.min() ?? 1) - 1)
   }
 
   private func refusals(_ measured: Measured) -> [SimilarityResult.Refusal] {
@@ -218,6 +231,9 @@ struct StepsComputation {
         address: "the images: \(space.name)",
         reason: prepared.reason(refusal.error, space.features))
     }
-    return ofSites + ofSpaces
+    return copies.map {
+      SimilarityResult.Refusal(
+        address: "image \($0.id)", reason: "left out: its file is the same as that of \($0.of)")
+    } + ofSites + ofSpaces
   }
 }

@@ -46,18 +46,26 @@ struct StepsFindings {
     let gain = tables.estimate { pairs.gain($0) }
     let chances = pairs.positions().compactMap(\.pValue)
     let few = chances.count { $0 <= 0.05 }
+    var verdict = Self.verdict(gain)
+    if verdict == .shows, 2 * few <= chances.count { verdict = .cannotTell }
     return finding(
       "Layers at similar relative depth in different models have the most similar representations",
       gain,
-      "mean distance in relative depth of a random layer, less that of the most similar one; in \(few) of "
-        + "\(chances.count) ordered pairs the matches lie nearer than matches dealt out anew (p ≤ 0.05)",
-      Self.verdict(gain))
+      "mean distance in relative depth of the most similar layers where they are dealt out at random, less that where they "
+        + "are; in \(few) of \(chances.count) ordered pairs shifted and reversed matches are never as near (p ≤ 0.05); most must be",
+      verdict)
   }
 
   /// 1, second half. Strong differences remain.
   private func remaining() -> Finding? {
     guard models.count > 1 else { return nil }
     let share = tables.estimate { pairs.residualShare($0) }
+    guard !tables.shuffled.isEmpty else {
+      return finding(
+        "Strong differences remain between the most similar layers of different models",
+        StepsResult.Estimate(nil), "no images were shuffled, so that chance is not known",
+        .cannotTell)
+    }
     return finding(
       "Strong differences remain between the most similar layers of different models",
       share,
@@ -87,18 +95,21 @@ struct StepsFindings {
       Statistics.mean(group.map { lowLevel.rise($0, table) })
     }
     let own = tables.estimate { rise(classifiers, $0) }
+    let theirs = tables.estimate { rise(others, $0) }
     let difference = tables.estimate { table in
       rise(classifiers, table).flatMap { a in rise(others, table).map { a - $0 } }
     }
+    // Unlike the others: these must not discard as well.
     let verdicts = [Self.verdict(own), Self.verdict(difference)]
     let verdict: Finding.Verdict =
-      verdicts == [.shows, .shows]
-      ? .shows : verdicts.contains(.doesNotShow) ? .doesNotShow : .cannotTell
+      verdicts.contains(.doesNotShow) || Self.verdict(theirs) == .shows
+      ? .doesNotShow : verdicts == [.shows, .shows] ? .shows : .cannotTell
     return finding(
       sentence, difference,
       "rise of \(quantity) to all statistics from the middle three fifths of the blocks to the last fifth: "
         + "\(names(classifiers)) less \(names(others)); the classifiers' own rise is "
-        + "\(Self.shown(own))\(chance(classifiers, others) { lowLevel.rise($0, tables.whole) })",
+        + "\(Self.shown(own)), the others' \(Self.shown(theirs)), which must not be above 0"
+        + chance(classifiers, others) { lowLevel.rise($0, tables.whole) },
       verdict)
   }
 
@@ -113,33 +124,41 @@ struct StepsFindings {
         sentence, StepsResult.Estimate(nil),
         transformers.isEmpty ? "no transformer here" : "no convolutional network here", .cannotTell)
     }
+    let place = SmoothnessProfile.names.firstIndex(of: "mean step per depth") ?? 0
     func step(_ group: [Int], _ table: StepsTable) -> Double? {
-      Statistics.mean(group.map { Statistics.mean(profile.steps($0, table)) })
+      Statistics.mean(group.map { profile.numbers($0, table)[place] })
     }
     let difference = tables.estimate { table in
       step(others, table).flatMap { a in step(transformers, table).map { a - $0 } }
     }
-    let agreeing = agreement(transformers, others)
+    let larger = agreement(transformers, others)
     return finding(
       sentence, difference,
-      "mean \(quantity) from one block to the next: \(names(others)) less \(names(transformers)); of "
-        + "\(agreeing.all) statistics of the profiles \(agreeing.larger) are larger for the convolutional networks"
-        + chance(others, transformers) { Statistics.mean(profile.steps($0, tables.whole)) },
+      "\(quantity) of all steps from one block to the next, less what a layer has with itself: \(names(others)) less "
+        + "\(names(transformers)); larger for the convolutional networks: \(larger.isEmpty ? "nothing" : larger.joined(separator: ", ")), "
+        + "of \(Self.compared.joined(separator: ", "))"
+        + chance(others, transformers) { profile.numbers($0, tables.whole)[place] },
       Self.verdict(difference))
   }
 
-  /// Of the statistics of a profile, how many are larger for the second group.
-  private func agreement(_ first: [Int], _ second: [Int]) -> (larger: Int, all: Int) {
+  /// Statistics of a profile of which none follows from another.
+  private static let compared = [
+    "mean step", "largest step", "coefficient of variation", "jumps", "total variation",
+  ]
+
+  /// Of these the ones that are larger for the second group.
+  private func agreement(_ first: [Int], _ second: [Int]) -> [String] {
     func means(_ group: [Int]) -> [Double?] {
-      let each = group.map { SmoothnessProfile.statistics(profile.steps($0, tables.whole)) }
+      let each = group.map { profile.numbers($0, tables.whole) }
       return SmoothnessProfile.names.indices.map { place in
         Statistics.mean(each.map { $0[place] })
       }
     }
-    let known = zip(means(first), means(second)).compactMap { a, b in
-      a.flatMap { a in b.map { $0 > a } }
-    }
-    return (known.count { $0 }, known.count)
+    let (a, b) = (means(first), means(second))
+    return SmoothnessProfile.names.indices.filter { place in
+      guard let a = a[place], let b = b[place] else { return false }
+      return b > a
+    }.map { SmoothnessProfile.names[$0] }.filter { Self.compared.contains($0) }
   }
 
   /// How often another labelling of the models does as much, in words.
@@ -150,8 +169,8 @@ struct StepsFindings {
     let values = group.compactMap(value)
     guard values.count == group.count,
       let test = LabelPermutation(values, isLabelled: group.map { labelled.contains($0) })
-    else { return "" }
-    return "; exact permutation of the models' labels p = \(Self.number(test.pValue))"
+    else { return group.count > 16 ? "; too many models to permute their labels exactly" : "" }
+    return "; one-sided exact permutation of the models' labels p = \(Self.number(test.pValue))"
       + " (these models cannot give less than \(Self.number(test.smallest)))"
   }
 

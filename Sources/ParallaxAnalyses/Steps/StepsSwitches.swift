@@ -5,28 +5,41 @@ import ParallaxResults
 enum StepsSwitches {
   /// - Parameters:
   ///   - options: what was asked for.
+  ///   - models: with their sites.
   ///   - groups: of images that were left out in turn.
   ///   - orders: of shuffled images.
   /// - Returns: them in the order of the report.
   static func list(
-    _ options: StepsAnalysis.Options, groups: Int, orders: Int
+    _ options: StepsAnalysis.Options, _ models: [StepsResult.Model], groups: Int, orders: Int
   ) -> [StepsResult.Switch] {
     var list = [StepsResult.Switch("questions and findings", "the abstract's", origin: "paper")]
     func add(_ name: String, _ value: String) { list.append(StepsResult.Switch(name, value)) }
     add("measure", "\(options.measure.name) (\(options.measure.source))")
     add("features", options.preprocessing.description)
-    add(
-      "representation",
-      "the class token where there is one, else the mean over tokens or positions, unless asked otherwise"
-    )
-    add(
-      "stages",
-      "the outputs of blocks, unless sites were named; before them the input, pooled to 32 × 32, and the stem"
-    )
+    for model in models {
+      let sites = model.sites.sites
+      func tokens(_ part: Range<Int>) -> String {
+        part.reduce(into: [String]()) { found, site in
+          if !found.contains(sites[site].tokens) { found.append(sites[site].tokens) }
+        }.joined(separator: ", ")
+      }
+      let before = sites[..<model.blocks.lowerBound].map { "\($0.name)#\($0.tokens)" }
+      add(
+        "stages of \(model.name)",
+        "\(model.blocks.count) sites from \(sites[model.blocks.lowerBound].name) on, tokens \(tokens(model.blocks))"
+          + (before.isEmpty ? "" : "; before them \(before.joined(separator: ", "))"))
+      add("kind of \(model.name)", "\(model.design); trained for \(model.objective)")
+    }
+    add("copies", "of images whose files are the same the first in the pass' order stays")
     add("relative depth", "l / (L − 1) over the L stages")
     add("both directions", "their mean; the symmetrised score of Glielmo et al. is √2 times it")
-    add("curves", "\(PairsOfModels.grid.count) relative depths, bilinear between stages")
-    add("matches", "the nearest stage by the mean of both directions")
+    add(
+      "curves",
+      "\(PairsOfModels.grid.count) relative depths, linear on the triangles between stages")
+    add("matches", "the nearest stage by the mean of both directions, leading sites left out")
+    add(
+      "chance of matches",
+      "p among the matches and their reversal, each shifted by every number of stages")
     add("diagonal", "cells at most \(PairsOfModels.near) of relative depth apart")
     add(
       "intervals",
@@ -50,7 +63,8 @@ enum StepsSwitches {
         ? "the findings once more with each layer clipped at its \(StepsAnalysis.Options.clip) quantile of magnitude"
         : "none")
     add(
-      "smoothness", "the mean step from one stage to the next; seven more statistics beside it")
+      "smoothness",
+      "the mean step less the floor, per unit of relative depth; seven more statistics beside it")
     return list
   }
 }

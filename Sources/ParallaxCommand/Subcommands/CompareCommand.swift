@@ -103,17 +103,7 @@ struct SimilarityOptions: ParsableArguments {
       "What features and measures may take together, in GiB of memory.", valueName: "GiB"))
   var memoryLimit = 8
 
-  @Option(
-    help: ArgumentHelp(
-      "Cut off outliers of each layer first: at the q and 1 − q quantiles, or at ± the q quantile of the magnitudes.",
-      valueName: "two-sided:0.05|abs:0.95"))
-  var clip: FeaturePreprocessing.Clip?
-
-  @Flag(help: "Take off each column's mean first.")
-  var centre = false
-
-  @Flag(help: "Scale each image's features to length one first.")
-  var l2 = false
+  @OptionGroup var preparation: PreparationOptions
 
   @Option(
     help:
@@ -122,7 +112,7 @@ struct SimilarityOptions: ParsableArguments {
   var preset: MeasurePreset?
 
   func validate() throws {
-    let isPrepared = clip != nil || centre || l2
+    let isPrepared = !preparation.preprocessing.isNone
     guard preset == nil || measure == nil && !isPrepared else {
       throw ValidationError(
         "--preset says itself what is measured and done to the features; take --measure, --clip, --centre and --l2 without it"
@@ -164,7 +154,7 @@ struct SimilarityOptions: ParsableArguments {
   func maker() throws -> AnalysisCatalog.Maker {
     let steps =
       preset?.preprocessing
-      ?? FeaturePreprocessing(clip: clip, centred: centre, normalized: l2)
+      ?? preparation.preprocessing
     return try measures().map {
       AnalysisCatalog.measures(
         $0, permutations: permutations, preprocessing: steps, memoryLimit: memoryLimit << 30)

@@ -55,13 +55,12 @@ struct StepsCommand: ParsableCommand {
   static func line(_ finding: Finding) -> String {
     func number(_ value: Double) -> String { String(format: "%.3f", value) }
     var text = "\(finding.verdict.rawValue): \(finding.sentence)"
-    if let value = finding.value {
-      text += " (\(number(value))"
-      if let low = finding.low, let high = finding.high {
-        text += ", 95 % \(number(low)) to \(number(high))"
-      }
-      text += ")"
+    guard let value = finding.value else { return text + " (\(finding.quantity))" }
+    text += " (\(number(value))"
+    if let low = finding.low, let high = finding.high {
+      text += ", 95 % \(number(low)) to \(number(high))"
     }
+    text += ")"
     return text
   }
 }
@@ -79,6 +78,8 @@ struct StepsOptions: ParsableArguments {
 
   @Option(help: "Orders of shuffled images, for chance; 0 for none.")
   var permutations = 19
+
+  @OptionGroup var preparation: PreparationOptions
 
   @Flag(inversion: .prefixedNo, help: "Linear probes of each low-level statistic at each site.")
   var probes = true
@@ -103,9 +104,14 @@ struct StepsOptions: ParsableArguments {
     options.measure = try MeasuresCommand.measure(named: measure)
     options.alternatives = try (also == "none" ? [] : also.split(separator: ","))
       .map { try MeasuresCommand.measure(named: $0.trimmingCharacters(in: .whitespaces)) }
-      .filter { $0.name != options.measure.name }
+      .reduce(into: []) { found, next in
+        if next.name != options.measure.name, !found.contains(where: { $0.name == next.name }) {
+          found.append(next)
+        }
+      }
     options.resampling.permutations = permutations
     options.probes = probes
+    options.preprocessing = preparation.preprocessing
     return options
   }
 

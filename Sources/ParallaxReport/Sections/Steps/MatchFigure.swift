@@ -61,7 +61,7 @@ struct MatchFigure {
       "depth", Chart.Scale(domain: [0, 1], nice: false),
       axis: axis(isLast ? "relative depth" : nil, true))
     let y = Chart.Channel.quantity(
-      "matchDepth", Chart.Scale(domain: [-0.18, 1], nice: false),
+      "matchDepth", Chart.Scale(domain: [0, 1], nice: false),
       axis: axis(isFirst ? "nearest layer's depth" : nil, isFirst))
     let data = Chart.Data(name: Self.id)
     let own = [Chart.Transform(filter: "datum._model === \(model)")]

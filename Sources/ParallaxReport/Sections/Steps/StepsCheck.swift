@@ -1,8 +1,25 @@
+import Foundation
 import ParallaxResults
 
 /// Whether the parts of a result fit together; what does not is a damaged file, not a trap.
 struct StepsCheck {
   let result: StepsResult
+
+  /// Numbers that no measure gives, and that drawing would lift beyond all numbers.
+  static func hugeNumber(in file: URL) -> String? {
+    func search(_ value: Any) -> Double? {
+      switch value {
+      case let list as [Any]: list.lazy.compactMap(search).first
+      case let table as [String: Any]: table.values.lazy.compactMap(search).first
+      case let number as NSNumber: abs(number.doubleValue) > 1e100 ? number.doubleValue : nil
+      default: nil
+      }
+    }
+    guard let data = try? Data(contentsOf: file),
+      let content = try? JSONSerialization.jsonObject(with: data), let found = search(content)
+    else { return nil }
+    return "it holds the number \(found), expected none above 1e100"
+  }
 
   /// What is wrong; nil where nothing is.
   var problem: String? {

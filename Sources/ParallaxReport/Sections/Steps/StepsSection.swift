@@ -7,7 +7,8 @@ enum StepsSection {
   /// The section; nil where the run has no such result.
   static func make(_ material: Material) throws -> Section? {
     guard let found: StepsResult = try material.run.result(analysis: "steps") else { return nil }
-    if let problem = StepsCheck(result: found).problem {
+    let file = material.run.url.appending(path: "results/steps.json")
+    if let problem = StepsCheck(result: found).problem ?? StepsCheck.hugeNumber(in: file) {
       throw ResultsError.damaged(
         path: material.run.url.appending(path: "results/steps.json").path, problem: problem)
     }

@@ -167,15 +167,20 @@ struct StepsText {
     "Measure: \(result.measure); \(result.basis) Definition: \(result.source)."
   }
 
+  /// What stands before the blocks, where anything does.
+  private var beginnings: String {
+    result.models.contains { $0.leading > 0 } ? "Left of 0 stand the input and the stem. " : ""
+  }
+
   var matches: String {
-    "For each block of a model, the site of each other model that is nearest (mean of both directions) and where it stands; on "
-      + "the dashed line, at the same relative depth. Places below 0 are the input and the stem. The nearest of several is biased "
-      + "towards near by the choice. \(result.basis)"
+    "For each block of a model, the block of each other model that is nearest (mean of both directions) and where it stands; on "
+      + "the dashed line, at the same relative depth. The nearest of several is biased towards near by the choice. \(result.basis)"
   }
 
   var positions: String {
-    "The same in three numbers of every ordered pair. Correlation: Spearman's, of the depths of the blocks and of their nearest sites. Gap: "
-      + "mean distance in relative depth to the nearest site; the upright ticks are the same with the matches dealt out anew among the blocks. "
+    "The same in three numbers of every ordered pair. Correlation: Spearman's, of the depths of the blocks and of their nearest blocks. Gap: "
+      + "mean distance in relative depth to the nearest block; the upright ticks are the same with the matches dealt out at random among the "
+      + "blocks. Intervals of gaps are rough: the nearest of several is no smooth function of the images. "
       + "Residual difference: the mean along the matches minus what a representation has with itself\(floorNote); above 0 models differ even "
       + "where they are nearest. \(result.intervals) \(result.basis)"
   }
@@ -216,14 +221,14 @@ struct StepsText {
         + "is their mean. "
     return
       "Step size: the \(result.quantity) of every two blocks that follow one another. \(ends)Dashed uprights: a new stage of "
-      + "the network begins. \(floor)A network of fewer blocks takes longer steps; the mean step per depth allows for that. "
+      + "the network begins. \(floor)A network of fewer blocks takes longer steps; the statistics per depth, less the floor, allow for that. "
       + "\(result.intervals) \(result.basis)"
   }
 
   var statistics: String {
     "The same steps in single numbers, transformers against convolutional networks. The first row is by \(result.quantity), the others "
       + "by 1 − debiased linear CKA and by 1 − the Jaccard similarity of 10 nearest neighbours: a difference of designs that hangs on "
-      + "one measure would show in one row only. Coefficient of variation: standard deviation ÷ mean of the steps. Jumps: steps "
+      + "one measure would show in one row only. Coefficient of variation: standard deviation ÷ mean of the steps less the floor. Per depth: less the floor, times the number of steps. Jumps: steps "
       + "above the mean + 2 standard deviations. Each column and row has its own scale. \(result.intervals) \(result.basis)"
   }
 
@@ -243,7 +248,7 @@ struct StepsText {
         : "Solid: classifiers; dashed: models of other objectives. "
     return
       "Left: \(result.quantity) from each layer to the vector of all statistics; low where the layer knows them\(clipped). Right: mean R² of ridge "
-      + "probes of each statistic, out of fold; high where it can be read off linearly. \(who)Left of 0 stand the input and the stem. "
+      + "probes of each statistic, out of fold; high where it can be read off linearly. \(who)\(beginnings)"
       + "Shaded: the last fifth, against which the middle three fifths are held. \(floor)\(result.intervals) \(result.basis)"
   }
 
@@ -277,6 +282,6 @@ struct StepsText {
 
   var geometry: String {
     "Numbers of single layers that this line of research reports beside distances: the intrinsic dimension of the images' arrangement, and "
-      + "the share of common neighbours. Left of 0 stand the input and the stem. No intervals. \(result.basis)"
+      + "the share of common neighbours. \(beginnings)No intervals. \(result.basis)"
   }
 }
