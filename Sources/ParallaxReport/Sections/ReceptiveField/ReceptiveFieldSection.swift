@@ -169,7 +169,7 @@ struct FieldText {
 
   var branches: String {
     "Solid: what leaves the block, after the residual connection. Dashed: what the branch adds to it. The gradient of a branch reaches the pixels through "
-      + "all earlier blocks and their residual connections. Dashed lines have their intervals in the table above. \(intervals) \(estimator)"
+      + "all earlier blocks and their residual connections. Where a block has no residual connection both are one. Dashed lines have their intervals in the table above. \(intervals) \(estimator)"
   }
 }
 
