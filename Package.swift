@@ -82,7 +82,8 @@ let package = Package(
 
     // Our side of `Benchmarks/forward.py` and `Benchmarks/compare.py`.
     .executableTarget(
-      name: "ParallaxBenchmark", dependencies: ["ParallaxModels", "ParallaxMeasures"],
+      name: "ParallaxBenchmark",
+      dependencies: ["ParallaxModels", "ParallaxMeasures", "ParallaxAnalyses"],
       path: "Benchmarks/ParallaxBenchmark"),
 
     // Tests; what several of them share stands in ParallaxTestSupport.

@@ -1,10 +1,11 @@
 import Foundation
 
-// The side of `forward.py`, `compare.py`, `graphs.py`, `neighbours.py` and of `Oracles/exports_full.py` that is ours.
+// The side of `forward.py`, `compare.py`, `graphs.py`, `neighbours.py`, `attention.py` and of `Oracles/exports_full.py` that is ours.
 //
 //     ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off
 //     ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS
 //     ParallaxBenchmark neighbours INPUT OUTPUT THREADS
+//     ParallaxBenchmark attention MODEL BATCH THREADS
 //     ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped] [--no-gradient]
 //     ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off
 //
@@ -12,11 +13,12 @@ import Foundation
 
 do {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  let isShort = arguments.first == "sites" || arguments.first == "neighbours"
+  let isShort = ["sites", "neighbours", "attention"].contains(arguments.first)
   guard isShort || arguments.count == 6 else {
     print("usage: ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off")
     print("       ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS")
     print("       ParallaxBenchmark neighbours INPUT OUTPUT THREADS")
+    print("       ParallaxBenchmark attention MODEL BATCH THREADS")
     print("       ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped]")
     print("       ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off")
     exit(64)
@@ -25,6 +27,7 @@ do {
   case "sites": try sites(arguments)
   case "compare": try compare(arguments)
   case "neighbours": try neighbours(arguments)
+  case "attention": try attention(arguments)
   default: try forward(arguments)
   }
 } catch {

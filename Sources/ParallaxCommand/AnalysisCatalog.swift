@@ -9,6 +9,7 @@ enum AnalysisCatalog {
   static let all: [(name: String, make: Maker)] = [
     ("similarity", similarity(route: .automatic, estimator: .debiased)),
     ("steps", steps(StepsAnalysis.Options())),
+    ("attention", attention(AttentionAnalysis.Options())),
   ]
 
   /// Those that a study runs where its file names them: they cost more than a pass.
@@ -67,6 +68,21 @@ enum AnalysisCatalog {
         images: material.images, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// How far the heads of transformers look.
+  static func attention(_ options: AttentionAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      (options.seed, options.maps.alpha) = (material.seed, material.alpha)
+      let analysis = try AttentionAnalysis(
+        of: material.subjects, images: material.images, among: material.named, options: options)
+      for refusal in analysis.leftOut {
+        material.progress.note(
+          "\(refusal.address) is left out of the attention analysis: \(refusal.reason)")
+      }
       return analysis
     }
   }

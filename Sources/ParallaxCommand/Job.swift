@@ -19,7 +19,11 @@ struct Job {
     var representations: [Representation]
     /// Input and stem of the models whose sites nobody chose.
     var beginnings: [Representation]
+    /// Those of models whose sites somebody chose.
+    var named: [Representation] = []
     var images: ImageSet
+    /// What becomes of transparency.
+    var alpha = ImageBuffer.Alpha.overWhite
     var blockSize: Int
     var seed: UInt64
     var progress: ProgressLine
@@ -90,7 +94,10 @@ struct Job {
       },
       beginnings: zip(chosen, study.pass.subjects).flatMap {
         $0.wishes.allSatisfy { $0.pattern == nil } ? $1.beginnings : []
-      }, images: set, blockSize: options.blockSize, seed: options.seed,
+      },
+      named: try zip(chosen, study.pass.subjects).flatMap {
+        $0.wishes.allSatisfy { $0.pattern == nil } ? [] : try $0.representations(of: $1)
+      }, images: set, alpha: images.alpha, blockSize: options.blockSize, seed: options.seed,
       progress: progress)
     let accumulators = try analyses.compactMap { make -> (any StudyAnalysis)? in
       do { return try make(material) } catch let error as AnalysisError where leavesOut {

@@ -72,6 +72,22 @@ public struct RunFolder: Sendable {
     try write(Data(html.utf8), to: "report.html")
   }
 
+  /// Writes a file such as a picture; folders on the way are made.
+  ///
+  /// - Parameters:
+  ///   - data: its bytes.
+  ///   - path: within the folder.
+  /// - Throws: `ResultsError.unwritable`.
+  public func write(_ data: Data, at path: String) throws(ResultsError) {
+    let folder = url.appending(path: path).deletingLastPathComponent()
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw .unwritable(path: folder.path, problem: Self.reason(error))
+    }
+    try write(data, to: path)
+  }
+
   /// The run's description.
   ///
   /// - Throws: `ResultsError.missing` where the folder is no run, `ResultsError.damaged` where `run.json` cannot be

@@ -60,6 +60,10 @@ struct HelpTests {
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }
+    case let command as AttentionCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
     case let command as ReceptiveFieldCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

@@ -132,6 +132,22 @@ struct BrowserTests {
   }
 
   @Test(
+    "it draws the attention of heads, few layers and many",
+    .disabled(if: BrowserTests.reason != nil, BrowserTests.reason),
+    arguments: [[12], [1, 4, 24], [12, 12, 6, 4, 12]])
+  func attention(layers: [Int]) throws {
+    let made = try MadeUpRun([3])
+    var result = MadeUpAttention(layers: layers).result
+    for index in result.models.indices { result.models[index].name += MadeUpRun.hostile }
+    try made.run.write(result, analysis: "attention")
+    let visit = try visit(made.run)
+    #expect(visit.isDrawn)
+    #expect(visit.console.isEmpty, "\(visit.console)")
+    let isLabelled = visit.dom.contains(">heads, sorted<")
+    #expect(isLabelled)
+  }
+
+  @Test(
     "the browser refuses what the page might ask the network for, and says so",
     .disabled(if: BrowserTests.reason != nil, BrowserTests.reason))
   func policy() throws {

@@ -107,7 +107,7 @@ struct StepsSectionTests {
     #expect(!leaks)
   }
 
-  @Test("a result whose parts do not fit is a damaged file, not a trap", arguments: 0..<20)
+  @Test("a result whose parts do not fit is a damaged file, not a trap", arguments: 0..<22)
   func damaged(kind: Int) throws {
     var result = MadeUpSteps(blocks: [4, 5]).result
     switch kind {
@@ -130,6 +130,9 @@ struct StepsSectionTests {
     case 16: result.lowLevel[0].probes[0].scores = []
     case 17: result.geometry[0].curves[0].values.append(1)
     case 18: result.smoothness.append(result.smoothness[0])
+    case 19:
+      result.grids[1].values = result.grids[1].values.map { $0.map { _ in 1.7e308 } }
+    case 20: result.lowLevel[0].rise.high = -1.7e308
     default: result.grids.append(result.grids[0])
     }
     let error = #expect(throws: ResultsError.self) { try page(result) }

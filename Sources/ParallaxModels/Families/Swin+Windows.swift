@@ -45,6 +45,35 @@ extension Swin {
         .reshaped(-1, side * side, c)
     }
 
+    /// Where the tokens of each window lie in a grid of `grid` positions a side, and which regions they belong to.
+    func places(grid: Int, step: Int) -> AttentionPlaces {
+      let count = (grid + side - 1) / side
+      let padded = count * side
+      func region(_ place: Int) -> Int {
+        place < padded - side ? 0 : place < padded - shift ? 1 : 2
+      }
+      var windows: [[AttentionPlaces.Place?]] = []
+      var regions: [[Int]] = []
+      for window in 0..<(count * count) {
+        var places: [AttentionPlaces.Place?] = []
+        var own: [Int] = []
+        for token in 0..<(side * side) {
+          let row = window / count * side + token / side
+          let column = window % count * side + token % side
+          own.append(3 * region(row) + region(column))
+          // The grid is rolled, then padded.
+          places.append(
+            row < grid && column < grid
+              ? AttentionPlaces.Place(row: (row + shift) % grid, column: (column + shift) % grid)
+              : nil)
+        }
+        windows.append(places)
+        regions.append(own)
+      }
+      return AttentionPlaces(
+        windows: windows, regions: shift > 0 ? regions : [], rows: grid, columns: grid, step: step)
+    }
+
     /// Windows put back to where `cut` took them from.
     func joined(_ windows: Tensor, like x: Tensor) -> Tensor {
       let (h, w, c) = (x.shape[1], x.shape[2], x.shape[3])
@@ -54,6 +83,25 @@ extension Swin {
         .sliced(1, 0, h).sliced(2, 0, w)
       return shift > 0 ? map.rolled([shift, shift], [1, 2]) : map
     }
+  }
+
+  /// Where the tokens of a block's windows lie in the stage's grid: the shift is undone, and what was only padded has no place.
+  ///
+  /// - Parameters:
+  ///   - site: `layers.S.blocks.B.attn.pattern`.
+  ///   - height: of the images; `imageSize` is the only one.
+  ///   - width: of the images.
+  /// - Returns: nil for other sites.
+  public func attentionPlaces(at site: Site, height: Int, width: Int) -> AttentionPlaces? {
+    let parts = site.name.split(separator: ".")
+    guard parts.count == 6, parts[0] == "layers", parts[2] == "blocks", parts[5] == "pattern",
+      let stage = Int(parts[1]), let block = Int(parts[3]), stages.indices.contains(stage),
+      stages[stage].blocks.indices.contains(block)
+    else { return nil }
+    var grid = configuration.imageSize / configuration.patch
+    for _ in 0..<stage { grid = (grid + 1) / 2 }
+    return stages[stage].blocks[block].windows.places(
+      grid: grid, step: configuration.patch << stage)
   }
 
   /// Attention among the tokens of a window, with a bias for every offset.

@@ -22,6 +22,10 @@ public protocol Model: Sendable {
   /// Every site in execution order.
   func sites(height: Int, width: Int, device: Device) -> [Site]
 
+  /// Where the tokens of an attention pattern lie; nil where that is not known, or the site holds no attention of tokens
+  /// among themselves.
+  func attentionPlaces(at site: Site, height: Int, width: Int) -> AttentionPlaces?
+
   /// Runs images `[batch, 3, height, width]` through the model and shows every activation to the tap.
   ///
   /// - Returns: the output, or where the tap was satisfied, whatever was computed last.
