@@ -109,7 +109,7 @@ struct RunFolderTests {
   @Test("a run of another format is refused with a sentence, a newer one as such")
   func formats() throws {
     var other = provenance
-    for format in [3, 99, 1, -1] {
+    for format in [4, 99, 2, 1, -1] {
       other.format = format
       try run.write(other)
       let error = #expect(throws: ResultsError.self) { try run.provenance() }
