@@ -10,6 +10,8 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
   case nothingAsked(String)
   /// The images of a block lie outside what a model takes.
   case imageSize(model: String, problem: String)
+  /// A site is none that the analysis can look at.
+  case site(_ address: String, problem: String)
   /// A saved state does not belong to this job.
   case state(path: String, problem: String)
 
@@ -22,6 +24,7 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
     case .duplicateModel(let name): "two different models are called '\(name)'"
     case .nothingAsked(let what): what
     case .imageSize(let model, let problem): "\(model): \(problem)"
+    case .site(let address, let problem): "\(address): \(problem)"
     case .state(let path, let problem): "\(path): \(problem)"
     }
   }

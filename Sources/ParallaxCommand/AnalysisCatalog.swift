@@ -12,6 +12,25 @@ enum AnalysisCatalog {
     ("attention", attention(AttentionAnalysis.Options())),
   ]
 
+  /// Those that a study runs where its file names them: they cost more than a pass.
+  static let onDemand: [(name: String, make: Maker)] = [
+    ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options()))
+  ]
+
+  /// Effective receptive fields.
+  static func receptiveField(_ options: ReceptiveFieldAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try ReceptiveFieldAnalysis(
+        material.representations, of: material.subjects, images: material.images.samples.count,
+        options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
   /// Measures of the catalog between all pairs of sites, over the whole set.
   static func measures(
     _ measures: [any Measure], permutations: Int,

@@ -10,6 +10,8 @@ struct Job {
   var leavesOut = false
   /// What models were trained to do, where the user says it.
   var objectives: [(name: String, objective: Objective)] = []
+  /// The seed of an untrained twin's weights beside each model; nil for none.
+  var untrained: UInt64?
 
   /// What analyses are made of.
   struct Material {
@@ -68,7 +70,8 @@ struct Job {
     let javaScript = try Runs.javaScript()
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
-    let chosen = try models.load(addresses, progress)
+    var chosen = try models.load(addresses, progress)
+    if let untrained { chosen += try models.twins(of: chosen, seed: untrained, progress) }
     for (name, _) in objectives where !chosen.contains(where: { $0.model.name == name }) {
       throw CommandError(
         "--objective names '\(name)', expected one of "

@@ -99,11 +99,12 @@ struct StudyFile {
         "'analyses' asks for nothing; expected some of "
           + AnalysisCatalog.all.map(\.name).joined(separator: ", "))
     }
+    let known = AnalysisCatalog.all + AnalysisCatalog.onDemand
     return try analyses.map { name in
-      guard let found = AnalysisCatalog.all.first(where: { $0.name == name }) else {
+      guard let found = known.first(where: { $0.name == name }) else {
         throw bad(
           "no analysis is called '\(name)'; expected "
-            + AnalysisCatalog.all.map(\.name).joined(separator: ", "))
+            + known.map(\.name).joined(separator: ", "))
       }
       return found.make
     }

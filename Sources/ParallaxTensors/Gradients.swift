@@ -32,6 +32,20 @@ extension Tensor {
     return (value.detached(), value.gradients(at: leaves, seed: seed))
   }
 
+  /// Values of a function of some tensors, with a way back from each of them that can be gone many times.
+  ///
+  /// `f` is called once; what it computes on the way is kept as long as the result is.
+  ///
+  /// - Throws: what `f` throws, and nothing else.
+  /// - Precondition: the inputs are floating-point numbers.
+  public static func pullback<Failure: Error>(
+    at inputs: [Tensor], of f: ([Tensor]) throws(Failure) -> [Tensor]
+  ) throws(Failure) -> Pullback {
+    let leaves = leaves(inputs, "pullback")
+    return Pullback(
+      leaves: leaves, outputs: try withGradientMode { () throws(Failure) in try f(leaves) })
+  }
+
   private static func leaves(_ inputs: [Tensor], _ caller: String) -> [Tensor] {
     inputs.map { input in
       precondition(
@@ -64,9 +78,46 @@ extension Tensor {
   public func detached() -> Tensor { Catalogued.detach(self) }
 }
 
+/// What a function gave, and the products of vectors with its Jacobians, as many as are wanted.
+///
+/// ```swift
+/// let back = Tensor.pullback(at: [images]) { [features($0[0])] }
+/// let first = try back.products(of: 0, with: seed)[0]
+/// ```
+public struct Pullback: Sendable {
+  private let leaves: [Tensor]
+  private let outputs: [Tensor]
+
+  init(leaves: [Tensor], outputs: [Tensor]) { (self.leaves, self.outputs) = (leaves, outputs) }
+
+  /// The values, cut off from what computed them.
+  public var values: [Tensor] { outputs.map { $0.detached() } }
+
+  /// ∂⟨seed, value⟩/∂input for each input.
+  ///
+  /// - Parameters:
+  ///   - index: which of the values.
+  ///   - seed: a vector of the value's shape and type.
+  /// - Returns: the products, each in its input's shape; nil where the value does not depend on an input, or is of
+  ///   whole numbers.
+  /// - Throws: `TensorError.operation` where an operator on the way has no derivative.
+  public func products(of index: Int, with seed: Tensor) throws(TensorError) -> [Tensor?] {
+    let handles = unsafe leaves.map { unsafe Optional($0.storage.object) }
+    var out = unsafe [OpaquePointer?](repeating: nil, count: leaves.count)
+    let problem = unsafe px_gradients(
+      outputs[index].storage.object, seed.storage.object, handles, Int64(leaves.count), true, &out)
+    if let problem = unsafe problem {
+      throw .operation(name: "gradient", message: takeMessage(problem))
+    }
+    return unsafe out.map { gradient in
+      if let gradient = unsafe gradient { unsafe Tensor(gradient) } else { nil }
+    }
+  }
+}
+
 /// Whether what is computed now will be differentiated.
 public enum GradientMode {
-  /// Whether this thread is inside `valueWithGradient` or `vectorJacobianProduct`.
+  /// Whether this thread is inside `valueWithGradient`, `vectorJacobianProduct` or `pullback`.
   ///
   /// Operators without a derivative (oneDNN's fused convolutions) must then not be used.
   public static var isOn: Bool { px_grad_mode() }

@@ -64,6 +64,10 @@ struct HelpTests {
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }
+    case let command as ReceptiveFieldCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
     case let command as CompareCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

@@ -127,6 +127,33 @@ struct GradientTests {
     #expect(!GradientMode.isOn)
   }
 
+  @Test("one forward pass has as many ways back as are wanted")
+  func pullback() throws {
+    let x = Tensor([1.0, 2, 3], shape: [3])
+    var calls = 0
+    let back = Tensor.pullback(at: [x, x * 2.0]) { leaves in
+      calls += 1
+      return [
+        leaves[0].squared(), leaves[0] * leaves[1], leaves[1].sine(), Tensor([5.0], shape: [1]),
+      ]
+    }
+    #expect(calls == 1 && !GradientMode.isOn)
+    #expect(back.values[1].scalars(Double.self) == [2, 8, 18])
+    for _ in 0..<2 {
+      let seed = Tensor([1.0, 0, 2], shape: [3])
+      #expect(try back.products(of: 0, with: seed)[0]?.scalars(Double.self) == [2, 0, 12])
+      let both = try back.products(of: 1, with: seed)
+      #expect(both[0]?.scalars(Double.self) == [2, 0, 12])
+      #expect(both[1]?.scalars(Double.self) == [1, 0, 6])
+      #expect(try back.products(of: 2, with: seed)[0] == nil)
+      #expect(try back.products(of: 3, with: Tensor([1.0], shape: [1]))[1] == nil)
+    }
+    // A seed of another shape is an error, not a trap.
+    #expect(throws: TensorError.self) {
+      try back.products(of: 0, with: Tensor([1.0], shape: [1]))
+    }
+  }
+
   @Test("the programmer's mistakes trap with the operation's name and libtorch's sentence")
   func traps() async {
     let shapes = await #expect(

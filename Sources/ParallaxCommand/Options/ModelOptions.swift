@@ -52,6 +52,18 @@ struct ModelOptions: ParsableArguments {
     return chosen
   }
 
+  /// The same architectures with made-up weights, called `NAME-random`; the same is wanted of them.
+  func twins(of chosen: [Chosen], seed: UInt64, _ progress: ProgressLine) throws -> [Chosen] {
+    let device = try Device(loading.device)
+    return try chosen.map { one in
+      var model = try Catalog.load(
+        ModelReference(parsing: one.reference), device: device, randomWeights: seed)
+      model.name = Self.unused("\(one.model.name)-random", chosen.map(\.model.name))
+      progress.note("made \(model.name)")
+      return Chosen(reference: one.reference, model: model, wishes: one.wishes)
+    }
+  }
+
   /// Two checkpoints of one architecture must not be mistaken for one another.
   private static func unused(_ name: String, _ taken: [String]) -> String {
     guard taken.contains(name) else { return name }

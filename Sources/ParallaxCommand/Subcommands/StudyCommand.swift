@@ -13,9 +13,9 @@ struct StudyCommand: ParsableCommand {
         models: [clip-vit-base-patch16, "resnet50=weights.pth@layer4.*"]
         images: photos
         limit: 500
-        analyses: [similarity, steps]
+        analyses: [similarity, steps, receptive-field]
 
-      without analyses all that suit are done; with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
+      without analyses all that suit are done, but receptive-field, which costs more than a pass; with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
       device. Paths are relative to the file; what the command line says goes before what the file says.
 
       Example:  parallax study --limit 96 --output runs/small

@@ -65,6 +65,18 @@ enum Style {
     .maps thead th { text-align: center; } .maps tbody th, .maps thead th { border: 0; }
     .maps td { border: 0; padding: .15rem .25rem; } .map img { display: block; width: 112px; height: auto; border-radius: 3px; }
     .map span { display: block; font-size: .75rem; text-align: center; padding-top: .15rem; }
+    .field-row { margin: 0 0 1.1rem; } .field-name { display: flex; align-items: baseline; gap: .15rem .5rem;
+      flex-wrap: wrap; margin: .2rem 0 .35rem; } .field-name .mark { margin-right: 0; }
+    .fields { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: .75rem .6rem; }
+    @media (max-width: 56rem) { .fields { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
+    .field { font-size: .75rem; line-height: 1.35; min-width: 0; } .field .quiet { font-size: inherit; }
+    .field img, .field .missing { display: block; max-width: 100%; border-radius: 3px; margin-bottom: .25rem; }
+    .field span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .field-scale { display: flex; gap: .6rem; align-items: center; flex-wrap: wrap; font-size: .75rem;
+      color: var(--quiet); margin: .4rem 0 .8rem; }
+    .ramp { width: 9rem; height: .6rem; border-radius: 2px; print-color-adjust: exact; background:
+      linear-gradient(90deg, #000004, #150e37, #3b0f70, #651a80, #8c2981, #b6377a, #de4968, #f76f5c, #fe9f6d,
+      #fece91, #fcfdbf); }
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
     .drawing .vega-embed { padding: 0; }
