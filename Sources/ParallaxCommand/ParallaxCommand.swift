@@ -22,12 +22,8 @@ struct ParallaxCommand: ParsableCommand {
     version: Version.parallax,
     subcommands: [
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
-<<<<<<< HEAD
       CompareCommand.self, StepsCommand.self, AttentionCommand.self,
       ReceptiveFieldCommand.self,
-=======
-      CompareCommand.self, StepsCommand.self, AttentionCommand.self, ReceptiveFieldCommand.self,
->>>>>>> erf
       StudyCommand.self, ReportCommand.self,
     ])
 

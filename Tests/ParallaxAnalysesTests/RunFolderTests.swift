@@ -115,13 +115,13 @@ struct RunFolderTests {
       let error = #expect(throws: ResultsError.self) { try run.provenance() }
       let sentence = error?.description ?? ""
       #expect(sentence.contains("format \(format)") && sentence.contains("reads format 3"))
-      #expect(sentence.contains("newer") == (format > 2))
+      #expect(sentence.contains("newer") == (format > 3))
     }
     // A newer one need not have the keys of this one.
-    try scratch.write(Array("{\"format\": 3}".utf8), "run/run.json")
+    try scratch.write(Array("{\"format\": 4}".utf8), "run/run.json")
     let error = #expect(throws: ResultsError.self) { try run.provenance() }
     #expect(error?.description.contains("newer version") == true)
-    try scratch.write(Array("{\"format\": 2}".utf8), "run/run.json")
+    try scratch.write(Array("{\"format\": 4}".utf8), "run/run.json")
     let damaged = #expect(throws: ResultsError.self) { try run.provenance() }
     #expect(damaged?.description.contains("is missing") == true)
     try run.write(provenance)

@@ -59,15 +59,12 @@ enum Style {
     .sheet { gap: .25rem; } .sheet img { width: 56px; height: 56px; }
     .named { width: 72px; } .named span { display: block; font-size: .75rem; text-align: center; overflow: hidden;
       text-overflow: ellipsis; }
-<<<<<<< HEAD
     .maps { display: flex; gap: 1.5rem; align-items: flex-start; padding: .25rem 0; }
     .maps .whole { display: grid; gap: .6rem; } .maps table { width: auto; } .maps th { white-space: nowrap; }
     .maps tbody th { vertical-align: middle; text-align: left; font-weight: 500; padding-right: .75rem; }
     .maps thead th { text-align: center; } .maps tbody th, .maps thead th { border: 0; }
     .maps td { border: 0; padding: .15rem .25rem; } .map img { display: block; width: 112px; height: auto; border-radius: 3px; }
     .map span { display: block; font-size: .75rem; text-align: center; padding-top: .15rem; }
-=======
->>>>>>> erf
     .field-row { margin: 0 0 1.1rem; } .field-name { display: flex; align-items: baseline; gap: .15rem .5rem;
       flex-wrap: wrap; margin: .2rem 0 .35rem; } .field-name .mark { margin-right: 0; }
     .fields { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: .75rem .6rem; }
@@ -80,15 +77,6 @@ enum Style {
     .ramp { width: 9rem; height: .6rem; border-radius: 2px; print-color-adjust: exact; background:
       linear-gradient(90deg, #000004, #150e37, #3b0f70, #651a80, #8c2981, #b6377a, #de4968, #f76f5c, #fe9f6d,
       #fece91, #fcfdbf); }
-<<<<<<< HEAD
-=======
-    .maps { display: flex; gap: 1.5rem; align-items: flex-start; padding: .25rem 0; }
-    .maps .whole { display: grid; gap: .6rem; } .maps table { width: auto; } .maps th { white-space: nowrap; }
-    .maps tbody th { vertical-align: middle; text-align: left; font-weight: 500; padding-right: .75rem; }
-    .maps thead th { text-align: center; } .maps tbody th, .maps thead th { border: 0; }
-    .maps td { border: 0; padding: .15rem .25rem; } .map img { display: block; width: 112px; height: auto; border-radius: 3px; }
-    .map span { display: block; font-size: .75rem; text-align: center; padding-top: .15rem; }
->>>>>>> erf
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
     .drawing .vega-embed { padding: 0; }

@@ -27,12 +27,7 @@ enum SectionCatalog {
   typealias Maker = @Sendable (Material) throws -> Section?
 
   static let all: [Maker] = [
-<<<<<<< HEAD
     SimilaritySection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, MeasuresSection.make,
-=======
-    SimilaritySection.make, StepsSection.make, AttentionSection.make, ReceptiveFieldSection.make,
-    MeasuresSection.make,
->>>>>>> erf
   ]
 }

@@ -3,6 +3,8 @@ import ParallaxResults
 /// Every head of every layer over depth: distances above, entropies below.
 struct AttentionDepth {
   let result: AttentionResult
+  /// The models' places among all models of the run, which colours go by.
+  let places: [Int]
   let id = "attention-depth"
 
   private enum Quantity: Int {
@@ -103,7 +105,7 @@ struct AttentionDepth {
     let field = quantity == .distance ? "distance" : "entropy"
     let own = [Chart.Transform(filter: "datum._panel === \(index)")]
     let layers = Chart.Data(name: "\(id)-layers")
-    let colour = Palette.colour(index)
+    let colour = Palette.colour(places[index])
     var marks = [
       Chart(
         data: layers, transform: own,

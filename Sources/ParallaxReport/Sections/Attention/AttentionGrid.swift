@@ -3,6 +3,8 @@ import ParallaxResults
 /// Attention over images: a table a model and image, layers from left to right, heads from above downwards.
 struct AttentionGrid {
   let result: AttentionResult
+  /// The models' places among all models of the run, which colours go by.
+  let places: [Int]
 
   /// All tables; those of a model's later images unfold.
   var html: HTML {
@@ -23,7 +25,7 @@ struct AttentionGrid {
           guard let first = images.first else { return [] }
           let rest = images.dropFirst()
           let head: HTML = .element(
-            "h4", [:], [ModelMark.html(model), .text(" \(result.models[model].name)")])
+            "h4", [:], [ModelMark.html(places[model]), .text(" \(result.models[model].name)")])
           return [head, table(model, first)]
             + (rest.isEmpty
               ? []

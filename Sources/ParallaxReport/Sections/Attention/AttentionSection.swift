@@ -14,9 +14,12 @@ enum AttentionSection {
         path: material.run.url.appending(path: "results/attention.json").path, problem: problem)
     }
     let result = found.drawable
+    // A model's colour is that of its place among all models of the run.
+    let all = material.provenance.models.map(\.name)
+    let places = found.models.enumerated().map { all.firstIndex(of: $1.name) ?? $0 }
     let text = AttentionText(result: result)
     let sorted = AttentionSorted(result: result)
-    let depth = AttentionDepth(result: result)
+    let depth = AttentionDepth(result: result, places: places)
     let command = material.provenance.command
     let again: HTML =
       command.isEmpty
@@ -39,7 +42,7 @@ enum AttentionSection {
     }
     if !result.maps.isEmpty {
       body.append(.element("h3", [:], "Attention over images"))
-      body.append(AttentionGrid(result: result).html)
+      body.append(AttentionGrid(result: result, places: places).html)
     }
     if !result.refusals.isEmpty { body.append(text.refusals) }
     return Section(
