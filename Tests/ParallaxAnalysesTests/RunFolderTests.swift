@@ -121,7 +121,7 @@ struct RunFolderTests {
     try scratch.write(Array("{\"format\": 4}".utf8), "run/run.json")
     let error = #expect(throws: ResultsError.self) { try run.provenance() }
     #expect(error?.description.contains("newer version") == true)
-    try scratch.write(Array("{\"format\": 4}".utf8), "run/run.json")
+    try scratch.write(Array("{\"format\": 3}".utf8), "run/run.json")
     let damaged = #expect(throws: ResultsError.self) { try run.provenance() }
     #expect(damaged?.description.contains("is missing") == true)
     try run.write(provenance)
