@@ -148,7 +148,7 @@ public final class StepsAnalysis: Accumulator {
   /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`.
   public func result() throws -> StepsResult {
     var gathered = gathered
-    let copies = self.copies(gathered.samples)
+    let copies = self.copies()
     gathered.keep(gathered.samples.indices.filter { copies[$0] == nil })
     let images = gathered.samples.count
     for measure in [options.measure] + options.alternatives where images < measure.fewestImages {
@@ -175,13 +175,28 @@ public final class StepsAnalysis: Accumulator {
     ).result()
   }
 
-  /// Rows of images whose file is that of an earlier row: two of the same are neighbours at distance 0.
-  private func copies(_ places: [Int]) -> [Int: Int] {
-    var first: [String: Int] = [:]
+  /// Rows of images that all models, and the images' own statistics and pixels, see as an earlier row: two of the same are
+  /// neighbours at distance 0.
+  private func copies() -> [Int: Int] {
+    let firsts = places.compactMap(\.first)
+    let own = wanted.indices.filter {
+      [PictureModel.statisticsSite, PictureModel.coarsePixelsSite].contains(wanted[$0].site.name)
+        && wanted[$0].model == Subject.picturesName
+    }
+    let rows = gathered.samples.indices
+    // Of each representation, the first row that each row is equal to.
+    let equal = (firsts + own).map { index in
+      var earlier = Array(rows)
+      for group in InputProblem.equalRows(gathered.whole(index)) {
+        for row in group { earlier[row] = group[0] }
+      }
+      return earlier
+    }
+    var first: [[Int]: Int] = [:]
     var copies: [Int: Int] = [:]
-    for (row, place) in places.enumerated() {
-      let hash = samples[place].sha256
-      if let earlier = first[hash] { copies[row] = earlier } else { first[hash] = row }
+    for row in rows {
+      let key = equal.map { $0[row] }
+      if let earlier = first[key] { copies[row] = earlier } else { first[key] = row }
     }
     return copies
   }

@@ -233,7 +233,8 @@ struct StepsComputation {
     }
     return copies.map {
       SimilarityResult.Refusal(
-        address: "image \($0.id)", reason: "left out: its file is the same as that of \($0.of)")
+        address: "image \($0.id)",
+        reason: "left out: all models see the same picture as in \($0.of)")
     } + ofSites + ofSpaces
   }
 }
