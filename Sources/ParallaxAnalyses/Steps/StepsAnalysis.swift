@@ -175,8 +175,9 @@ public final class StepsAnalysis: Accumulator {
     ).result()
   }
 
-  /// Rows of images that all models, and the images' own statistics and pixels, see as an earlier row: two of the same are
-  /// neighbours at distance 0.
+  /// Rows of images that a model, or the images' own statistics and pixels, cannot tell from an earlier row that stays, such
+  /// as two pictures that differ outside the crop: they are neighbours at distance 0, and all models must look at the same
+  /// images.
   private func copies() -> [Int: Int] {
     let firsts = places.compactMap(\.first)
     let own = wanted.indices.filter {
@@ -192,11 +193,15 @@ public final class StepsAnalysis: Accumulator {
       }
       return earlier
     }
-    var first: [[Int]: Int] = [:]
+    var kept = equal.map { _ in [Int: Int]() }
     var copies: [Int: Int] = [:]
     for row in rows {
-      let key = equal.map { $0[row] }
-      if let earlier = first[key] { copies[row] = earlier } else { first[key] = row }
+      let earlier = equal.indices.lazy.compactMap { kept[$0][equal[$0][row]] }.first
+      if let earlier {
+        copies[row] = earlier
+      } else {
+        for place in equal.indices { kept[place][equal[place][row]] = row }
+      }
     }
     return copies
   }

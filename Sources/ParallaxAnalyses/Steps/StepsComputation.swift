@@ -234,7 +234,7 @@ struct StepsComputation {
     return copies.map {
       SimilarityResult.Refusal(
         address: "image \($0.id)",
-        reason: "left out: all models see the same picture as in \($0.of)")
+        reason: "left out: a model sees the same picture as in \($0.of)")
     } + ofSites + ofSpaces
   }
 }

@@ -30,7 +30,7 @@ enum StepsSwitches {
           + (before.isEmpty ? "" : "; before them \(before.joined(separator: ", "))"))
       add("kind of \(model.name)", "\(model.design); trained for \(model.objective)")
     }
-    add("copies", "of pictures that all models see as the same the first in the pass' order stays")
+    add("copies", "of pictures that a model sees as the same the first in the pass' order stays")
     add("relative depth", "l / (L − 1) over the L stages")
     add("both directions", "their mean; the symmetrised score of Glielmo et al. is √2 times it")
     add(
