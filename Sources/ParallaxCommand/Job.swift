@@ -43,6 +43,22 @@ struct Job {
       return "\(images), \(ProgressLine.duration(seconds))\nreport: \(summary.report)"
     }
 
+    /// Prints what was asked for.
+    ///
+    /// - Parameters:
+    ///   - form: a table, JSON, or for a person.
+    ///   - lines: what a person reads first.
+    /// - Throws: what `lines` throws, and `ResultsError` where the table has gone.
+    func show(as form: OutputOptions, _ lines: () throws -> [String] = { [] }) throws {
+      switch form.chosen {
+      case .json: print(try json(summary))
+      case .csv: print(try table(), terminator: "")
+      case nil:
+        for line in try lines() { print(line) }
+        print(text)
+      }
+    }
+
     /// What `--csv` prints: all numbers of the run.
     func table() throws -> String {
       let table = run.url.appending(path: "results.csv").path

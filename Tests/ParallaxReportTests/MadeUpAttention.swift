@@ -15,8 +15,8 @@ struct MadeUpAttention {
       images: 1000, dtype: "float32", seed: 7, groups: 10, others: "drop",
       models: layers.indices.map(model))
     result.switches = [
-      AttentionResult.Switch("quantity", "distance in pixels", origin: "paper"),
-      AttentionResult.Switch("uniform attention", "the same weight on every key"),
+      Switch("quantity", "distance in pixels", origin: "paper"),
+      Switch("uniform attention", "the same weight on every key"),
     ]
     result.refusals = [
       SimilarityResult.Refusal(address: "resnet", reason: "the model has no attention")

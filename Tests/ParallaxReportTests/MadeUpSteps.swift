@@ -18,8 +18,8 @@ struct MadeUpSteps {
       dtype: "float32", seed: 7, groups: hasIntervals ? 10 : 0, permutations: permutations,
       models: blocks.indices.map(model))
     result.switches = [
-      StepsResult.Switch("relative depth", "(block − 1) / (blocks − 1)", origin: "paper"),
-      StepsResult.Switch("distance", "euclidean"), StepsResult.Switch("neighbours", "1"),
+      Switch("relative depth", "(block − 1) / (blocks − 1)", origin: "paper"),
+      Switch("distance", "euclidean"), Switch("neighbours", "1"),
     ]
     result.depths = (0...20).map { Double($0) / 20 }
     for a in blocks.indices { for b in blocks.indices { result.grids.append(grid(a, b, result)) } }

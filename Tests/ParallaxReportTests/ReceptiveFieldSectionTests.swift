@@ -24,8 +24,8 @@ struct MadeUpFields {
       channels: "2 channels an image", images: 32, groups: 16, seed: 3, dtype: "float32",
       decades: 3, models: blocks.indices.map(model))
     result.switches = [
-      StepsResult.Switch("images", "32", origin: "paper"),
-      StepsResult.Switch("channels", "2 of each image"),
+      Switch("images", "32", origin: "paper"),
+      Switch("channels", "2 of each image"),
     ]
     result.refusals = [
       SimilarityResult.Refusal(address: "\(name(0))@blocks.1", reason: "every gradient is 0")
@@ -50,8 +50,8 @@ struct MadeUpFields {
           site: "blocks.\(place)\(suffix)", part: part, stage: "blocks", depth: depth, rows: 14,
           columns: 14, channels: 64, passes: 2, images: 31, skipped: 1, peak: 0.01)
         let radius = isTransformer ? 50 + 30 * depth : 5 + 60 * depth
-        func estimate(_ value: Double) -> StepsResult.Estimate {
-          StepsResult.Estimate(value, low: 0.9 * value, high: 1.1 * value)
+        func estimate(_ value: Double) -> IntervalEstimate {
+          IntervalEstimate(value, low: 0.9 * value, high: 1.1 * value)
         }
         field.radius = estimate(part == .output ? radius : 1.2 * radius)
         field.spread = estimate(0.8 * radius)
@@ -116,7 +116,7 @@ struct ReceptiveFieldSectionTests {
   func undefined() throws {
     var result = MadeUpFields(blocks: [3]).result
     for index in result.models[0].fields.indices {
-      result.models[0].fields[index].radius = StepsResult.Estimate(nil)
+      result.models[0].fields[index].radius = IntervalEstimate(nil)
       result.models[0].fields[index].picture = Data()
       result.models[0].fields[index].squares = []
     }
@@ -133,7 +133,7 @@ struct ReceptiveFieldSectionTests {
     var result = MadeUpFields(blocks: [4, 5], name: { "\(MadeUpRun.hostile)\($0)" }).result
     result.channels = MadeUpRun.hostile
     result.dtype = MadeUpRun.hostile
-    result.switches.append(StepsResult.Switch(MadeUpRun.hostile, MadeUpRun.hostile))
+    result.switches.append(Switch(MadeUpRun.hostile, MadeUpRun.hostile))
     result.models[0].design = MadeUpRun.hostile
     result.models[1].twinOf = MadeUpRun.hostile
     result.models[0].fields[0].site = MadeUpRun.hostile
@@ -170,9 +170,9 @@ struct ReceptiveFieldSectionTests {
     var result = MadeUpFields(blocks: [2]).result
     result.models[0].fields[0].skipped = Int.max
     result.models[0].fields[0].images = Int.min
-    result.models[0].fields[0].radius = StepsResult.Estimate(1e300, low: -1e300, high: 1e300)
+    result.models[0].fields[0].radius = IntervalEstimate(1e300, low: -1e300, high: 1e300)
     result.models[0].fields[0].squares = [
-      ReceptiveFieldResult.Square(share: 1e300, side: StepsResult.Estimate(1e300))
+      ReceptiveFieldResult.Square(share: 1e300, side: IntervalEstimate(1e300))
     ]
     result.models[0].fields[1].squares = result.models[0].fields[0].squares
     _ = try page(result)

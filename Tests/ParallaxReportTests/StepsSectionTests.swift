@@ -97,7 +97,7 @@ struct StepsSectionTests {
     var result = MadeUpSteps(blocks: [4, 5], name: { "\(MadeUpRun.hostile)\($0)" }).result
     result.quantity = MadeUpRun.hostile
     result.source = MadeUpRun.hostile
-    result.switches.append(StepsResult.Switch(MadeUpRun.hostile, MadeUpRun.hostile))
+    result.switches.append(Switch(MadeUpRun.hostile, MadeUpRun.hostile))
     result.models[0].objective = MadeUpRun.hostile
     result.models[0].design = MadeUpRun.hostile
     result.lowLevel[0].spaces[0].name = MadeUpRun.hostile

@@ -33,16 +33,16 @@ struct AttentionFindings {
       finding(
         mixing, spread,
         "pixels between the heads that look least and most far, \(layers(low, "lowest")) (\(Self.number(lowest))) less "
-          + "\(layers(high, "highest")) (\(Self.number(highest)))", Self.verdict(spread, above: 0)),
+          + "\(layers(high, "highest")) (\(Self.number(highest)))", spread.verdict(above: 0)),
       finding(
         local, nearest,
         "distance of the first layer's most local head as a share of uniform attention's "
           + "(\(Self.number(model.layers[0].uniformDistance)) pixels); local: less than \(Self.half), our criterion",
-        Self.opposite(Self.verdict(nearest, above: Self.half))),
+        Self.opposite(nearest.verdict(above: Self.half))),
       finding(
         global, farthest,
         "distance of the most local head of \(layers(high, "highest")) as a share of uniform attention's; global: "
-          + "more than \(Self.half), our criterion", Self.verdict(farthest, above: Self.half)),
+          + "more than \(Self.half), our criterion", farthest.verdict(above: Self.half)),
     ]
   }
 
@@ -82,33 +82,18 @@ struct AttentionFindings {
 
   /// A number of the heads' mean distances with its jackknife interval over groups of images.
   private func estimate(_ number: ([[Double]]) -> Double) -> AttentionResult.Estimate {
-    let value = number(tables.map(\.distances))
     let groups = tables[0].groups
-    guard groups > 1 else { return AttentionResult.Estimate(value) }
-    let without = (0..<groups).map { group in number(tables.map { $0.distancesWithout[group] }) }
-    let centre = Self.mean(without)
-    let squares = without.reduce(0) { $0 + ($1 - centre) * ($1 - centre) }
-    let error = (squares * Double(groups - 1) / Double(groups)).squareRoot()
-    let margin = StudentT.quantile975(degrees: groups - 1) * error
-    return AttentionResult.Estimate(value, low: value - margin, high: value + margin)
+    let without =
+      groups > 1
+      ? (0..<groups).map { group in number(tables.map { $0.distancesWithout[group] }) } : []
+    return AttentionResult.Estimate(number(tables.map(\.distances)), leavingOut: without)
   }
 
   private func finding(
     _ sentence: String, _ estimate: AttentionResult.Estimate, _ quantity: String,
     _ verdict: Finding.Verdict
   ) -> Finding {
-    Finding(
-      sentence: sentence, value: estimate.value, low: estimate.low, high: estimate.high,
-      quantity: quantity
-        + (estimate.low == nil ? "" : "; 95 % jackknife interval over groups of images"),
-      verdict: verdict, analysis: "attention")
-  }
-
-  private static func verdict(
-    _ estimate: AttentionResult.Estimate, above level: Double
-  ) -> Finding.Verdict {
-    guard let low = estimate.low, let high = estimate.high else { return .cannotTell }
-    return low > level ? .shows : high < level ? .doesNotShow : .cannotTell
+    Finding(sentence, estimate, quantity, verdict, analysis: "attention")
   }
 
   private static func opposite(_ verdict: Finding.Verdict) -> Finding.Verdict {

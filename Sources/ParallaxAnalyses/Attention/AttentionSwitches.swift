@@ -4,11 +4,11 @@ import ParallaxResults
 enum AttentionSwitches {
   static func list(
     _ options: AttentionAnalysis.Options, _ result: AttentionResult
-  ) -> [AttentionResult.Switch] {
-    var list: [AttentionResult.Switch] = []
+  ) -> [Switch] {
+    var list: [Switch] = []
     func add(_ name: String, _ value: String, paper: Bool = false) {
       list.append(
-        AttentionResult.Switch(name, value, origin: paper ? "paper" : "reconstruction"))
+        Switch(name, value, origin: paper ? "paper" : "reconstruction"))
     }
     add(
       "quantity", "distance in pixels, weighted by attention, mean over queries and images",

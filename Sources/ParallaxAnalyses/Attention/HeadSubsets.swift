@@ -176,14 +176,7 @@ struct HeadSubsets {
     let value = number(nil)
     let count = products.blocks.count
     let without = (0..<count).compactMap { number($0) }
-    guard count > 3, without.count == count, let value else {
-      return AttentionResult.Estimate(value)
-    }
-    let centre = without.reduce(0, +) / Double(count)
-    let squares = without.reduce(0) { $0 + ($1 - centre) * ($1 - centre) }
-    let margin =
-      StudentT.quantile975(degrees: count - 1)
-      * (squares * Double(count - 1) / Double(count)).squareRoot()
-    return AttentionResult.Estimate(value, low: value - margin, high: value + margin)
+    guard count > 3, without.count == count else { return AttentionResult.Estimate(value) }
+    return AttentionResult.Estimate(value, leavingOut: without)
   }
 }

@@ -21,22 +21,15 @@ struct FieldFindings {
   }
 
   private func finding(
-    _ sentence: String, _ estimate: StepsResult.Estimate, _ quantity: String,
+    _ sentence: String, _ estimate: IntervalEstimate, _ quantity: String,
     above level: Double = 0
   ) -> Finding {
-    var verdict = Finding.Verdict.cannotTell
-    if let low = estimate.low, let high = estimate.high {
-      verdict = low > level ? .shows : high < level ? .doesNotShow : .cannotTell
-    }
-    return Finding(
-      sentence: sentence, value: estimate.value, low: estimate.low, high: estimate.high,
-      quantity: quantity
-        + (estimate.low == nil ? "" : "; 95 % jackknife interval over groups of images"),
-      verdict: verdict, analysis: "receptive-field")
+    Finding(
+      sentence, estimate, quantity, estimate.verdict(above: level), analysis: "receptive-field")
   }
 
   /// A number of all images, then without each group.
-  private func estimate(_ number: (Int) -> Double?) -> StepsResult.Estimate {
+  private func estimate(_ number: (Int) -> Double?) -> IntervalEstimate {
     FieldsComputed.estimate((0...result.groups).map(number))
   }
 
@@ -100,7 +93,7 @@ struct FieldFindings {
       "Transformers have larger receptive fields than convolutional networks already in their lowest layers"
     guard !transformers.isEmpty, !networks.isEmpty else {
       return finding(
-        sentence, StepsResult.Estimate(nil),
+        sentence, IntervalEstimate(nil),
         transformers.isEmpty ? "no transformer here" : "no convolutional network here")
     }
     func radius(_ group: [Int], _ replicate: Int) -> Double? {

@@ -69,7 +69,7 @@ struct FieldsComputed {
     _ site: FieldSite, _ sums: FieldSums, _ place: Int, _ found: [FieldStatistics.Values?],
     _ map: Tensor, _ options: ReceptiveFieldAnalysis.Options
   ) throws -> ReceptiveFieldResult.Field {
-    func estimate(_ number: (FieldStatistics.Values) -> Double) -> StepsResult.Estimate {
+    func estimate(_ number: (FieldStatistics.Values) -> Double) -> IntervalEstimate {
       Self.estimate(found.map { $0.map(number) })
     }
     let picture = FieldPicture(map: map)
@@ -93,18 +93,8 @@ struct FieldsComputed {
   /// A number with its 95 % interval by a jackknife: the first is of all images, the others are without a group each.
   ///
   /// The value is not corrected for bias. Where a group's absence leaves nothing, there is no interval.
-  static func estimate(_ numbers: [Double?]) -> StepsResult.Estimate {
-    guard let value = numbers.first ?? nil else { return StepsResult.Estimate(nil) }
-    let others = numbers.dropFirst().compactMap(\.self)
-    let groups = Double(others.count)
-    guard others.count == numbers.count - 1, others.count >= 2 else {
-      return StepsResult.Estimate(value)
-    }
-    let mean = others.reduce(0, +) / groups
-    let squares = others.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let error = ((groups - 1) / groups * squares).squareRoot()
-    let reach = StudentT.quantile975(degrees: others.count - 1) * error
-    return StepsResult.Estimate(value, low: value - reach, high: value + reach)
+  static func estimate(_ numbers: [Double?]) -> IntervalEstimate {
+    IntervalEstimate(numbers.first ?? nil, leavingOut: Array(numbers.dropFirst()))
   }
 
   /// Writes every field as a PNG, and all of them into one file.
@@ -141,23 +131,23 @@ enum FieldSwitches {
   /// Them, in the order of the report.
   static func list(
     _ options: ReceptiveFieldAnalysis.Options, images: Int, groups: Int
-  ) -> [StepsResult.Switch] {
+  ) -> [Switch] {
     var list = [
-      StepsResult.Switch(
+      Switch(
         "field",
         "absolute gradient of the centre location with respect to the pixels, mean over channels and RGB",
         origin: "paper"),
-      StepsResult.Switch(
+      Switch(
         "images", "\(images)\(images == 32 ? "" : " (the paper: 32)")",
         origin: images == 32 ? "paper" : "reconstruction"),
-      StepsResult.Switch(
+      Switch(
         "location", "⌊h/2⌋, ⌊w/2⌋; class and register tokens left out", origin: "paper"),
-      StepsResult.Switch(
+      Switch(
         "residual connection",
         options.beforeResidual ? "after it, and the branches before it" : "after it",
         origin: "paper"),
     ]
-    func add(_ name: String, _ value: String) { list.append(StepsResult.Switch(name, value)) }
+    func add(_ name: String, _ value: String) { list.append(Switch(name, value)) }
     switch options.channels {
     case .all: add("channels", "all, each by itself: the paper's words taken literally")
     case .sampled(let count):

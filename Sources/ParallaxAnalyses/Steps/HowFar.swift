@@ -105,7 +105,7 @@ struct StepsTables: Sendable {
     let values = statistics(whole)
     let left = leftOut.map(statistics)
     return values.indices.map { place in
-      Jackknife.estimate(values[place], left.map { $0[place] })
+      IntervalEstimate(values[place], leavingOut: left.map { $0[place] })
     }
   }
 
@@ -113,16 +113,5 @@ struct StepsTables: Sendable {
   func chance(_ statistic: (StepsTable) -> Double?) -> Double? {
     let found = shuffled.compactMap(statistic)
     return found.isEmpty ? nil : found.reduce(0, +) / Double(found.count)
-  }
-}
-
-/// Intervals from values without one group of images each.
-enum Jackknife {
-  /// The value ± Student's t with G − 1 degrees of freedom times √((G−1)/G · Σ (θ₍₋g₎ − θ̄)²).
-  static func estimate(_ value: Double?, _ left: [Double?]) -> StepsResult.Estimate {
-    let known = left.compactMap(\.self)
-    guard let value, known.count == left.count, let margin = StudentT.margin(leavingOut: known)
-    else { return StepsResult.Estimate(value) }
-    return StepsResult.Estimate(value, low: value - margin, high: value + margin)
   }
 }

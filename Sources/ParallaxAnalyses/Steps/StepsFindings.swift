@@ -25,19 +25,7 @@ struct StepsFindings {
     _ sentence: String, _ estimate: StepsResult.Estimate, _ quantity: String,
     _ verdict: Finding.Verdict
   ) -> Finding {
-    Finding(
-      sentence: sentence, value: estimate.value, low: estimate.low, high: estimate.high,
-      quantity: quantity
-        + (estimate.low == nil ? "" : "; 95 % jackknife interval over groups of images"),
-      verdict: verdict, analysis: "steps")
-  }
-
-  /// Above a level beyond its interval it shows the sentence, below it does not.
-  private static func verdict(
-    _ estimate: StepsResult.Estimate, above level: Double = 0
-  ) -> Finding.Verdict {
-    guard let low = estimate.low, let high = estimate.high else { return .cannotTell }
-    return low > level ? .shows : high < level ? .doesNotShow : .cannotTell
+    Finding(sentence, estimate, quantity, verdict, analysis: "steps")
   }
 
   /// 1. Layers at similar relative depth have the most similar representations.
@@ -46,7 +34,7 @@ struct StepsFindings {
     let gain = tables.estimate { pairs.gain($0) }
     let chances = pairs.positions().compactMap(\.pValue)
     let few = chances.count { $0 <= 0.05 }
-    var verdict = Self.verdict(gain)
+    var verdict = gain.verdict()
     if verdict == .shows, 2 * few <= chances.count { verdict = .cannotTell }
     return finding(
       "Layers at similar relative depth in different models have the most similar representations",
@@ -71,7 +59,7 @@ struct StepsFindings {
       share,
       "\(quantity) of the most similar layers, as a share of the way from a layer with itself (0) to shuffled images (1); "
         + "strong: more than \(Self.number(Self.strong)), our criterion",
-      Self.verdict(share, above: Self.strong))
+      share.verdict(above: Self.strong))
   }
 
   /// 2. Classifiers, unlike the others, discard low-level statistics in their final layers.
@@ -100,9 +88,9 @@ struct StepsFindings {
       rise(classifiers, table).flatMap { a in rise(others, table).map { a - $0 } }
     }
     // Unlike the others: these must not discard as well.
-    let verdicts = [Self.verdict(own), Self.verdict(difference)]
+    let verdicts = [own.verdict(), difference.verdict()]
     let verdict: Finding.Verdict =
-      verdicts.contains(.doesNotShow) || Self.verdict(theirs) == .shows
+      verdicts.contains(.doesNotShow) || theirs.verdict() == .shows
       ? .doesNotShow : verdicts == [.shows, .shows] ? .shows : .cannotTell
     return finding(
       sentence, difference,
@@ -138,7 +126,7 @@ struct StepsFindings {
         + "\(names(transformers)); larger for the convolutional networks: \(larger.isEmpty ? "nothing" : larger.joined(separator: ", ")), "
         + "of \(Self.compared.joined(separator: ", "))"
         + chance(others, transformers) { profile.numbers($0, tables.whole)[place] },
-      Self.verdict(difference))
+      difference.verdict())
   }
 
   /// Statistics of a profile of which none follows from another.

@@ -11,9 +11,9 @@ enum StepsSwitches {
   /// - Returns: them in the order of the report.
   static func list(
     _ options: StepsAnalysis.Options, _ models: [StepsResult.Model], groups: Int, orders: Int
-  ) -> [StepsResult.Switch] {
-    var list = [StepsResult.Switch("questions and findings", "the abstract's", origin: "paper")]
-    func add(_ name: String, _ value: String) { list.append(StepsResult.Switch(name, value)) }
+  ) -> [Switch] {
+    var list = [Switch("questions and findings", "the abstract's", origin: "paper")]
+    func add(_ name: String, _ value: String) { list.append(Switch(name, value)) }
     add("measure", "\(options.measure.name) (\(options.measure.source))")
     add("features", options.preprocessing.description)
     for model in models {

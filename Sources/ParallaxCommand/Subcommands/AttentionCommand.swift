@@ -44,14 +44,9 @@ struct AttentionCommand: ParsableCommand {
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.attention(try attention.options())],
       progress)
-    switch form.chosen {
-    case .json: print(try json(finished.summary))
-    case .csv: print(try finished.table(), terminator: "")
-    case nil:
+    try finished.show(as: form) {
       let result: AttentionResult? = try finished.run.result(analysis: "attention")
-      if let result { print(Self.table(result).text) }
-      for finding in result?.findings ?? [] { print(StepsCommand.line(finding)) }
-      print(finished.text)
+      return result.map { [Self.table($0).text] + $0.findings.map(\.line) } ?? []
     }
   }
 

@@ -74,11 +74,7 @@ struct CompareCommand: ParsableCommand {
     let finished = try job.run(
       addresses, models, images, pass,
       [try similarity.maker()], progress)
-    switch form.chosen {
-    case .json: print(try json(finished.summary))
-    case .csv: print(try finished.table(), terminator: "")
-    case nil: print(finished.text)
-    }
+    try finished.show(as: form)
   }
 }
 

@@ -49,14 +49,9 @@ struct ReceptiveFieldCommand: ParsableCommand {
     let options = field.options(batchSize: pass.batchSize)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.receptiveField(options)], progress)
-    switch form.chosen {
-    case .json: print(try json(finished.summary))
-    case .csv: print(try finished.table(), terminator: "")
-    case nil:
+    try finished.show(as: form) {
       let result: ReceptiveFieldResult? = try finished.run.result(analysis: "receptive-field")
-      for model in result?.models ?? [] { print(Self.line(model)) }
-      for finding in result?.findings ?? [] { print(StepsCommand.line(finding)) }
-      print(finished.text)
+      return result.map { $0.models.map(Self.line) + $0.findings.map(\.line) } ?? []
     }
   }
 

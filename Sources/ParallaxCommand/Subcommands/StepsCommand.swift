@@ -41,27 +41,10 @@ struct StepsCommand: ParsableCommand {
       output: output ?? Runs.name("steps", names), objectives: try steps.objectives())
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.steps(try steps.options())], progress)
-    switch form.chosen {
-    case .json: print(try json(finished.summary))
-    case .csv: print(try finished.table(), terminator: "")
-    case nil:
+    try finished.show(as: form) {
       let result: StepsResult? = try finished.run.result(analysis: "steps")
-      for finding in result?.findings ?? [] { print(Self.line(finding)) }
-      print(finished.text)
+      return result?.findings.map(\.line) ?? []
     }
-  }
-
-  /// `shows: Transformers change … (0.12, 95 % 0.08 to 0.16)`.
-  static func line(_ finding: Finding) -> String {
-    func number(_ value: Double) -> String { String(format: "%.3f", value) }
-    var text = "\(finding.verdict.rawValue): \(finding.sentence)"
-    guard let value = finding.value else { return text + " (\(finding.quantity))" }
-    text += " (\(number(value))"
-    if let low = finding.low, let high = finding.high {
-      text += ", 95 % \(number(low)) to \(number(high))"
-    }
-    text += ")"
-    return text
   }
 }
 

@@ -23,13 +23,35 @@ enum Fold {
       ])
   }
 
-  /// Layers that a measure has no value for, with the reasons.
-  static func refusals(_ refusals: [SimilarityResult.Refusal]) -> HTML {
-    make(
-      "Layers without a value: \(refusals.count)",
+  /// Every choice of an analysis and who made it; nothing where there is none.
+  static func switches(_ switches: [Switch]) -> HTML {
+    guard !switches.isEmpty else { return .none }
+    let ours = switches.count { $0.origin != "paper" }
+    return make(
+      "What was chosen: \(Text.plural(switches.count, "switch", "switches")), \(ours) of them reconstruction",
       [
         table(
-          ["layer", "why"],
+          ["switch", "value", "whose"],
+          switches.map { one in
+            .element(
+              "tr", [:],
+              [one.name, one.value, one.origin == "paper" ? "the paper's" : one.origin].map {
+                .element("td", [:], $0)
+              })
+          })
+      ])
+  }
+
+  /// What has no value, with the reasons.
+  static func refusals(
+    _ refusals: [SimilarityResult.Refusal], title: String = "Layers without a value",
+    of what: String = "layer"
+  ) -> HTML {
+    make(
+      "\(title): \(refusals.count)",
+      [
+        table(
+          [what, "why"],
           refusals.map { refusal in
             .element(
               "tr", [:],

@@ -3,9 +3,7 @@
 /// > Source: Raghu et al., 2021, arXiv 2108.08810, section 4 and figures 3 and 4; ``switches`` says which choices are ours.
 public struct AttentionResult: Codable, Sendable, Equatable {
   /// A number with its 95 % interval.
-  public typealias Estimate = StepsResult.Estimate
-  /// A choice that changes the numbers, and who made it.
-  public typealias Switch = StepsResult.Switch
+  public typealias Estimate = IntervalEstimate
 
   /// One head of a layer.
   public struct Head: Codable, Sendable, Equatable {

@@ -25,10 +25,10 @@ public struct ReceptiveFieldResult: Codable, Sendable, Equatable {
     /// The share, from 0 to 1.
     public var share: Double
     /// The side in pixels.
-    public var side: StepsResult.Estimate
+    public var side: IntervalEstimate
 
     /// A square from its parts.
-    public init(share: Double, side: StepsResult.Estimate) {
+    public init(share: Double, side: IntervalEstimate) {
       (self.share, self.side) = (share, side)
     }
   }
@@ -58,15 +58,15 @@ public struct ReceptiveFieldResult: Codable, Sendable, Equatable {
     /// The largest value of the field.
     public var peak: Double
     /// Mean distance of the mass from its centroid, in pixels.
-    public var radius = StepsResult.Estimate(nil)
+    public var radius = IntervalEstimate(nil)
     /// Standard deviation of the mass about its centroid, per axis, in pixels.
-    public var spread = StepsResult.Estimate(nil)
+    public var spread = IntervalEstimate(nil)
     /// Luo's size: √ of the number of pixels above 4.55 % of the largest value.
-    public var luo = StepsResult.Estimate(nil)
+    public var luo = IntervalEstimate(nil)
     /// Smallest squares round the location that hold shares of the mass.
     public var squares: [Square] = []
     /// Share of the mass within the location's own cell of the grid: the centre patch of a transformer.
-    public var centre = StepsResult.Estimate(nil)
+    public var centre = IntervalEstimate(nil)
     /// The field as a PNG of at most 112 pixels a side, on the scale that ``ReceptiveFieldResult/decades`` says.
     public var picture = Data()
 
@@ -126,7 +126,7 @@ public struct ReceptiveFieldResult: Codable, Sendable, Equatable {
   /// Powers of ten that the colours of pictures span, below each field's own largest value.
   public var decades: Double
   /// Every choice that changes the numbers.
-  public var switches: [StepsResult.Switch] = []
+  public var switches: [Switch] = []
   /// The models, in the order asked for; untrained twins last.
   public var models: [Model]
   /// Sites without a field, and why.
@@ -149,7 +149,7 @@ public struct ReceptiveFieldResult: Codable, Sendable, Equatable {
   }
 
   private func rows(_ model: Model, _ field: Field) -> [TidyRow] {
-    func row(_ measure: String, _ value: StepsResult.Estimate, _ unit: String) -> TidyRow {
+    func row(_ measure: String, _ value: IntervalEstimate, _ unit: String) -> TidyRow {
       TidyRow(
         analysis: "receptive-field", measure: measure, a: "\(model.name)@\(field.site)",
         x: "\(field.depth)", value: value.value, low: value.low, high: value.high,
@@ -163,8 +163,8 @@ public struct ReceptiveFieldResult: Codable, Sendable, Equatable {
         row("square of \(Self.percent($0.share)) % of the mass", $0.side, "px")
       } + [
         row("share of the centre cell", field.centre, ""),
-        row("largest value", StepsResult.Estimate(field.peak), ""),
-        row("images skipped", StepsResult.Estimate(Double(field.skipped)), ""),
+        row("largest value", IntervalEstimate(field.peak), ""),
+        row("images skipped", IntervalEstimate(Double(field.skipped)), ""),
       ]
   }
 

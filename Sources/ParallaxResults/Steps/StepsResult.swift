@@ -8,35 +8,8 @@
 /// > Source: Mahaut and Baroni, 2026, arXiv 2601.21621. The paper's questions and findings are its own; the switches
 /// > are a reconstruction, and ``switches`` says which.
 public struct StepsResult: Codable, Sendable, Equatable {
-  /// A number with its 95 % interval by a jackknife over groups of images.
-  public struct Estimate: Codable, Sendable, Equatable {
-    /// The number; nil where it is undefined.
-    public var value: Double?
-    /// The lower end; nil where none was estimated.
-    public var low: Double?
-    /// The upper end.
-    public var high: Double?
-
-    /// A number, with an interval or without.
-    public init(_ value: Double?, low: Double? = nil, high: Double? = nil) {
-      (self.value, self.low, self.high) = (value, low, high)
-    }
-  }
-
-  /// A choice that changes the numbers, and who made it.
-  public struct Switch: Codable, Sendable, Equatable {
-    /// What was chosen: `distance`.
-    public var name: String
-    /// What it is set to: `euclidean`.
-    public var value: String
-    /// `paper` where the paper says so, `reconstruction` where it is silent and the choice is ours.
-    public var origin: String
-
-    /// A switch from its parts.
-    public init(_ name: String, _ value: String, origin: String = "reconstruction") {
-      (self.name, self.value, self.origin) = (name, value, origin)
-    }
-  }
+  /// A number with its interval by a jackknife over groups of images.
+  public typealias Estimate = IntervalEstimate
 
   /// A model, what kind it is, and its sites.
   public struct Model: Codable, Sendable, Equatable {

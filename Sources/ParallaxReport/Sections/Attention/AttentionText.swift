@@ -95,37 +95,10 @@ struct AttentionText {
   }
 
   /// Every choice and who made it.
-  var switches: HTML {
-    guard !result.switches.isEmpty else { return .none }
-    let ours = result.switches.count { $0.origin != "paper" }
-    return Fold.make(
-      "What was chosen: \(Text.plural(result.switches.count, "switch", "switches")), \(ours) of them reconstruction",
-      [
-        Fold.table(
-          ["switch", "value", "whose"],
-          result.switches.map { choice in
-            .element(
-              "tr", [:],
-              [choice.name, choice.value, choice.origin].map { .element("td", [:], $0) })
-          })
-      ])
-  }
+  var switches: HTML { Fold.switches(result.switches) }
 
   /// Models that were left out, and layers without a value.
   var refusals: HTML {
-    Fold.make(
-      "Left out: \(result.refusals.count)",
-      [
-        Fold.table(
-          ["model or layer", "why"],
-          result.refusals.map { refusal in
-            .element(
-              "tr", [:],
-              [
-                .element("td", [:], [.element("code", [:], refusal.address)]),
-                .element("td", [:], refusal.reason),
-              ])
-          })
-      ])
+    Fold.refusals(result.refusals, title: "Left out", of: "model or layer")
   }
 }

@@ -78,16 +78,16 @@ struct FieldCurves {
     }
   }
 
-  private func percent(_ estimate: StepsResult.Estimate, of side: Double) -> StepsResult.Estimate {
+  private func percent(_ estimate: IntervalEstimate, of side: Double) -> IntervalEstimate {
     func share(_ value: Double?) -> Double? { value.map { 100 * $0 / side } }
-    return StepsResult.Estimate(
+    return IntervalEstimate(
       share(estimate.value), low: share(estimate.low), high: share(estimate.high))
   }
 
   /// Untrained twins are dashed, and so is whatever comes before the residual connection.
   private func panel(
     _ title: String, _ parts: [ReceptiveFieldResult.Part], _ models: [Int]? = nil,
-    _ number: (ReceptiveFieldResult.Field, Double) -> StepsResult.Estimate
+    _ number: (ReceptiveFieldResult.Field, Double) -> IntervalEstimate
   ) -> DepthCurves.Panel {
     let lines = (models ?? Array(result.models.indices)).flatMap { index in
       parts.compactMap { part -> DepthCurves.Line? in
@@ -104,7 +104,7 @@ struct FieldCurves {
               // Two bands of one model would run together.
               estimate: part == .output
                 ? number(field, model.side)
-                : StepsResult.Estimate(number(field, model.side).value))
+                : IntervalEstimate(number(field, model.side).value))
           })
       }
     }

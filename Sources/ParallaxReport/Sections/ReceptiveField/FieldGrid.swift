@@ -119,7 +119,7 @@ struct FieldGrid {
   }
 }
 
-extension StepsResult.Estimate {
+extension IntervalEstimate {
   /// Whether a length needs no digit behind the point.
   var isLarge: Bool { (value ?? 0) >= 100 }
 }

@@ -125,24 +125,7 @@ struct FieldText {
   }
 
   /// Every choice and who made it.
-  var switches: HTML {
-    guard !result.switches.isEmpty else { return .none }
-    let ours = result.switches.count { $0.origin != "paper" }
-    return Fold.make(
-      "What was chosen: \(Text.plural(result.switches.count, "switch", "switches")), \(ours) of them reconstruction",
-      [
-        Fold.table(
-          ["switch", "value", "whose"],
-          result.switches.map { one in
-            .element(
-              "tr", [:],
-              [
-                .element("td", [:], one.name), .element("td", [:], one.value),
-                .element("td", [:], one.origin == "paper" ? "the paper's" : one.origin),
-              ])
-          })
-      ])
-  }
+  var switches: HTML { Fold.switches(result.switches) }
 
   private var isSummed: Bool { result.channels == "summed" }
 
@@ -194,7 +177,7 @@ struct FieldTable {
   private func row(
     _ model: ReceptiveFieldResult.Model, _ field: ReceptiveFieldResult.Field
   ) -> HTML {
-    func cell(_ estimate: StepsResult.Estimate, _ digits: Int) -> HTML {
+    func cell(_ estimate: IntervalEstimate, _ digits: Int) -> HTML {
       let interval = Text.interval(estimate.low, estimate.high, digits: digits)
       return .element(
         "td", ["class": "number", "title": interval.map { "95 % interval: \($0)" } ?? ""],

@@ -22,6 +22,11 @@ struct StepsText {
       """)
   }
 
+  /// Whether the finding that begins so has a number.
+  private func isTested(_ beginning: String) -> Bool {
+    result.findings.contains { $0.sentence.hasPrefix(beginning) && $0.value != nil }
+  }
+
   /// The paper's findings, and which of the figures here bear on them.
   func claims(_ figures: [Figure]) -> HTML {
     let ids = Set(figures.map(\.id))
@@ -37,11 +42,14 @@ struct StepsText {
       ),
       (
         "Classifiers, unlike other models, discard information about low-level statistics in their final layers.",
-        [("steps-low-level", "low-level information"), ("steps-rise", "the end of each model")]
+        isTested("Classifiers")
+          ? [("steps-low-level", "low-level information"), ("steps-rise", "the end of each model")]
+          : []
       ),
       (
         "Transformers change representations more smoothly from one layer to the next than convolutional networks.",
-        [("steps-smoothness", "step sizes"), ("steps-statistics", "their statistics")]
+        isTested("Transformers")
+          ? [("steps-smoothness", "step sizes"), ("steps-statistics", "their statistics")] : []
       ),
     ]
     return .group([
@@ -110,25 +118,7 @@ struct StepsText {
   }
 
   /// Every choice and who made it.
-  var switches: HTML {
-    guard !result.switches.isEmpty else { return .none }
-    let ours = result.switches.count { $0.origin != "paper" }
-    return Fold.make(
-      "What was chosen: \(Text.plural(result.switches.count, "switch", "switches")), \(ours) of them reconstruction",
-      [
-        Fold.table(
-          ["switch", "value", "whose"],
-          result.switches.map { one in
-            .element(
-              "tr", [:],
-              [
-                .element("td", [:], one.name),
-                .element("td", [:], [.element("code", [:], one.value)]),
-                .element("td", [:], one.origin == "paper" ? "the paper's" : one.origin),
-              ])
-          })
-      ])
-  }
+  var switches: HTML { Fold.switches(result.switches) }
 
   func maps(_ maps: DistanceMaps) -> String {
     var text =
@@ -137,8 +127,9 @@ struct StepsText {
       : "Each cell is the \(result.quantity) from the row's layer to the column's: about 0 (dark) where the row's layer tells "
         + "the column's neighbourhoods, about 1 where it says nothing of them. The two directions differ\(isOne ? "" : ", so every ordered pair has its map"). "
     text +=
-      "Layers run from the left to the right and from below upwards, in the order in which they compute. A gap sets the input "
-      + "and the stem apart; thin lines part the stages of a network. "
+      "Layers run from the left to the right and from below upwards, in the order in which they compute. "
+      + (beginnings.isEmpty ? "" : "A gap sets the input and the stem apart. ")
+      + "Thin lines part the stages of a network. "
     if !isOne {
       text +=
         "The white line is the matched path through the blocks: forward in both models, nearest on average\(result.isSymmetric ? "" : " of both directions"). "
