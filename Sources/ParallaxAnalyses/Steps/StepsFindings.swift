@@ -40,7 +40,8 @@ struct StepsFindings {
       "Layers at similar relative depth in different models have the most similar representations",
       gain,
       "mean distance in relative depth of the most similar layers where they are dealt out at random, less that where they "
-        + "are; in \(few) of \(chances.count) ordered pairs shifted and reversed matches are never as near (p ≤ 0.05); most must be",
+        + "are; in \(few) of \(chances.count) ordered pairs at most one in twenty shifted or reversed matches is as near "
+        + "(p ≤ 0.05), and most pairs must be such",
       verdict)
   }
 
@@ -123,8 +124,8 @@ struct StepsFindings {
     return finding(
       sentence, difference,
       "\(quantity) of all steps from one block to the next, less what a layer has with itself: \(names(others)) less "
-        + "\(names(transformers)); larger for the convolutional networks: \(larger.isEmpty ? "nothing" : larger.joined(separator: ", ")), "
-        + "of \(Self.compared.joined(separator: ", "))"
+        + "\(names(transformers)); of \(Self.compared.count) statistics of the profiles \(larger.count) are larger for the "
+        + "convolutional networks\(larger.isEmpty ? "" : ": " + larger.joined(separator: ", "))"
         + chance(others, transformers) { profile.numbers($0, tables.whole)[place] },
       difference.verdict())
   }

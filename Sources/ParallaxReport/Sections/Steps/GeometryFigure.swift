@@ -26,6 +26,6 @@ struct GeometryFigure {
         let values = lines.flatMap { $0.points.compactMap(\.estimate.value) }
         let isShare = name.contains("overlap") && values.allSatisfy { (0...1).contains($0) }
         return DepthCurves.Panel(title: name, lines: lines, domain: isShare ? [0, 1] : nil)
-      }, inRow: names.count < 4 ? 3 : 4, width: 200, spacing: 46)
+      }, inRow: 3, width: 270, spacing: 46)
   }
 }
