@@ -10,6 +10,7 @@ enum AnalysisCatalog {
     ("similarity", similarity(route: .automatic, estimator: .debiased)),
     ("steps", steps(StepsAnalysis.Options())),
     ("attention", attention(AttentionAnalysis.Options())),
+    ("residual", residual(ResidualAnalysis.Options())),
   ]
 
   /// Those that a study runs where its file names them: they cost more than a pass.
@@ -82,6 +83,21 @@ enum AnalysisCatalog {
       for refusal in analysis.leftOut {
         material.progress.note(
           "\(refusal.address) is left out of the attention analysis: \(refusal.reason)")
+      }
+      return analysis
+    }
+  }
+
+  /// How much goes past each branch, and how much it adds.
+  static func residual(_ options: ResidualAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try ResidualAnalysis(
+        of: material.subjects, among: material.named, options: options)
+      for refusal in analysis.leftOut {
+        material.progress.note(
+          "\(refusal.address) is left out of the residual analysis: \(refusal.reason)")
       }
       return analysis
     }

@@ -66,9 +66,32 @@ public struct Subject: Sendable {
     self.device = device
     sites = model.sites(height: size.height, width: size.width, device: device)
   }
+
+  private init(_ other: Subject, name: String, model: any Model, fingerprint: String) {
+    (self.name, self.model, self.fingerprint) = (name, model, fingerprint)
+    (family, preprocessing, imageSize) = (other.family, other.preprocessing, other.imageSize)
+    (sites, device, objective) = (other.sites, other.device, other.objective)
+  }
 }
 
 extension Subject {
+  /// The places where branches are added to what goes past them, in execution order.
+  ///
+  /// - Throws: `ModelError` where the model cannot run.
+  public func connections() throws -> [ResidualConnection] {
+    try model.connections(height: imageSize.height, width: imageSize.width, device: device)
+  }
+
+  /// The same images through another form of the model.
+  ///
+  /// - Parameters:
+  ///   - name: what results call it.
+  ///   - model: with the same sites.
+  ///   - change: what tells it from the first.
+  func changed(to name: String, _ model: any Model, _ change: String) -> Subject {
+    Subject(self, name: name, model: model, fingerprint: "\(fingerprint) \(change)")
+  }
+
   /// What kind of network it is, by the kinds of its sites and their names.
   public var design: Design {
     if sites.contains(where: { $0.kind == .mixed }) { return .mixer }

@@ -195,7 +195,7 @@ public struct CentreLocation: Sendable, Hashable {
   }
 
   /// By the patch, or where that does not fit (later stages of a hierarchy) by the only square patch that does.
-  private static func grid(
+  static func grid(
     _ count: Int, _ layout: TokenLayout?, _ size: (height: Int, width: Int)
   ) -> (rows: Int, columns: Int)? {
     guard count > 0 else { return nil }

@@ -70,6 +70,7 @@ public struct Study {
     var pass = pass
     let seen = Set(analyses.flatMap { $0.wanted.map(\.model) })
     if seen.contains(Subject.picturesName) { pass.subjects.append(try Subject.pictures()) }
+    pass.subjects += analyses.flatMap(\.companions)
     return try pass.run(analyses) { outcome in
       let passed = Date()
       afterPass(outcome)

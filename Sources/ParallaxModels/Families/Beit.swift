@@ -117,8 +117,10 @@ public struct Beit: Model {
 
     func callAsFunction(_ input: Tensor, _ tap: Tap) -> Tensor {
       var x = input  // [b, n, d]
-      x = x + gamma1 * tap("attn", attention(tap("norm1", norm1(x)), tap["attn"]))
-      return x + gamma2 * tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
+      let y = gamma1 * tap("attn", attention(tap("norm1", norm1(x)), tap["attn"]))
+      x = tap.joined("residual1", x, y, .attention)
+      let z = gamma2 * tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
+      return tap.joined("residual2", x, z, .mlp)
     }
   }
 

@@ -133,7 +133,7 @@ public struct ConvNeXt: Model {
       let y = tap("conv_dw", depthwise(x)).permuted(0, 2, 3, 1)  // [b, h, w, d]
       let branch = ConvNeXt.shown(
         "mlp", mlp(ConvNeXt.shown("norm", norm(y), tap), tap["mlp"]), tap)
-      return (scale?(branch) ?? branch).permuted(0, 3, 1, 2) + x
+      return tap.joined("residual1", x, (scale?(branch) ?? branch).permuted(0, 3, 1, 2), .branch)
     }
   }
 

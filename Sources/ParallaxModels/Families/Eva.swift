@@ -149,10 +149,10 @@ public struct Eva: Model {
       var x = input  // [b, n, d]
       var y = tap("attn", attention(tap("norm1", norm1(x)), angles, tap["attn"]))
       if let gamma1 { y = gamma1 * y }
-      x = x + y
+      x = tap.joined("residual1", x, y, .attention)
       y = tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
       if let gamma2 { y = gamma2 * y }
-      return x + y
+      return tap.joined("residual2", x, y, .mlp)
     }
   }
 

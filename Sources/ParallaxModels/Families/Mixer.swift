@@ -92,10 +92,13 @@ public struct Mixer: Model {
     func callAsFunction(_ input: Tensor, _ tap: Tap) -> Tensor {
       let y = tap("norm1", norm1(input), as: .patches).transposed(1, 2)  // [b, d, n]
       let mixed = tap("mlp_tokens", patches(y, tap["mlp_tokens"], as: .mixed), as: .mixed)
-      let x = input + mixed.transposed(1, 2)  // [b, n, d]
+      let x = tap.joined(
+        "residual1", input, mixed.transposed(1, 2), .mixing, as: .patches)  // [b, n, d]
       let z = tap("norm2", norm2(x), as: .patches)
-      return x
-        + tap("mlp_channels", channels(z, tap["mlp_channels"], as: .patches), as: .patches)
+      return tap.joined(
+        "residual2", x,
+        tap("mlp_channels", channels(z, tap["mlp_channels"], as: .patches), as: .patches), .mlp,
+        as: .patches)
     }
   }
 }

@@ -175,10 +175,11 @@ public struct Swin: Model {
       func widened(_ x: Tensor) -> Tensor {
         tap("mlp", mlp(x, tap["mlp"], as: .patches), as: .patches)
       }
-      var x = input + (isSecond ? normed1(attended(input)) : attended(normed1(input)))
-      x = x.reshaped(shape[0], -1, shape[3])  // [b, h · w, c]
-      x = x + (isSecond ? normed2(widened(x)) : widened(normed2(x)))
-      return x.reshaped(shape)
+      let y = isSecond ? normed1(attended(input)) : attended(normed1(input))
+      let map = tap.joined("residual1", input, y, .attention, as: .positions)
+      let x = map.reshaped(shape[0], -1, shape[3])  // [b, h · w, c]
+      let z = isSecond ? normed2(widened(x)) : widened(normed2(x))
+      return tap.joined("residual2", map, z.reshaped(shape), .mlp, as: .positions)
     }
   }
 }

@@ -202,10 +202,10 @@ public struct ViT: Model {
       var x = input  // [b, n, d]
       var y = tap("attn", attention(tap("norm1", norm1(x)), tap["attn"]))
       if let scale1 { y = tap("ls1", scale1(y)) }
-      x = x + y
+      x = tap.joined("residual1", x, y, .attention)
       y = tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
       if let scale2 { y = tap("ls2", scale2(y)) }
-      return x + y
+      return tap.joined("residual2", x, y, .mlp)
     }
   }
 

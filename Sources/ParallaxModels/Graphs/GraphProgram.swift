@@ -61,6 +61,8 @@ struct GraphProgram: Sendable {
   var isBlind = false
   /// Whether images go in with their channels side by side in memory, which convolutions hand on to one another.
   var usesChannelsLast = false
+  /// Steps that add a branch to what goes past it.
+  var sums: [Int: ResidualSum] = [:]
   /// Sites, by the step that they follow; those inside before those around them.
   private(set) var places: [Place]
   private var placesByStep: [[Place]] = []
@@ -151,7 +153,9 @@ struct GraphProgram: Sendable {
     var current = x
     for (index, step) in steps.enumerated() {
       if tap.isSatisfied { return current }
-      let results = try results(of: step, step.inputs.map { slots[$0] })
+      var values = step.inputs.map { slots[$0] }
+      if let sum = sums[index] { show(sum, &values, of: step, to: tap) }
+      let results = try results(of: step, values)
       for (slot, value) in zip(step.outputs, results) {
         guard let slot else { continue }
         slots[slot] = value
@@ -185,6 +189,21 @@ struct GraphProgram: Sendable {
     } catch ModelError.checkpoint(_, let message) {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
     }
+  }
+
+  /// The summands of a residual connection, after the tap.
+  private func show(
+    _ sum: ResidualSum, _ values: inout [GraphValue], of step: Step, to tap: Tap
+  ) {
+    guard tap.looksAtParts(of: sum.name), case .tensor(let skip) = values[sum.skip],
+      case .tensor(let branch) = values[sum.branch]
+    else { return }
+    func own(_ value: Tensor, _ place: Int) -> Tensor {
+      volatile.contains(step.inputs[place]) ? value.cloned() : value
+    }
+    let shown = tap.shown(sum.name, own(skip, sum.skip), own(branch, sum.branch), sum.part)
+    values[sum.skip] = .tensor(shown.skip)
+    values[sum.branch] = .tensor(shown.branch)
   }
 
   /// The value after the tap; a copy on both ways where a later step writes to it.

@@ -84,6 +84,25 @@ public struct ImportedGraph: Model {
       }
   }
 
+  /// The steps that add a branch to what goes past it, inside blocks; without modules, all of them.
+  public func connections(
+    height: Int, width: Int, device: Device
+  ) throws -> [ResidualConnection] {
+    var found: [ResidualConnection] = []
+    let blocks = Dictionary(
+      program.sums.values.map { ($0.name, $0.block) }, uniquingKeysWith: { first, _ in first })
+    let tap = Tap.connections { name, part, _, value in
+      let shape = Array(value.shape.dropFirst())
+      found.append(
+        ResidualConnection(
+          name: name, block: blocks[name] ?? name, part: part,
+          kind: kind(shape, height: height, width: width), shape: shape))
+    } block: { _ in
+    }
+    _ = try run(zeros(height, width, device), tap)
+    return found
+  }
+
   private func zeros(_ height: Int, _ width: Int, _ device: Device) -> Tensor {
     Tensor.zeros([fixedBatch ?? 2, 3, height, width]).to(device)
   }

@@ -156,6 +156,18 @@ struct ModuleTree {
 
   // MARK: Blocks
 
+  /// The site of the block that each step ran in.
+  var blocksOfSteps: [Int: String] {
+    let blocks = self.blocks
+    var found: [Int: String] = [:]
+    for node in nodes {
+      if let call = node.origin.chain.first(where: blocks.contains) {
+        found[node.origin.step] = calls[call].site
+      }
+    }
+    return found
+  }
+
   /// Which calls are blocks, the unit that depth is counted in: numbered or repeated modules of the network's own
   /// classes with modules inside, the outermost; a stage with a list `blocks` or `layers` inside is none.
   private var blocks: Set<Int> {

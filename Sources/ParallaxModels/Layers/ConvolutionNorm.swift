@@ -113,12 +113,15 @@ struct ConvolutionNorm: Sendable {
   func callAsFunction(_ x: Tensor, _ tap: Tap, adding shortcut: () -> Tensor) -> Tensor {
     let y: Tensor
     let last = names.norm ?? names.convolution
-    if let fused, names.areFree(tap), !tap.wants(last), fused.takes(x) {
+    let site = "residual1"
+    if let fused, names.areFree(tap), !tap.wants(last), !tap.looksAtParts(of: site), fused.takes(x)
+    {
       y = fused(x, padding: fusedPadding(x), adding: shortcut())
     } else {
-      let branch = shown(convolved(x), tap)
+      let normed = shown(convolved(x), tap)
       // Without a nonlinearity of its own name the norm's site is before the sum.
-      y = activation((names.activation == nil ? tap(last, branch) : branch) + shortcut())
+      let branch = names.activation == nil ? tap(last, normed) : normed
+      y = activation(tap.joined(site, shortcut(), branch, .branch))
     }
     return names.activation.map { tap($0, y) } ?? y
   }

@@ -22,6 +22,11 @@ public protocol Model: Sendable {
   /// Every site in execution order.
   func sites(height: Int, width: Int, device: Device) -> [Site]
 
+  /// The residual connections in execution order.
+  ///
+  /// - Throws: `ModelError`.
+  func connections(height: Int, width: Int, device: Device) throws -> [ResidualConnection]
+
   /// Where the tokens of an attention pattern lie; nil where that is not known, or the site holds no attention of tokens
   /// among themselves.
   func attentionPlaces(at site: Site, height: Int, width: Int) -> AttentionPlaces?

@@ -47,10 +47,18 @@ public struct Tap {
     let wanted: Set<String>?
     var missing: Set<String>
     let see: (Visit) -> Tensor?
+    /// Whether the model may stop once everything wanted has been seen.
+    var stops = true
+    /// Told of every residual connection: its path, its part, what is added.
+    var connection: ((String, ResidualConnection.Part, SiteKind, Tensor) -> Void)?
+
     init(_ wanted: Set<String>?, _ see: @escaping (Visit) -> Tensor?) {
       (self.wanted, self.see) = (wanted, see)
       missing = wanted ?? []
     }
+
+    /// Whether somebody asks for a site by its name.
+    func names(_ site: String) -> Bool { wanted?.contains(site) ?? false }
   }
 
   private init(prefix: String, watcher: Watcher?) {
@@ -85,8 +93,13 @@ public struct Tap {
     guard let watcher, wants(site) else { return value }
     let full = prefix + site
     watcher.missing.remove(full)
-    let kind = kind ?? (value.rank == 4 ? .map : value.rank == 3 ? .tokens : .vector)
-    return watcher.see(Visit(site: full, kind: kind, isBlock: isBlock, value: value)) ?? value
+    return watcher.see(
+      Visit(site: full, kind: kind ?? Self.kind(of: value), isBlock: isBlock, value: value))
+      ?? value
+  }
+
+  private static func kind(of value: Tensor) -> SiteKind {
+    value.rank == 4 ? .map : value.rank == 3 ? .tokens : .vector
   }
 
   /// Whether anybody looks at a site; what nobody looks at may be fused away.
@@ -100,7 +113,77 @@ public struct Tap {
 
   /// Whether all that was wanted has been seen, so that the model may stop.
   public var isSatisfied: Bool {
-    guard let watcher, watcher.wanted != nil else { return false }
+    guard let watcher, watcher.wanted != nil, watcher.stops else { return false }
     return watcher.missing.isEmpty
+  }
+}
+
+// Residual connections: shown to who asks for one by name, and on no list of sites.
+extension Tap {
+  /// A branch added to what goes past it, `skip + branch`; both may be replaced.
+  func joined(
+    _ site: String, _ skip: Tensor, _ branch: Tensor, _ part: ResidualConnection.Part,
+    as kind: SiteKind? = nil
+  ) -> Tensor {
+    let (skip, branch) = shown(site, skip, branch, part, as: kind)
+    return skip + branch
+  }
+
+  /// What is to be added, after whoever asks has seen and perhaps replaced it.
+  func shown(
+    _ site: String, _ skip: Tensor, _ branch: Tensor, _ part: ResidualConnection.Part,
+    as kind: SiteKind? = nil
+  ) -> (skip: Tensor, branch: Tensor) {
+    guard let watcher, looksAtParts(of: site) else { return (skip, branch) }
+    let full = prefix + site
+    let kind = kind ?? Self.kind(of: branch)
+    watcher.connection?(full, part, kind, branch)
+    func seen(_ name: String, _ value: Tensor) -> Tensor {
+      guard watcher.names(name) else { return value }
+      watcher.missing.remove(name)
+      return watcher.see(Visit(site: name, kind: kind, isBlock: false, value: value)) ?? value
+    }
+    return (
+      seen(ResidualConnection.skip(of: full), skip),
+      seen(ResidualConnection.branch(of: full), branch)
+    )
+  }
+
+  /// Whether anybody asks for what a residual connection adds; if not, it may be fused away.
+  func looksAtParts(of site: String) -> Bool {
+    guard let watcher else { return false }
+    let full = prefix + site
+    return watcher.connection != nil || watcher.names(ResidualConnection.skip(of: full))
+      || watcher.names(ResidualConnection.branch(of: full))
+  }
+
+  /// A tap that is told of every residual connection, and of the blocks that they lie in.
+  static func connections(
+    _ tell: @escaping (String, ResidualConnection.Part, SiteKind, Tensor) -> Void,
+    block: @escaping (String) -> Void
+  ) -> Tap {
+    let watcher = Watcher(nil) { visit in
+      if visit.isBlock { block(visit.site) }
+      return nil
+    }
+    watcher.connection = tell
+    return Tap(prefix: "", watcher: watcher)
+  }
+
+  /// The same tap behind one that replaces activations at some sites first.
+  func replacing(_ sites: Set<String>, by replacement: @escaping (Tensor) -> Tensor) -> Tap {
+    let outer = watcher
+    let own = outer.map { $0.wanted.map { $0.union(sites) } } ?? sites
+    let inner = Watcher(own) { visit in
+      guard sites.contains(visit.site) else { return outer?.see(visit) }
+      let value = replacement(visit.value)
+      guard let outer, outer.wanted?.contains(visit.site) ?? true else { return value }
+      return outer.see(
+        Visit(site: visit.site, kind: visit.kind, isBlock: visit.isBlock, value: value)) ?? value
+    }
+    // Whoever sees nothing wants the output.
+    inner.stops = outer != nil
+    inner.connection = outer?.connection
+    return Tap(prefix: prefix, watcher: inner)
   }
 }

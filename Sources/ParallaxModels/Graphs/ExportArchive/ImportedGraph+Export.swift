@@ -78,6 +78,7 @@ extension ImportedGraph {
       input: input, output: output, volatile: compiler.volatile,
       places: compiler.tree.places(output: output, everyNode: everyNode))
     program.isBlind = true
+    program.sums = ResidualSums(program, blocks: compiler.tree.blocksOfSteps).found
     return GraphImport(
       graph: ImportedGraph(program, tokenLayout: .guessed(from: parameters)),
       parameters: counts,

@@ -28,13 +28,14 @@ extension ImportedGraph {
     }
     let output = try compiler.output()
     let used = Set(compiler.steps.flatMap(\.inputs))
-    let program = GraphProgram(
+    var program = GraphProgram(
       file: path, steps: compiler.steps, slotCount: compiler.slotCount,
       constants: compiler.known.filter { used.contains($0.key) }.sorted { $0.key < $1.key }
         .map { (slot: $0.key, value: $0.value) },
       input: input, output: output,
       places: compiler.tree.places(
         output: output, everyNode: options.everyNode || !compiler.hasModules))
+    program.sums = ResidualSums(program, blocks: compiler.tree.blocksOfSteps).found
     let parameters = try parameters(file)
     let model = file.model
     let writer = [model.producerName, model.producerVersion].filter { !$0.isEmpty }

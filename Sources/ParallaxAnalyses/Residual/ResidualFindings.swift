@@ -1,0 +1,270 @@
+import Foundation
+import ParallaxResults
+
+/// What Raghu et al. say of skip connections, asked of these models.
+///
+/// > Source: Raghu et al., 2021, arXiv 2108.08810, section 5. The statistics and criteria are ours.
+struct ResidualFindings {
+  let result: ResidualResult
+  /// Of each model the tables of its sums.
+  let tables: [[ResidualTable]]
+
+  private var replicates: Int { result.groups + 1 }
+
+  private func estimate(_ number: (Int) -> Double?) -> IntervalEstimate {
+    ResidualTable.estimate(replicates, number)
+  }
+
+  private func finding(
+    _ sentence: String, _ estimate: IntervalEstimate, _ quantity: String,
+    _ verdict: Finding.Verdict? = nil
+  ) -> Finding {
+    Finding(sentence, estimate, quantity, verdict ?? estimate.verdict(), analysis: "residual")
+  }
+
+  /// The findings; those that these models cannot answer say so.
+  func callAsFunction() -> [Finding] {
+    result.models.indices.flatMap(roles) + [designs()].compactMap(\.self)
+      + result.removals.map(removal)
+  }
+
+  // MARK: Class and spatial tokens
+
+  /// Blocks of a model with the places of their sums, in execution order.
+  private func blocks(_ model: Int) -> [(depth: Double, sums: [Int])] {
+    var blocks: [(name: String, depth: Double, sums: [Int])] = []
+    for (index, one) in result.models[model].connections.enumerated() {
+      if blocks.last?.name == one.block {
+        blocks[blocks.count - 1].sums.append(index)
+      } else {
+        blocks.append((one.block, one.depth, [index]))
+      }
+    }
+    return blocks.map { ($0.depth, $0.sums) }
+  }
+
+  /// log₂ of the class token's ratio less that of the spatial tokens, mean over the sums of each block; nil where one is
+  /// missing.
+  private func gaps(_ model: Int, _ replicate: Int) -> [(depth: Double, gap: Double)]? {
+    var gaps: [(Double, Double)] = []
+    for block in blocks(model) {
+      let values = block.sums.map { place -> Double? in
+        let table = tables[model][place]
+        guard let first = table.first(replicate), let others = table.spatial(replicate), first > 0,
+          others > 0
+        else { return nil }
+        return log2(first) - log2(others)
+      }
+      guard let mean = Statistics.mean(values) else { return nil }
+      gaps.append((block.depth, mean))
+    }
+    return gaps
+  }
+
+  private func half(_ model: Int, _ replicate: Int, late: Bool) -> Double? {
+    guard let gaps = gaps(model, replicate) else { return nil }
+    let middle = gaps.count / 2
+    // Of an odd number of blocks the middle one is in neither half.
+    let own = late ? gaps.suffix(middle) : gaps.prefix(middle)
+    return Statistics.mean(own.map(\.gap))
+  }
+
+  /// Where the gap goes from above 0 to below for the last time.
+  private func crossing(_ model: Int, _ replicate: Int) -> Double? {
+    guard let gaps = gaps(model, replicate) else { return nil }
+    let place = gaps.indices.dropLast().last { gaps[$0].gap > 0 && gaps[$0 + 1].gap <= 0 }
+    guard let place else { return nil }
+    let (a, b) = (gaps[place], gaps[place + 1])
+    return a.depth + (b.depth - a.depth) * a.gap / (a.gap - b.gap)
+  }
+
+  private func isAnswerable(_ model: Int) -> Bool {
+    result.models[model].hasClassToken && blocks(model).count >= 4
+      && result.models[model].connections.contains { $0.others > 0 }
+  }
+
+  /// Where class and spatial tokens of a model change roles.
+  func transition(_ model: Int) -> ResidualResult.Transition? {
+    guard isAnswerable(model) else { return nil }
+    return ResidualResult.Transition(
+      early: estimate { half(model, $0, late: false) },
+      late: estimate { half(model, $0, late: true) }, change: change(model),
+      crossing: estimate { crossing(model, $0) })
+  }
+
+  private func change(_ model: Int) -> IntervalEstimate {
+    estimate { replicate in
+      half(model, replicate, late: false).flatMap { early in
+        half(model, replicate, late: true).map { early - $0 }
+      }
+    }
+  }
+
+  private func roles(_ model: Int) -> [Finding] {
+    guard isAnswerable(model) else { return [] }
+    let name = result.models[model].name
+    let early = estimate { half(model, $0, late: false) }
+    let late = estimate { half(model, $0, late: true).map { -$0 } }
+    let unit = "log₂ of ‖z‖/‖f(z)‖, mean over branches and blocks"
+    let crossing = estimate { self.crossing(model, $0) }
+    let place =
+      crossing.value.map { value in
+        "; the two lines cross at relative depth \(String(format: "%.2f", value))"
+          + (crossing.low.flatMap { low in
+            crossing.high.map { String(format: " (95 %% %.2f to %.2f)", low, $0) }
+          } ?? "")
+      } ?? "; the class token's line does not go from above the other to below it"
+    var found = [
+      finding(
+        "\(name): in the first half of the blocks the skip connections carry the class token more than the spatial tokens",
+        early, "\(unit): class token less spatial tokens, first half"),
+      finding(
+        "\(name): in the second half of the blocks they carry the spatial tokens more than the class token",
+        late, "\(unit): spatial tokens less class token, second half"),
+      finding(
+        "\(name): class and spatial tokens change roles along depth", change(model),
+        "\(unit): class token less spatial tokens, first half less second\(place); shows only where both halves show",
+        Self.both(early.verdict(), late.verdict())),
+    ]
+    if let perceptrons = lateRewriting(model) { found.append(perceptrons) }
+    return found
+  }
+
+  private static func both(_ a: Finding.Verdict, _ b: Finding.Verdict) -> Finding.Verdict {
+    if a == .shows, b == .shows { return .shows }
+    return a == .doesNotShow || b == .doesNotShow ? .doesNotShow : .cannotTell
+  }
+
+  /// Late, the class token is rewritten mostly by the perceptrons.
+  private func lateRewriting(_ model: Int) -> Finding? {
+    let own = blocks(model)
+    let late = own.suffix(own.count / 2).flatMap(\.sums)
+    func mean(_ part: ResidualResult.Part, _ replicate: Int) -> Double? {
+      let places = late.filter { result.models[model].connections[$0].part == part }
+      return Statistics.mean(
+        places.map { tables[model][$0].first(replicate).flatMap { $0 > 0 ? log2($0) : nil } })
+    }
+    guard mean(.attention, 0) != nil, mean(.mlp, 0) != nil else { return nil }
+    let difference = estimate { replicate in
+      mean(.attention, replicate).flatMap { a in mean(.mlp, replicate).map { a - $0 } }
+    }
+    return finding(
+      "\(result.models[model].name): in the second half the class token is rewritten by the perceptrons more than by attention",
+      difference, "log₂ of the class token's ‖z‖/‖f(z)‖, mean over blocks: attention less perceptrons")
+  }
+
+  // MARK: Designs
+
+  /// Skips carry more in transformers than in convolutional networks.
+  private func designs() -> Finding? {
+    func models(_ design: String) -> [Int] {
+      result.models.indices.filter { result.models[$0].design == design }
+    }
+    let (transformers, networks) = (models("transformer"), models("convolutional"))
+    guard !transformers.isEmpty, !networks.isEmpty else { return nil }
+    func mean(_ group: [Int], _ replicate: Int) -> Double? {
+      Statistics.mean(
+        group.map { model in
+          Statistics.mean(
+            tables[model].map { $0.spatial(replicate).flatMap { $0 > 0 ? log2($0) : nil } })
+        })
+    }
+    let difference = estimate { replicate in
+      mean(transformers, replicate).flatMap { a in mean(networks, replicate).map { a - $0 } }
+    }
+    func names(_ group: [Int]) -> String {
+      group.map { result.models[$0].name }.joined(separator: ", ")
+    }
+    return finding(
+      "Skip connections carry more, against what branches add, in transformers than in convolutional networks",
+      difference,
+      "log₂ of the spatial ‖z‖/‖f(z)‖, mean over sums and models: \(names(transformers)) less \(names(networks))")
+  }
+
+  // MARK: Removals
+
+  /// The map falls into two squares.
+  private func removal(_ one: ResidualResult.Removal) -> Finding {
+    let numbers =
+      [("across", one.acrossIntact, one.acrossAblated), ("on one side", one.insideIntact, one.insideAblated)]
+      .map { name, before, after in
+        "\(name) \(Self.number(before.value)) → \(Self.number(after.value))"
+      }.joined(separator: ", ")
+    return Finding(
+      sentence:
+        "\(result.models[one.model].name): with the skips of \(one.block) taken out at inference, layers before and after it become less alike than layers on one side",
+      value: one.split.value, low: one.split.low, high: one.split.high,
+      quantity:
+        "growth of (mean CKA of layers on one side of the block less mean CKA across it); \(numbers). The weights were trained with the skips: not the paper's experiment"
+        + (one.split.low == nil ? "" : "; 95 % jackknife interval over groups of blocks of images"),
+      verdict: one.split.verdict(), analysis: "residual")
+  }
+
+  private static func number(_ value: Double?) -> String {
+    value.map { String(format: "%.2f", $0) } ?? "–"
+  }
+}
+
+extension ResidualResult {
+  /// Takes off the intervals of ratios where groups of images would be too small.
+  mutating func dropIntervals() {
+    for model in models.indices {
+      for index in models[model].connections.indices {
+        var one = models[model].connections[index]
+        one.ratio = IntervalEstimate(one.ratio.value)
+        one.classRatio = IntervalEstimate(one.classRatio.value)
+        one.cosine = IntervalEstimate(one.cosine.value)
+        one.classCosine = IntervalEstimate(one.classCosine.value)
+        models[model].connections[index] = one
+      }
+    }
+  }
+}
+
+/// Every choice that changes the numbers, and whether the paper makes it.
+enum ResidualSwitches {
+  static func list(
+    _ options: ResidualAnalysis.Options, _ result: ResidualResult
+  ) -> [Switch] {
+    var list = [
+      Switch(
+        "quantity", "‖z‖/‖f(z)‖ at each sum z + f(z), z what goes past the branch, f(z) what the branch adds",
+        origin: "paper"),
+      Switch(
+        "branch", "the whole of it as it is added, with its own norm and layer scale; drop path does nothing at inference",
+        origin: "paper"),
+    ]
+    func add(_ name: String, _ value: String) { list.append(Switch(name, value)) }
+    add(
+      "aggregation",
+      options.aggregation == .meanOfRatios
+        ? "mean over images of each token's ratio" : "mean ‖z‖ over mean ‖f(z)‖, of each token")
+    add("spatial tokens", "mean over patch tokens or positions; class, register and distillation tokens left out")
+    add(
+      "cosine",
+      options.cosine == .output
+        ? "of z and z + f(z): the paper's caption, axis and text differ, and its values, 0.6 to 1, fit this one"
+        : "of z and f(z)")
+    add("images", "\(result.images)")
+    add(
+      "convolutional networks",
+      "z is the shortcut as it is added (a projection where the unit has one), f(z) the long branch after its last norm, norms over channels at each position"
+    )
+    add("norms after the branch or after the sum", "of the branch they are part of f(z); after the sum they are not seen")
+    add("halves of the network", "the first and last half of the blocks; of an odd number the middle one is in neither")
+    add("undefined ratios", "left out and counted, never replaced")
+    add(
+      "intervals",
+      result.groups == 0
+        ? "none: fewer than two images a group"
+        : "jackknife over \(result.groups) groups of images, none drawn twice")
+    guard !result.removals.isEmpty else { return list }
+    list.append(
+      Switch(
+        "skips taken out",
+        "set to 0 at inference in a network trained with them; the paper trains from scratch without them"))
+    add("layers of the maps", "of each sum its branch and the sum, flattened (the paper's sparse list)")
+    add("CKA", "linear, unbiased HSIC summed over blocks of images")
+    return list
+  }
+}
