@@ -225,6 +225,7 @@ public final class ResidualAnalysis: Accumulator {
     }
     result.findings = findings()
     result.switches = ResidualSwitches.list(options, result)
+    try result.draw()
     if result.groups == 0 { result.dropIntervals() }
     return result
   }
@@ -234,8 +235,13 @@ public final class ResidualAnalysis: Accumulator {
     let layout = subject.model.tokenLayout
     let hasClassToken = layout?.hasClassToken ?? false
     let own = sums.indices.filter { sums[$0].subject == index }
+    // What a graph's modules are called tells less than what its branches do.
+    let parts = Set(own.map { sums[$0].connection.part })
+    let design: Design =
+      parts.contains(.attention)
+      ? .transformer : parts.contains(.mixing) ? .mixer : subject.design
     return ResidualResult.Model(
-      name: subject.name, family: subject.family, design: subject.design.rawValue,
+      name: subject.name, family: subject.family, design: design.rawValue,
       hasClassToken: hasClassToken, registers: layout?.registers ?? 0,
       connections: own.map { place in
         let (sum, grid) = (sums[place], sums[place].grid)

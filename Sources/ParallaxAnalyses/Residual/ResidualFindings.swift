@@ -150,7 +150,8 @@ struct ResidualFindings {
     }
     return finding(
       "\(result.models[model].name): in the second half the class token is rewritten by the perceptrons more than by attention",
-      difference, "log₂ of the class token's ‖z‖/‖f(z)‖, mean over blocks: attention less perceptrons")
+      difference,
+      "log₂ of the class token's ‖z‖/‖f(z)‖, mean over blocks: attention less perceptrons")
   }
 
   // MARK: Designs
@@ -178,7 +179,8 @@ struct ResidualFindings {
     return finding(
       "Skip connections carry more, against what branches add, in transformers than in convolutional networks",
       difference,
-      "log₂ of the spatial ‖z‖/‖f(z)‖, mean over sums and models: \(names(transformers)) less \(names(networks))")
+      "log₂ of the spatial ‖z‖/‖f(z)‖, mean over sums and models: \(names(transformers)) less \(names(networks))"
+    )
   }
 
   // MARK: Removals
@@ -186,7 +188,10 @@ struct ResidualFindings {
   /// The map falls into two squares.
   private func removal(_ one: ResidualResult.Removal) -> Finding {
     let numbers =
-      [("across", one.acrossIntact, one.acrossAblated), ("on one side", one.insideIntact, one.insideAblated)]
+      [
+        ("across", one.acrossIntact, one.acrossAblated),
+        ("on one side", one.insideIntact, one.insideAblated),
+      ]
       .map { name, before, after in
         "\(name) \(Self.number(before.value)) → \(Self.number(after.value))"
       }.joined(separator: ", ")
@@ -202,69 +207,5 @@ struct ResidualFindings {
 
   private static func number(_ value: Double?) -> String {
     value.map { String(format: "%.2f", $0) } ?? "–"
-  }
-}
-
-extension ResidualResult {
-  /// Takes off the intervals of ratios where groups of images would be too small.
-  mutating func dropIntervals() {
-    for model in models.indices {
-      for index in models[model].connections.indices {
-        var one = models[model].connections[index]
-        one.ratio = IntervalEstimate(one.ratio.value)
-        one.classRatio = IntervalEstimate(one.classRatio.value)
-        one.cosine = IntervalEstimate(one.cosine.value)
-        one.classCosine = IntervalEstimate(one.classCosine.value)
-        models[model].connections[index] = one
-      }
-    }
-  }
-}
-
-/// Every choice that changes the numbers, and whether the paper makes it.
-enum ResidualSwitches {
-  static func list(
-    _ options: ResidualAnalysis.Options, _ result: ResidualResult
-  ) -> [Switch] {
-    var list = [
-      Switch(
-        "quantity", "‖z‖/‖f(z)‖ at each sum z + f(z), z what goes past the branch, f(z) what the branch adds",
-        origin: "paper"),
-      Switch(
-        "branch", "the whole of it as it is added, with its own norm and layer scale; drop path does nothing at inference",
-        origin: "paper"),
-    ]
-    func add(_ name: String, _ value: String) { list.append(Switch(name, value)) }
-    add(
-      "aggregation",
-      options.aggregation == .meanOfRatios
-        ? "mean over images of each token's ratio" : "mean ‖z‖ over mean ‖f(z)‖, of each token")
-    add("spatial tokens", "mean over patch tokens or positions; class, register and distillation tokens left out")
-    add(
-      "cosine",
-      options.cosine == .output
-        ? "of z and z + f(z): the paper's caption, axis and text differ, and its values, 0.6 to 1, fit this one"
-        : "of z and f(z)")
-    add("images", "\(result.images)")
-    add(
-      "convolutional networks",
-      "z is the shortcut as it is added (a projection where the unit has one), f(z) the long branch after its last norm, norms over channels at each position"
-    )
-    add("norms after the branch or after the sum", "of the branch they are part of f(z); after the sum they are not seen")
-    add("halves of the network", "the first and last half of the blocks; of an odd number the middle one is in neither")
-    add("undefined ratios", "left out and counted, never replaced")
-    add(
-      "intervals",
-      result.groups == 0
-        ? "none: fewer than two images a group"
-        : "jackknife over \(result.groups) groups of images, none drawn twice")
-    guard !result.removals.isEmpty else { return list }
-    list.append(
-      Switch(
-        "skips taken out",
-        "set to 0 at inference in a network trained with them; the paper trains from scratch without them"))
-    add("layers of the maps", "of each sum its branch and the sum, flattened (the paper's sparse list)")
-    add("CKA", "linear, unbiased HSIC summed over blocks of images")
-    return list
   }
 }

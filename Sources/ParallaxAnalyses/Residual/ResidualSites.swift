@@ -26,7 +26,8 @@ struct ResidualSites {
         refusals.append(
           SimilarityResult.Refusal(
             address: address,
-            reason: "the block's branches begin from one value, so that none of them has a skip of its own"
+            reason:
+              "the block's branches begin from one value, so that none of them has a skip of its own"
           ))
         continue
       }

@@ -60,14 +60,16 @@ struct SkipRemovals {
         let place = number < 0 ? all.count + number : number
         guard all.indices.contains(place) else {
           throw .nothingAsked(
-            "\(subject.name): --remove-skip \(number): expected a block from 0 to \(all.count - 1), or from -1 back")
+            "\(subject.name): --remove-skip \(number): expected a block from 0 to \(all.count - 1), or from -1 back"
+          )
         }
         guard known.insert(place).inserted else { continue }
         let own = connections[model].filter { $0.block == all[place] }
         guard !own.isEmpty else {
           throw .nothingAsked(
             "\(subject.name): --remove-skip \(number): \(all[place]) has no skip connection; blocks that have one: "
-              + all.indices.filter { index in connections[model].contains { $0.block == all[index] } }
+              + all.indices.filter { index in connections[model].contains { $0.block == all[index] }
+              }
               .map(String.init).joined(separator: ", "))
         }
         let first = connections[model].firstIndex { $0.block == all[place] } ?? 0

@@ -123,7 +123,8 @@ struct ResidualSums {
 
   private static func isConvolution(_ step: GraphProgram.Step) -> Bool { has(["conv"], step) }
   private static func isProduct(_ step: GraphProgram.Step) -> Bool {
-    has(["conv", "linear", "matmul", "addmm", "bmm", "aten.mm", "gemm", "einsum", "attention"], step)
+    has(
+      ["conv", "linear", "matmul", "addmm", "bmm", "aten.mm", "gemm", "einsum", "attention"], step)
   }
   private static func isAttention(_ step: GraphProgram.Step) -> Bool {
     has(["softmax", "attention"], step)

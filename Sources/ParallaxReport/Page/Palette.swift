@@ -11,6 +11,8 @@ enum Palette {
   ]
   /// The map of all similarities: perceptually uniform, and legible to colour-blind readers.
   static let similarity = "viridis"
+  /// The map of differences, with zero in the middle.
+  static let diverging = ["#08519c", "#6baed6", "#f2f2f2", "#fdae6b", "#a63603"]
   /// The map of relative depth: the middle of plasma, as far as it stands out on white and on black.
   static let depth = ["#7301a8", "#9c179e", "#bd3786", "#d8576b", "#ed7953", "#fb9f3a"]
 

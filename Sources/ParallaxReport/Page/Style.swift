@@ -77,6 +77,8 @@ enum Style {
     .ramp { width: 9rem; height: .6rem; border-radius: 2px; print-color-adjust: exact; background:
       linear-gradient(90deg, #000004, #150e37, #3b0f70, #651a80, #8c2981, #b6377a, #de4968, #f76f5c, #fe9f6d,
       #fece91, #fcfdbf); }
+    .ramp.diverging { background: linear-gradient(90deg, #08519c, #6baed6, #f2f2f2, #fdae6b, #a63603); }
+    .ramp.similarity { background: linear-gradient(90deg, #440154, #414487, #2a788e, #22a884, #7ad151, #fde725); }
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
     .drawing .vega-embed { padding: 0; }

@@ -55,6 +55,9 @@ public struct ResidualResult: Codable, Sendable, Equatable {
     public var shownRows = 0
     /// Its columns.
     public var shownColumns = 0
+    /// log₂ of the ratios on the grid as a PNG, from −``ResidualResult/span`` (blue) to ``ResidualResult/span`` (orange); empty
+    /// without a grid.
+    public var picture = Data()
     /// Ratios of an image and token that are undefined, for ‖f(z)‖ is 0 or something is not finite.
     public var undefined = 0
 
@@ -170,6 +173,8 @@ public struct ResidualResult: Codable, Sendable, Equatable {
   public var aggregation: String
   /// What the cosine is between: `z and z + f(z)` or `z and f(z)`.
   public var cosine: String
+  /// The largest |log₂ ratio| that pictures tell apart.
+  public var span: Double = 0
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models, in the order asked for.
