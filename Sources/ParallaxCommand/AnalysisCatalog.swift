@@ -11,6 +11,7 @@ enum AnalysisCatalog {
     ("steps", steps(StepsAnalysis.Options())),
     ("attention", attention(AttentionAnalysis.Options())),
     ("residual", residual(ResidualAnalysis.Options())),
+    ("localize", localize(LocalizationAnalysis.Options())),
   ]
 
   /// Those that a study runs where its file names them: they cost more than a pass.
@@ -98,6 +99,21 @@ enum AnalysisCatalog {
       for refusal in analysis.leftOut {
         material.progress.note(
           "\(refusal.address) is left out of the residual analysis: \(refusal.reason)")
+      }
+      return analysis
+    }
+  }
+
+  /// How much of its own place in the image each token still holds.
+  static func localize(_ options: LocalizationAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try LocalizationAnalysis(
+        of: material.subjects, images: material.images.samples.count, among: material.named,
+        options: options)
+      for refusal in analysis.leftOut {
+        material.progress.note("\(refusal.address) is left out of localisation: \(refusal.reason)")
       }
       return analysis
     }

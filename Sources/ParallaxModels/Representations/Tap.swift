@@ -121,7 +121,15 @@ public struct Tap {
 // Residual connections: shown to who asks for one by name, and on no list of sites.
 extension Tap {
   /// A branch added to what goes past it, `skip + branch`; both may be replaced.
-  func joined(
+  ///
+  /// - Parameters:
+  ///   - site: the connection's path within the block: `residual1`.
+  ///   - skip: what goes past the branch.
+  ///   - branch: what it adds, its norm and scale included, of the same shape.
+  ///   - part: what the branch does.
+  ///   - kind: what is added; by its rank where none is given.
+  /// - Returns: the sum.
+  public func joined(
     _ site: String, _ skip: Tensor, _ branch: Tensor, _ part: ResidualConnection.Part,
     as kind: SiteKind? = nil
   ) -> Tensor {

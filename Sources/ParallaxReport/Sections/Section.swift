@@ -28,6 +28,7 @@ enum SectionCatalog {
 
   static let all: [Maker] = [
     SimilaritySection.make, StepsSection.make, AttentionSection.make,
-    ReceptiveFieldSection.make, ResidualSection.make, MeasuresSection.make,
+    ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make,
+    MeasuresSection.make,
   ]
 }
