@@ -13,7 +13,11 @@ struct LocalizationFindings {
 
   /// The findings; those that these models cannot answer are not printed.
   func callAsFunction() -> [Finding] {
-    holding() + [edges(), designs(), readouts(), depth(), training()].compactMap(\.self)
+    holding()
+      + [
+        edges(), designs()?.bearing(on: .localization), readouts()?.bearing(on: .localization),
+        depth()?.bearing(on: .localization), training(),
+      ].compactMap(\.self)
   }
 
   private func finding(
@@ -60,7 +64,8 @@ struct LocalizationFindings {
         "\(result.models[model].name): in \(layer?.site ?? "the last layer") most tokens are most like their own patch of the image",
         last([model], \.hits),
         "share of tokens whose largest CKA is with their own patch, of \((layer?.rows ?? 0) * (layer?.columns ?? 0)) patches; most: above \(Self.half), our criterion",
-        above: Self.half)
+        above: Self.half
+      ).bearing(on: .localization)
     }
   }
 

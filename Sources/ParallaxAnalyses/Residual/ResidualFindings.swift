@@ -24,7 +24,7 @@ struct ResidualFindings {
 
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
-    result.models.indices.flatMap(roles) + [designs()].compactMap(\.self)
+    result.models.indices.flatMap(roles) + [designs()?.bearing(on: .skips)].compactMap(\.self)
       + result.removals.map(removal)
   }
 
@@ -127,7 +127,7 @@ struct ResidualFindings {
         Self.both(early.verdict(), late.verdict())),
     ]
     if let perceptrons = lateRewriting(model) { found.append(perceptrons) }
-    return found
+    return found.map { $0.bearing(on: .transition) }
   }
 
   private static func both(_ a: Finding.Verdict, _ b: Finding.Verdict) -> Finding.Verdict {

@@ -27,8 +27,9 @@ enum SectionCatalog {
   typealias Maker = @Sendable (Material) throws -> Section?
 
   static let all: [Maker] = [
-    SimilaritySection.make, StepsSection.make, AttentionSection.make,
+    SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make,
+    CheckpointsSection.make,
     MeasuresSection.make,
   ]
 }

@@ -12,14 +12,9 @@ struct LocalizationCurves {
 
   /// The models as curves over depth want them; figures draw no more of it than their names.
   private var drawing: StepsResult {
-    StepsResult(
-      measure: "", quantity: "", isSymmetric: true, floor: nil, source: "", images: result.images,
-      dtype: result.dtype, seed: result.seed, groups: result.groups, permutations: 0,
-      models: names.map { name in
-        StepsResult.Model(
-          sites: ModelSites(name: name, family: "", sites: []), design: "", objective: "",
-          leading: 0)
-      })
+    .drawing(
+      names.map { (ModelSites(name: $0, family: "", sites: []), "") }, images: result.images,
+      dtype: result.dtype, seed: result.seed, groups: result.groups)
   }
 
   var figure: DepthCurves {
