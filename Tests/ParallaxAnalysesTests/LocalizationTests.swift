@@ -117,7 +117,8 @@ struct LocalizationTests {
     #expect(gap(map.diagonal(), Tensor.ones([6])) < 1e-5)
     let others = map - Tensor.identity(6, .float64)
     #expect(others.absolute().maximum().item(Double.self) < 0.05)
-    let scalars = LocalizationComputed.scalars(map.unsqueezed(0), grid)
+    let scalars = LocalizationComputed.scalars(
+      map.unsqueezed(0), grid, LocalizationComputed.known(map, grid.count))
     #expect(scalars.hits == [1] && scalars.rank == [1])
     // All of its own patch can be read off a token, and nothing of another.
     let decoding = PatchDecoding(grid.patches(images), seed: 1)
@@ -134,7 +135,8 @@ struct LocalizationTests {
     let grid = try LocalizationGrid(site, subject)
     let map = RandomSource(seed: 9).uniform([12, 12]).to(.float64)
     let values = map.scalars(Double.self)
-    let found = LocalizationComputed.scalars(map.unsqueezed(0), grid)
+    let found = LocalizationComputed.scalars(
+      map.unsqueezed(0), grid, LocalizationComputed.known(map, grid.count))
     var (hits, ranks, edge, count, inner, insides) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     func isEdge(_ place: Int) -> Bool { place / 4 != 1 || place % 4 == 0 || place % 4 == 3 }
     for token in 0..<12 {
@@ -157,7 +159,12 @@ struct LocalizationTests {
     #expect(abs((found.rank[0] ?? .nan) - ranks / 12) < 1e-12)
     #expect(abs((found.edge[0] ?? .nan) - (edge / count - inner / insides)) < 1e-12)
     #expect(count == 90 && insides == 20)
-    #expect(grid.shown == [0, 4, 5, 6].filter { grid.shown.contains($0) } && grid.shown[0] == 0)
+    #expect(grid.shown == [0, 5, 6])
+    // A patch that never changes is left out, with its token.
+    var holes = values
+    for token in 0..<12 { holes[12 * token + 3] = .nan }
+    let left = LocalizationComputed.known(Tensor(holes, shape: [12, 12]), 12)
+    #expect(left.tokens == [0, 1, 2] + Array(4..<12) && left.patches == left.tokens)
   }
 
   @Test("a model in Swift and the graph that PyTorch exported have the same maps")

@@ -47,17 +47,26 @@ struct LocalizationComputed {
       let address = "\(analysis.subjects[layer.subject].name)@\(layer.site.name)"
       let cka = products[index].cka(leavingOut: used)
       let all = cka.selected(0, 0)
-      guard all.isFinite() else {
+      let known = Self.known(all, layer.grid.count)
+      guard known.tokens.count > 1 else {
         result.refusals.append(
           SimilarityResult.Refusal(
             address: address,
             reason:
-              "a token or a patch does not vary over the images, or is not finite, so that CKA is undefined"
+              "its tokens do not vary over the images, or are not finite, so that CKA is undefined"
           ))
         continue
       }
+      if known.tokens.count < layer.grid.count {
+        result.refusals.append(
+          SimilarityResult.Refusal(
+            address: address,
+            reason:
+              "\(layer.grid.count - known.tokens.count) of \(layer.grid.count) places are left out: there the pixels or the token do not vary over the images"
+          ))
+      }
       maps.append((address, all))
-      let found = Self.scalars(cka, layer.grid)
+      let found = Self.scalars(cka, layer.grid, known)
       scalars[layer.subject].append(found)
       result.models[layer.subject].layers.append(
         try Self.layer(layer, all, found, decoded[index], decodedImages, cka))
@@ -83,37 +92,54 @@ struct LocalizationComputed {
     }
   }
 
-  /// The numbers of each of some maps `[maps, tokens, patches]`.
-  static func scalars(_ cka: Tensor, _ grid: LocalizationGrid) -> Scalars {
+  /// The patches that vary over images, and of these the ones whose token does.
+  static func known(_ map: Tensor, _ count: Int) -> (tokens: [Int], patches: [Int]) {
+    let values = map.contiguous().scalars(Double.self)
+    let patches = (0..<count).filter { patch in
+      (0..<count).contains { values[$0 * count + patch].isFinite }
+    }
+    let tokens = patches.filter { token in
+      (0..<count).contains { values[token * count + $0].isFinite }
+    }
+    return (tokens, patches)
+  }
+
+  /// The numbers of each of some maps `[maps, tokens, patches]`, over what has a value in the first.
+  static func scalars(
+    _ cka: Tensor, _ grid: LocalizationGrid, _ known: (tokens: [Int], patches: [Int])
+  ) -> Scalars {
     var found = Scalars()
-    let edges = (0..<grid.count).filter(grid.isEdge)
-    let inner = (0..<grid.count).filter { !grid.isEdge($0) }
+    let (tokens, patches) = known
+    // Places among the tokens that are used.
+    let edges = tokens.indices.filter { grid.isEdge(tokens[$0]) }
+    let inner = tokens.indices.filter { !grid.isEdge(tokens[$0]) }
     for replicate in 0..<cka.shape[0] {
-      let map = cka.selected(0, replicate)
-      let own = map.diagonal()  // [tokens]
+      let whole = cka.selected(0, replicate)
+      let map = whole.gathered(0, tokens).gathered(1, patches)
+      let own = whole.diagonal().gathered(0, tokens)
       let ranks = greater(map, own.unsqueezed(1)).to(.float64).sum(over: [1]) + 1
       let hits = equal(ranks, 1.0).to(.float64)
       let mean = map.mean().item(Double.self)
       let level = own.mean().item(Double.self)
       let isKnown = map.isFinite()
-      func known(_ value: Double) -> Double? { isKnown ? value : nil }
-      found.hits.append(known(hits.mean().item(Double.self)))
+      func value(_ number: Double) -> Double? { isKnown ? number : nil }
+      found.hits.append(value(hits.mean().item(Double.self)))
       found.inner.append(
-        inner.isEmpty ? nil : known(hits.gathered(0, inner).mean().item(Double.self)))
-      found.rank.append(known(ranks.mean().item(Double.self)))
-      found.own.append(known(level))
-      found.contrast.append(mean > 0 ? known(level / mean) : nil)
+        inner.isEmpty ? nil : value(hits.gathered(0, inner).mean().item(Double.self)))
+      found.rank.append(value(ranks.mean().item(Double.self)))
+      found.own.append(value(level))
+      found.contrast.append(mean > 0 ? value(level / mean) : nil)
       guard !inner.isEmpty, edges.count > 1 else {
         found.edge.append(nil)
         continue
       }
-      let rows = map.gathered(0, edges)
-      let alike = rows.gathered(1, edges)
+      let rows = whole.gathered(0, edges.map { tokens[$0] })
+      let alike = rows.gathered(1, edges.map { tokens[$0] })
       let others =
         (alike.sum().item(Double.self) - own.gathered(0, edges).sum().item(Double.self))
         / Double(edges.count * (edges.count - 1))
       found.edge.append(
-        known(others - rows.gathered(1, inner).mean().item(Double.self)))
+        value(others - rows.gathered(1, inner.map { tokens[$0] }).mean().item(Double.self)))
     }
     return found
   }
@@ -140,12 +166,14 @@ struct LocalizationComputed {
     let values = map.contiguous().scalars(Double.self)
     let own = replicates.diagonal()  // [replicates, tokens]
     for (place, token) in grid.shown.enumerated() {
-      let row = Array(values[token * grid.count..<(token + 1) * grid.count])
+      let row = values[token * grid.count..<(token + 1) * grid.count].map {
+        $0.isFinite ? Optional($0) : nil
+      }
       var drawn = LocalizationResult.Token(
         row: token / grid.columns, column: token % grid.columns,
         own: estimate(
           own.selected(1, token).contiguous().scalars(Double.self).map { $0.isNaN ? nil : $0 }),
-        rank: Double(1 + row.count { $0 > row[token] }), values: row)
+        rank: row[token].map { own in Double(1 + row.count { ($0 ?? own) > own }) }, values: row)
       if let decoded { drawn.decoded = decoded[place][0] }
       one.tokens.append(drawn)
     }

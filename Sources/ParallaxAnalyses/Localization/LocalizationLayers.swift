@@ -10,7 +10,7 @@ struct LocalizationLayers {
   private(set) var refusals: [SimilarityResult.Refusal] = []
 
   /// - Parameters:
-  ///   - subjects: the models.
+  ///   - all: the models.
   ///   - chosen: sites that somebody named.
   /// - Throws: `AnalysisError.site` where a named site has no positions, `AnalysisError.nothingAsked` where no model has a
   ///   layer with several.

@@ -32,9 +32,10 @@ struct PatchDecoding {
     return centred.times(centred.transposed())
   }
 
-  /// Of all images, then without each fold: R² of every patch; nil of a patch that does not vary.
+  /// How well every patch is read off a token.
   ///
   /// - Parameter token: its vectors `[images, width]`.
+  /// - Returns: of all images, then without each fold, R² of every patch; nil of a patch that does not vary.
   /// - Throws: `TensorError.operation` where LAPACK does not converge.
   func scores(_ token: Tensor) throws -> [[Double?]] {
     let gram = Self.grams(token.unsqueezed(1)).selected(0, 0)

@@ -88,6 +88,7 @@ extension Subject {
   ///   - name: what results call it.
   ///   - model: with the same sites.
   ///   - change: what tells it from the first.
+  /// - Returns: the changed model.
   func changed(to name: String, _ model: any Model, _ change: String) -> Subject {
     Subject(self, name: name, model: model, fingerprint: "\(fingerprint) \(change)")
   }
