@@ -113,13 +113,15 @@ struct LocalizationTests {
     let images = RandomSource(seed: 5).normal([240, 3, 8, 12])
     let subject = try subject("turned", Turned(patch: 4, seed: 6), images)
     let (map, grid, tokens) = try cka(subject, "blocks.0", images, block: 60)
-    #expect([grid.rows, grid.columns] == [2, 3] && grid.map.others == 1)
+    let shape: [Int] = [grid.rows, grid.columns, grid.map.others]
+    #expect(shape == [2, 3, 1])
     #expect(gap(map.diagonal(), Tensor.ones([6])) < 1e-5)
     let others = map - Tensor.identity(6, .float64)
     #expect(others.absolute().maximum().item(Double.self) < 0.05)
     let scalars = LocalizationComputed.scalars(
       map.unsqueezed(0), grid, LocalizationComputed.known(map, grid.count))
-    #expect(scalars.hits == [1] && scalars.rank == [1])
+    #expect(scalars.hits == [1])
+    #expect(scalars.rank == [1])
     // All of its own patch can be read off a token, and nothing of another.
     let decoding = PatchDecoding(grid.patches(images), seed: 1)
     let scores = try decoding.scores(tokens.selected(1, 4))[0].map { $0 ?? .nan }
@@ -158,13 +160,16 @@ struct LocalizationTests {
     #expect(abs((found.hits[0] ?? .nan) - hits / 12) < 1e-12)
     #expect(abs((found.rank[0] ?? .nan) - ranks / 12) < 1e-12)
     #expect(abs((found.edge[0] ?? .nan) - (edge / count - inner / insides)) < 1e-12)
-    #expect(count == 90 && insides == 20)
+    #expect(count == 90)
+    #expect(insides == 20)
     #expect(grid.shown == [0, 5, 6])
     // A patch that never changes is left out, with its token.
     var holes = values
     for token in 0..<12 { holes[12 * token + 3] = .nan }
     let left = LocalizationComputed.known(Tensor(holes, shape: [12, 12]), 12)
-    #expect(left.tokens == [0, 1, 2] + Array(4..<12) && left.patches == left.tokens)
+    let expected = [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    #expect(left.tokens == expected)
+    #expect(left.patches == expected)
   }
 
   @Test("a model in Swift and the graph that PyTorch exported have the same maps")
@@ -207,15 +212,22 @@ struct LocalizationTests {
     let small = try smallSubject("vit", side: 32)
     let result = try run([small, network], images)
     #expect(result.models[0].layers.map(\.site) == ["blocks.0", "blocks.1", "blocks.2"])
-    #expect(result.models[0].readout == "class token" && result.models[1].readout == "pooled")
+    #expect(result.models.map(\.readout) == ["class token", "pooled"])
     #expect(
       result.models[1].layers.map(\.site) == ["layer1.0", "layer2.1", "layer4.0", "layer4.1"])
     let first = result.models[1].layers[0]
-    #expect([first.mapRows, first.mapColumns, first.rows, first.columns] == [56, 56, 14, 14])
-    #expect(result.images == 20 && result.blocks == 4 && result.groups == 4)
+    let sides: [Int] = [first.mapRows, first.mapColumns, first.rows, first.columns]
+    #expect(sides == [56, 56, 14, 14])
+    let counts: [Int] = [result.images, result.blocks, result.groups]
+    #expect(counts == [20, 4, 4])
     let layer = result.models[0].layers[2]
-    #expect(layer.hits.value != nil && layer.contrast.low != nil && layer.decodedImages == 12)
-    #expect(layer.tokens.allSatisfy { $0.values.count == 16 && $0.decoded.count == 16 })
+    #expect(layer.hits.value != nil)
+    #expect(layer.contrast.low != nil)
+    #expect(layer.decodedImages == 12)
+    for token in layer.tokens {
+      #expect(token.values.count == 16)
+      #expect(token.decoded.count == 16)
+    }
     #expect(layer.tokens[0].picture.prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]))
     let rows = result.tidyRows()
     #expect(rows.contains { $0.measure == "CKA with a patch" && $0.b == "patch 3,3" })

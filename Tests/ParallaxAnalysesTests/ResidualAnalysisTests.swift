@@ -78,8 +78,8 @@ struct ResidualAnalysisTests {
             values.dropFirst().reduce(0, +) / Double(values.count - 1)
           }
           let whole = tokens(Array(0..<12))
-          #expect([one.rows, one.columns, one.others] == [4, 4, 1])
-          #expect(one.tokens.count == 17)
+          let shape: [Int] = [one.rows, one.columns, one.others, one.tokens.count]
+          #expect(shape == [4, 4, 1, 17])
           for (a, b) in zip(one.tokens, whole) { #expect(abs((a ?? .nan) - b) < 1e-9) }
           #expect(abs((one.ratio.value ?? .nan) - mean(whole)) < 1e-9)
           #expect(abs((one.classRatio.value ?? .nan) - whole[0]) < 1e-9)
@@ -127,11 +127,14 @@ struct ResidualAnalysisTests {
     #expect(abs((transition.early.value ?? .nan) - 4) < 1e-5)
     #expect(abs((transition.late.value ?? .nan) + 3) < 1e-5)
     #expect(abs((transition.change.value ?? .nan) - 7) < 1e-5)
-    #expect(abs((transition.crossing.value ?? .nan) - (2 + 4.0 / 7) / 5) < 1e-5)
+    let place: Double = (2 + 4.0 / 7) / 5
+    #expect(abs((transition.crossing.value ?? .nan) - place) < 1e-5)
     #expect(transition.early.low != nil)
-    let verdicts = result.findings.map { ($0.sentence, $0.verdict) }
-    #expect(verdicts.filter { $0.0.hasPrefix("made: ") }.prefix(3).allSatisfy { $0.1 == .shows })
-    #expect(verdicts.contains { $0.0.contains("change roles") })
+    let own = result.findings.filter { $0.sentence.hasPrefix("made: ") }
+    #expect(own.count >= 3)
+    for finding in own.prefix(3) { #expect(finding.verdict == .shows) }
+    let isThere = own.contains { $0.sentence.contains("change roles") }
+    #expect(isThere)
   }
 
   @Test("networks of maps have no class token, and those without sums are left out with the reason")
@@ -145,7 +148,8 @@ struct ResidualAnalysisTests {
     #expect(network.transition == nil && network.connections.count == 8)
     #expect(network.connections.allSatisfy { $0.part == .branch && $0.classRatio.value == nil })
     let first = network.connections[0]
-    #expect([first.rows, first.columns] == [56, 56] && first.tokens.count == 14 * 14)
+    let sides: [Int] = [first.rows, first.columns, first.tokens.count]
+    #expect(sides == [56, 56, 196])
     #expect(first.picture.prefix(4) == Data([0x89, 0x50, 0x4E, 0x47]))
     #expect(result.refusals.map(\.reason) == ["the model has no residual connections"])
     #expect(result.findings.contains { $0.sentence.contains("in transformers than in conv") })
