@@ -60,12 +60,13 @@ struct LocalizationFindings {
   private func holding() -> [Finding] {
     trained.map { model in
       let layer = result.models[model].layers.last
-      return finding(
+      let found = finding(
         "\(result.models[model].name): in \(layer?.site ?? "the last layer") most tokens are most like their own patch of the image",
         last([model], \.hits),
         "share of tokens whose largest CKA is with their own patch, of \((layer?.rows ?? 0) * (layer?.columns ?? 0)) patches; most: above \(Self.half), our criterion",
-        above: Self.half
-      ).bearing(on: .localization)
+        above: Self.half)
+      return result.models[model].design == "transformer"
+        ? found.bearing(on: .localization) : found
     }
   }
 

@@ -79,7 +79,7 @@ enum Style {
       #fece91, #fcfdbf); }
     .ramp.diverging { background: linear-gradient(90deg, #08519c, #6baed6, #f2f2f2, #fdae6b, #a63603); }
     .ramp.similarity { background: linear-gradient(90deg, #440154, #414487, #2a788e, #22a884, #7ad151, #fde725); }
-    .block { display: block; }
+    .block { display: block; } .scroll.tall { max-height: none; }
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
     .drawing .vega-embed { padding: 0; }

@@ -69,7 +69,7 @@ struct LocalizationGrids {
     }
     return .element(
       "div",
-      ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": "maps of tokens"],
+      ["class": "scroll tall", "tabindex": "0", "role": "region", "aria-label": "maps of tokens"],
       [
         .element(
           "div", ["class": "maps"],
