@@ -68,10 +68,13 @@ struct ResidualSums {
         break
       }
       guard candidates.last?.step != index else { continue }
-      if let long = longer(step.inputs[places[0]], step.inputs[places[1]]) {
+      let (a, b) = (step.inputs[places[0]], step.inputs[places[1]])
+      // A value and what a nonlinearity makes of it.
+      if !path(from: a, to: b).isEmpty || !path(from: b, to: a).isEmpty { continue }
+      if let long = longer(a, b) {
         candidates.append(
           Candidate(step: index, skip: places[1 - long], branch: places[long], part: .branch))
-      } else if share(step.inputs[places[0]], step.inputs[places[1]]) {
+      } else if share(a, b) {
         joints.insert(index)
       }
     }
