@@ -194,7 +194,9 @@ struct ResidualAnalysisTests {
     let result = try run([subject], try ImageSet(folder.path), among: named, options())
     #expect(
       result.models[0].connections.map(\.block) == ["blocks.1", "blocks.1", "blocks.3", "blocks.3"])
-    #expect(result.models[0].connections.map(\.depth) == [1.0 / 3, 1.0 / 3, 1, 1])
+    let third: Double = 1.0 / 3
+    let depths: [Double] = [third, third, 1, 1]
+    #expect(result.models[0].connections.map(\.depth) == depths)
     #expect(result.groups == 0 && result.models[0].connections[0].ratio.low == nil)
   }
 
