@@ -153,8 +153,12 @@ public final class LocalizationAnalysis: Accumulator {
     // Of fewer images than four there is no estimate.
     rows[index] = batch > 3 ? PatchProducts.rows(vectors) : Tensor.zeros([0])
     if layer >= 0, limit > 0 {
-      let shown = vectors.sliced(0, 0, room).gathered(1, layers[layer].grid.shown)
-      try gathered.add(layer, shown.reshaped(room, -1))
+      let places = layers[layer].grid.shown
+      // Beyond the images that are kept there are none of a block.
+      try gathered.add(
+        layer,
+        vectors.sliced(0, 0, room).gathered(1, places)
+          .reshaped(room, places.count * vectors.shape[2]))
     }
   }
 
