@@ -68,6 +68,14 @@ struct HelpTests {
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }
+    case let command as ResidualCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
+    case let command as LocalizeCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
     case let command as StructureCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

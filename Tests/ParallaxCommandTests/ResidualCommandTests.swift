@@ -26,7 +26,7 @@ struct ResidualCommandTests {
     #expect(result.images == 6 && result.models[0].connections.count == 8)
     #expect(result.removals.map(\.block) == ["layer2.1"] && result.removals[0].layers.count == 16)
     let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
-    #expect(page.contains("id=\"residual\"") && page.contains("not the paper's experiment"))
+    #expect(page.contains("id=\"residual\"") && page.contains("this is a lesion"))
     let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
     #expect(table.contains("residual,\"norm ratio, branch\",resnet18-random@layer1.0.residual1,"))
   }
