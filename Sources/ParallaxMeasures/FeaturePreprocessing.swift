@@ -92,6 +92,7 @@ public struct FeaturePreprocessing: Sendable, Hashable, CustomStringConvertible 
   /// Where the outliers of some features are cut off; nil where they are not.
   ///
   /// - Parameter features: `[images, width]`, finite.
+  /// - Returns: what smaller and what larger numbers become.
   public func limits(of features: Tensor) -> (low: Double, high: Double)? {
     switch clip {
     case .twoSided(let q):

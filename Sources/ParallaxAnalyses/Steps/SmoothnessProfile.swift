@@ -29,6 +29,7 @@ struct SmoothnessProfile {
   /// - Parameters:
   ///   - model: which.
   ///   - companions: by two other measures; nil where they were not computed.
+  /// - Returns: its steps and their statistics.
   func callAsFunction(_ model: Int, _ companions: Companions? = nil) -> StepsResult.Smoothness {
     let pairs = self.pairs(model)
     let none = pairs.map { _ in Double?.none }

@@ -33,6 +33,7 @@ struct StepsMatrices {
   ///   - measures: the driving one first.
   ///   - features: of the sites, by their places.
   ///   - singles: whether any has single statistics.
+  /// - Returns: one a measure, in their order.
   /// - Throws: what `tick` throws.
   func callAsFunction(
     _ measures: [any Measure], _ features: [Int: Tensor], singles: Bool

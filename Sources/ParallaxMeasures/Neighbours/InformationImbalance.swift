@@ -147,6 +147,7 @@ public struct InformationImbalance: Measure {
   /// - Parameters:
   ///   - value: by this one.
   ///   - images: N, more than 2.
+  /// - Returns: the value by the other one.
   public func renormalized(_ value: Double, images: Int) -> Double {
     let n = Double(images)
     return switch normalization {

@@ -89,9 +89,7 @@ struct RankTable: Sendable {
     }
   }
 
-  /// - Parameters:
-  ///   - chosen: what is kept of one sorted row: places and keys.
-  ///   - handOn: takes it, row after row.
+  /// Appends the ranks of a block; what is chosen of each sorted row is handed on, row after row.
   private mutating func append<Key: FixedWidthInteger & Sendable>(
     _ keys: [Key], _ span: Range<Int>,
     chosen: @Sendable (_ places: [Int32], _ keys: [Key]) -> ([Int32], [Key]),

@@ -90,6 +90,7 @@ struct TiedNeighbours: Sendable {
   /// - Parameters:
   ///   - table: numbers by image and other image.
   ///   - order: of both in the table; nil where they are themselves.
+  /// - Returns: the sum.
   func expectedSum(over table: RankTable, _ order: [Int]?) -> Double {
     var (whole, shared) = (0, 0.0)
     let entries = lists.entries
