@@ -76,11 +76,14 @@ struct InformationPlane {
       }
     }
     let end = domain[1]
+    // Clear of the lines of the floor and of chance.
+    let low = max(0.03 * end, (result.floor ?? 0) + 0.03 * end)
+    let high = min(0.97 * end, (chance ?? end) - 0.04 * end)
     let corners: [[Dataset.Cell]] = [
-      [.number(0.03 * end), .number(0.03 * end), .text("equivalent"), .number(0)],
-      [.number(0.97 * end), .number(0.97 * end), .text("independent"), .number(1)],
-      [.number(0.03 * end), .number(0.97 * end), .text("A contains B"), .number(0)],
-      [.number(0.97 * end), .number(0.03 * end), .text("B contains A"), .number(1)],
+      [.number(low), .number(low), .text("equivalent"), .number(0)],
+      [.number(high), .number(high), .text("independent"), .number(1)],
+      [.number(low), .number(high), .text("A contains B"), .number(0)],
+      [.number(high), .number(low), .text("B contains A"), .number(1)],
     ]
     return [
       Self.id: .table(

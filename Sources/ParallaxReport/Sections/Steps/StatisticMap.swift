@@ -131,7 +131,13 @@ struct StatisticMap {
         Chart(
           data: data,
           transform: [Chart.Transform(filter: "datum._panel === \(index) && isValid(datum.value)")],
-          mark: Chart.Mark(type: "rect", opacity: 1), encoding: coloured),
+          mark: Chart.Mark(type: "rect", opacity: 1, x2Offset: 0.6, y2Offset: 0.6),
+          encoding: coloured),
+        Chart(
+          data: data,
+          transform: [
+            Chart.Transform(filter: "datum._panel === \(index) && !isValid(datum.value)")
+          ], mark: Chart.Mark(type: "rect", color: "#9a9a9a", opacity: 1), encoding: position),
         Chart(
           data: Chart.Data(name: "\(Self.id)-groups"),
           mark: Chart.Mark(type: "rule", strokeWidth: 3, style: "paper"),

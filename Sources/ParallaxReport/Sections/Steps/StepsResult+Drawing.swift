@@ -88,7 +88,7 @@ extension StepsResult {
       legend.map {
         .value(
           Chart.Legend(
-            title: $0.isEmpty ? nil : $0, orient: "top", direction: "horizontal",
+            title: $0.isEmpty ? "model" : $0, orient: "top", direction: "horizontal",
             columns: min(4, models.count)))
       } ?? .null
     return channel

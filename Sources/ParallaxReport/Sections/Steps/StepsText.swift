@@ -297,7 +297,7 @@ struct StepsText {
 
   var singles: String {
     "Each cell is \(result.quantity) from a layer to one number of every picture; dark where the layer tells which pictures are alike in it. Left of 0: the input "
-      + "and the stem. White cells have no value. \(ties)\(chanceOfSingles)Intervals and the way back show on hover and in the table's data. \(result.intervals) \(result.basis)"
+      + "and the stem. Grey cells have no value. \(ties)\(chanceOfSingles)Intervals and the way back show on hover and in the table's data. \(result.intervals) \(result.basis)"
   }
 
   private var chanceOfSingles: String {
