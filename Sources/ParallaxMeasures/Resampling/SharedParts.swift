@@ -81,7 +81,8 @@ public final class SharedParts {
 
   /// What is kept under that name, or is made now.
   public func part<Part>(_ name: String, _ make: () throws -> Part) rethrows -> Part {
-    if let found = made[name] as? Part { return found }
+    // In two steps: nil would pass for a part that is optional.
+    if let known = made[name], let found = known as? Part { return found }
     let new = try make()
     made[name] = new
     return new
