@@ -99,7 +99,7 @@ struct MeasuresCommandTests {
     try parallax.folder.pictures(24)
     let common = [
       "compare", "mobilenetv2_100@blocks.*.0", "--random-weights", "1", "--images", "photos",
-      "--measure", "procrustes,mutual-knn-5,correlation-match-soft", "--groups", "4",
+      "--measure", "procrustes,mutual-knn,correlation-match-soft", "--groups", "4",
       "--permutations", "19", "--output", "run",
     ]
     let run = RunFolder(parallax.folder.url.appending(path: "run"))

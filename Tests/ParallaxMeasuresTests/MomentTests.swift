@@ -210,6 +210,22 @@ struct MomentTests {
     #expect(DescriptionCatalog.descriptions.filter(\.streams).count == 4)
   }
 
+  @Test("canonical correlations lose twice the digits of the condition number, and no more", arguments: 1...5)
+  func condition(_ power: Int) throws {
+    let pair = MadeUp.related(400, [12, 7], seed: 62).enumerated().map { index, x in
+      let width = x.shape[1]
+      let sizes = (0..<width).map { pow(10, -Double(power * $0) / Double(width - 1)) }
+      return x.times(MadeUp.orthogonal(width, seed: UInt64(index)))
+        .times(
+          MadeUp.orthogonal(width, seed: 7) * Tensor(sizes, shape: [1, width]))
+    }
+    for measure in [CCA(), PWCCA(), GULP(), LinearRegression()] as [any Measure] {
+      let expected = try measure(pair[0], pair[1])
+      let found = try ByMoments.value(measure, pair).value
+      #expect(agrees(found, expected, within: 1e-14 * pow(100, Double(power))), "\(measure.name) \(abs(found - expected))")
+    }
+  }
+
   @Test("what the moments refuse, they refuse as the features do")
   func refusals() throws {
     let x = MadeUp.noise(20, 4, seed: 1)
