@@ -21,7 +21,8 @@ do {
     print("       ParallaxBenchmark neighbours INPUT OUTPUT THREADS")
     print("       ParallaxBenchmark attention MODEL BATCH THREADS")
     print(
-      "       ParallaxBenchmark moments SITES IMAGES WIDTH THREADS features|moments|none MEASURE OUTPUT")
+      "       ParallaxBenchmark moments SITES IMAGES WIDTH THREADS features|moments|none MEASURE OUTPUT"
+    )
     print("       ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped]")
     print("       ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off")
     exit(64)

@@ -67,7 +67,8 @@ public struct AngularCKA: MomentMeasure {
   /// The angle 2·atan2(‖K/‖K‖ − L/‖L‖‖, ‖K/‖K‖ + L/‖L‖‖), in radians.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double {
+  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double
+  {
     // For its checks; the value itself would lose half of its digits in the arc cosine.
     let hsic = try a.hsic(b, cross, measure: name)
     guard let left = a.gram, let right = b.gram else {

@@ -93,7 +93,8 @@ public struct CKA: MomentMeasure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types, kernels or estimators
   ///   differ.
-  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double {
+  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double
+  {
     try a.hsic(b, cross, measure: name) / (a.selfHSIC * b.selfHSIC).squareRoot()
   }
 }

@@ -95,7 +95,8 @@ public struct HSIC: MomentMeasure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types, kernels or estimators
   ///   differ.
-  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double {
+  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double
+  {
     try a.hsic(b, cross, measure: name)
   }
 }

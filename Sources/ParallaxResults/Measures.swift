@@ -157,7 +157,8 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
           return TidyRow(
             analysis: "measures", measure: entry.name, a: names[a], b: names[b],
             value: entry.values[a][b], low: ends?.low, high: ends?.high, n: images,
-            estimator: "over the whole set" + (entry.route == "moments" ? ", by second moments" : "")
+            estimator: "over the whole set"
+              + (entry.route == "moments" ? ", by second moments" : "")
               + (preprocessing.map { "; features \($0)" } ?? ""))
         }
       }

@@ -8,7 +8,9 @@ import Testing
 @Suite("Measures by features and by moments")
 struct MeasureRouteTests {
   private let subjects: [Subject]
-  private let measures: [any Measure] = [CKA(), Procrustes(), LinearRegression(), EigenspaceOverlap()]
+  private let measures: [any Measure] = [
+    CKA(), Procrustes(), LinearRegression(), EigenspaceOverlap(),
+  ]
 
   init() throws {
     subjects = [try smallSubject("a"), try smallSubject("b", seed: 4, side: 24)]
@@ -78,7 +80,8 @@ struct MeasureRouteTests {
     #expect(found.allSatisfy { $0.routeReason?.contains("asked for") == true })
     let rows = found[1].tidyRows()
     #expect(rows.contains { $0.measure == "procrustes" && $0.estimator.contains("second moments") })
-    #expect(!rows.contains { $0.measure.hasPrefix("mutual-knn") && $0.estimator.contains("moments") })
+    #expect(
+      !rows.contains { $0.measure.hasPrefix("mutual-knn") && $0.estimator.contains("moments") })
     let data = try JSONEncoder().encode(found[1])
     #expect(try JSONDecoder().decode(MeasuresResult.self, from: data) == found[1])
   }
@@ -88,7 +91,8 @@ struct MeasureRouteTests {
     for (asked, count) in [(measures, 0), (measures + [MutualKNN(neighbours: 3)], 1)] {
       let whole = try analysis(asked, images: 60, .moments)
       try add(0..<25, block: 0, to: whole)
-      let halfway = Dictionary(uniqueKeysWithValues: whole.state().map { ($0.name, $0.tensor.cloned()) })
+      let halfway = Dictionary(
+        uniqueKeysWithValues: whole.state().map { ($0.name, $0.tensor.cloned()) })
       #expect(halfway.keys.contains("features.0") == (count == 1))
       try add(25..<60, block: 1, to: whole)
       let resumed = try analysis(asked, images: 60, .moments)
@@ -99,7 +103,9 @@ struct MeasureRouteTests {
       damaged["moments.counts"] = nil
       #expect(try !analysis(asked, images: 60, .moments).restore(damaged))
       #expect(try !analysis(asked, images: 60, .features).restore(halfway))
-      #expect(try analysis(asked, images: 60, .moments).fingerprint != analysis(asked, images: 60, .features).fingerprint)
+      #expect(
+        try analysis(asked, images: 60, .moments).fingerprint
+          != analysis(asked, images: 60, .features).fingerprint)
     }
   }
 
@@ -125,7 +131,8 @@ struct MeasureRouteTests {
     }
   }
 
-  @Test("rows scaled, or columns centred, are those of the features; what needs all images is refused")
+  @Test(
+    "rows scaled, or columns centred, are those of the features; what needs all images is refused")
   func preprocessing() throws {
     for steps in [FeaturePreprocessing(normalized: true), FeaturePreprocessing(centred: true)] {
       let results = try [MeasureRoute.features, .moments].map { route in

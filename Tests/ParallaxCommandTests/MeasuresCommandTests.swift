@@ -34,7 +34,8 @@ struct MeasuresCommandTests {
     let csv = try parallax("measures", "--format", "csv").output.split(separator: "\n")
     #expect(csv.count == names.count + descriptions.count + 1)
     #expect(csv.first == "name,kind,range,unit,ignores,cost,streams,meaning,source")
-    #expect(csv.contains { $0.hasPrefix("two-nn,description,0 to ∞,dimensions,T S P O,N²D,false,") })
+    #expect(
+      csv.contains { $0.hasPrefix("two-nn,description,0 to ∞,dimensions,T S P O,N²D,false,") })
     let listing = try parallax("measures", "--json").json(Listing.self)
     #expect(listing.measures.map(\.name) == names)
     #expect(listing.descriptions.map(\.name) == descriptions)
@@ -142,17 +143,22 @@ struct MeasuresCommandTests {
       "photos")
     #expect(both.code == 64 && both.errors.contains("cka-biased"), "\(both.errors)")
     for (options, word) in [
-      (["--route", "moments"], "belongs to --measure"), (["--groups", "3"], "belongs to --measure"),
+      (["--route", "moments"], "belongs to --measure"),
+      (["--groups", "3"], "belongs to --measure"),
     ] {
-      let outcome = try parallax.run(["compare", "mobilenetv2_100", "--images", "photos"] + options)
+      let outcome = try parallax.run(
+        ["compare", "mobilenetv2_100", "--images", "photos"] + options)
       #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
     }
     for (options, word) in [
       (["--measure", "cka", "--clip", "abs:0.9"], "needs all images at once"),
-      (["--measure", "jaccard,imd"], "need the images themselves"),
+      (["--measure", "rsa,uniformity-difference"], "need the images themselves"),
     ] {
       let outcome = try parallax.run(
-        ["compare", "mobilenetv2_100", "--random-weights", "1", "--images", "photos", "--route", "moments"]
+        [
+          "compare", "mobilenetv2_100", "--random-weights", "1", "--images", "photos", "--route",
+          "moments",
+        ]
           + options)
       #expect(outcome.code == 64 || outcome.code == 65, "\(outcome.code)")
       #expect(outcome.errors.contains(word), "\(outcome.errors)")

@@ -129,7 +129,8 @@ struct StudyFileTests {
     let parallax = try CommandRunner()
     try parallax.folder.pictures(24)
     let yaml =
-      Self.base + "sites: blocks.*.0\nanalyses: []\nmeasures: [procrustes, 'cka-biased,procrustes']\n"
+      Self.base
+      + "sites: blocks.*.0\nanalyses: []\nmeasures: [procrustes, 'cka-biased,procrustes']\n"
       + "route: moments\npermutations: 3\ngroups: 4\n"
     try parallax.folder.write(Array(yaml.utf8), "small.yaml")
     try parallax("study", "small.yaml", "--quiet").expectSuccess()

@@ -69,7 +69,8 @@ struct MomentSumsTests {
       for (measure, matrix) in zip(measures, matrices) {
         let expected = try measure(rows[0], rows[1])
         #expect(
-          agrees(matrix.leftOut[group][1], expected, within: measure is EigenspaceOverlap ? 1e-8 : 1e-10),
+          agrees(
+            matrix.leftOut[group][1], expected, within: measure is EigenspaceOverlap ? 1e-8 : 1e-10),
           "\(measure.name)")
       }
     }

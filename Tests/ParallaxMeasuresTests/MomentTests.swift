@@ -117,7 +117,8 @@ struct MomentTests {
   }
 
   @Test(
-    "the oracle's fixtures come out too", arguments: ["golden", "sixty", "offset", "wide", "deficient"])
+    "the oracle's fixtures come out too",
+    arguments: ["golden", "sixty", "offset", "wide", "deficient"])
   func oracle(_ name: String) throws {
     let file = try Safetensors(fixtures.appending(path: "similarity/alignment.safetensors").path)
     let all = (0..<3).compactMap { file["\(name)/x\($0)"]?.to(.float64) }
@@ -132,7 +133,9 @@ struct MomentTests {
         } else {
           // Of sides that rotations make the same, moments leave the root of their rounding.
           let isSame = measure.direction == .distance && expected < 1e-9
-          #expect(abs(found - expected) < (isSame ? 1e-6 : 1e-9 * abs(expected)), "\(measure.name): \(found) \(expected)")
+          #expect(
+            abs(found - expected) < (isSame ? 1e-6 : 1e-9 * abs(expected)),
+            "\(measure.name): \(found) \(expected)")
           compared += 1
         }
       }
@@ -177,7 +180,8 @@ struct MomentTests {
     }
   }
 
-  @Test("a metric keeps the triangle inequality", arguments: ByMoments.all.filter(\.measure.isMetric))
+  @Test(
+    "a metric keeps the triangle inequality", arguments: ByMoments.all.filter(\.measure.isMetric))
   func triangle(_ conformer: Conformer) throws {
     for seed in 0..<10 as Range<UInt64> {
       let points = (0..<3).map { MadeUp.noise(12, 3, seed: 3 * seed + $0) }
@@ -193,9 +197,10 @@ struct MomentTests {
       for x in hard.features {
         let moments = try ByMoments.sums([x], blocks: [100, 60])
         moments.close()
-        for description in [ParticipationRatio(), EffectiveRank(), EffectiveRank(.eigenvalues),
-          SpectralDecay(ranks: 1...5)] as [any MomentDescription]
-        {
+        for description in [
+          ParticipationRatio(), EffectiveRank(), EffectiveRank(.eigenvalues),
+          SpectralDecay(ranks: 1...5),
+        ] as [any MomentDescription] {
           func check(_ description: some MomentDescription) throws {
             let basis = try description.basis(of: moments.sample().moments(0))
             let expected = try description(x).value
@@ -210,7 +215,9 @@ struct MomentTests {
     #expect(DescriptionCatalog.descriptions.filter(\.streams).count == 4)
   }
 
-  @Test("canonical correlations lose twice the digits of the condition number, and no more", arguments: 1...5)
+  @Test(
+    "canonical correlations lose twice the digits of the condition number, and no more",
+    arguments: 1...5)
   func condition(_ power: Int) throws {
     let pair = MadeUp.related(400, [12, 7], seed: 62).enumerated().map { index, x in
       let width = x.shape[1]
@@ -222,7 +229,9 @@ struct MomentTests {
     for measure in [CCA(), PWCCA(), GULP(), LinearRegression()] as [any Measure] {
       let expected = try measure(pair[0], pair[1])
       let found = try ByMoments.value(measure, pair).value
-      #expect(agrees(found, expected, within: 1e-14 * pow(100, Double(power))), "\(measure.name) \(abs(found - expected))")
+      #expect(
+        agrees(found, expected, within: 1e-14 * pow(100, Double(power))),
+        "\(measure.name) \(abs(found - expected))")
     }
   }
 
@@ -248,7 +257,9 @@ struct MomentTests {
     let huge = (x * 1e20).to(.float32)
     #expect(try ByMoments.value(CCA(), [huge, huge]).refusal == .notFinite(measure: "cca"))
     // Summaries of both kinds do not meet.
-    let (moments, rows) = (try Procrustes().summary(of: Moments(of: x)), try Procrustes().summary(of: x))
+    let (moments, rows) = (
+      try Procrustes().summary(of: Moments(of: x)), try Procrustes().summary(of: x)
+    )
     #expect(throws: MeasureError.self) { try Procrustes().similarity(moments, rows) }
     #expect(throws: MeasureError.self) { try Procrustes().similarity(moments, moments) }
     let cross = try CrossMoment(of: x, x * 2.0)

@@ -95,7 +95,8 @@ public final class MeasuresAnalysis: Accumulator {
   /// The measures, the routes and the resampling.
   public var fingerprint: String {
     let options = routes.options
-    let all = "2 \(measures.map(\.name).joined(separator: " ")) seed \(options.seed) groups \(options.groups) permutations \(options.permutations) features \(preprocessing)"
+    let all =
+      "2 \(measures.map(\.name).joined(separator: " ")) seed \(options.seed) groups \(options.groups) permutations \(options.permutations) features \(preprocessing)"
     return moments == nil
       ? all : "\(all) moments \(routes.fromMoments.map { $0 ? "1" : "0" }.joined())"
   }

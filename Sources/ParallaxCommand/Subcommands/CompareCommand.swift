@@ -134,8 +134,9 @@ struct SimilarityOptions: ParsableArguments {
     guard measure != nil || !isPrepared else {
       throw ValidationError("--clip, --centre and --l2 belong to --measure")
     }
-    for (option, value, most) in [("permutations", permutations, 100_000), ("groups", groups, 1000)]
-    {
+    for (option, value, most) in [
+      ("permutations", permutations, 100_000), ("groups", groups, 1000),
+    ] {
       guard let value else { continue }
       guard measure != nil || preset != nil else {
         throw ValidationError("--\(option) belongs to --measure")

@@ -99,7 +99,9 @@ extension MeasureMatrix {
     var found: [Int: MeasureMatrix] = [:]
     for batch in batches(measures) {
       let chosen = batch.map { measures[$0] }
-      let made = try together(chosen, of: sums, places, isCentred) { try tick(chosen.map(\.name), $0, $1) }
+      let made = try together(chosen, of: sums, places, isCentred) {
+        try tick(chosen.map(\.name), $0, $1)
+      }
       for (index, matrix) in zip(batch, made) { found[index] = matrix }
     }
     return measures.indices.compactMap { found[$0] }

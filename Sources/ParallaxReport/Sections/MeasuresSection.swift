@@ -57,10 +57,10 @@ enum MeasuresSection {
       result.permutations == 0
       ? "No images were shuffled: there is no baseline of chance. "
       : entry.pValues == nil
-      ? "It does not care which image is which, so nothing was shuffled. "
-      : MeasureFigure.canTell(result)
-        ? "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
-        : "\(Text.plural(result.permutations, "order")) of shuffled images are too few to tell a value from chance at 5 %: 19 can. "
+        ? "It does not care which image is which, so nothing was shuffled. "
+        : MeasureFigure.canTell(result)
+          ? "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
+          : "\(Text.plural(result.permutations, "order")) of shuffled images are too few to tell a value from chance at 5 %: 19 can. "
     let errors =
       entry.errors == nil
       ? "No intervals: no groups of images were left out. "
