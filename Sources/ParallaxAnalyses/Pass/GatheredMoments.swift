@@ -17,7 +17,9 @@ struct GatheredMoments {
   private var problems: [Int: Problem] = [:]
   private var open: (samples: [Int], problems: [Int: Problem]) = ([], [:])
 
-  /// - Parameter preprocessing: what can be done row by row is done here, centring by leaving the means out.
+  /// - Parameters:
+  ///   - sums: empty.
+  ///   - preprocessing: what can be done row by row is done here; centring is left to who takes the moments.
   init(_ sums: MomentSums, _ preprocessing: FeaturePreprocessing) {
     (self.sums, self.preprocessing) = (sums, preprocessing)
   }
@@ -78,6 +80,7 @@ struct GatheredMoments {
   /// Representations whose features cannot be measured, and why.
   ///
   /// - Parameter ids: the images' names by their places in the data set; without them they are counted.
+  /// - Returns: in the order of the representations.
   func refused(_ ids: [String]) -> [PreparedFeatures.Refused] {
     problems.sorted { $0.key < $1.key }.map { index, problem in
       let names = problem.first.map { ids.indices.contains($0) ? ids[$0] : "image \($0)" }

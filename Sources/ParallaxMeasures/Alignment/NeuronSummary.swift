@@ -95,6 +95,7 @@ public struct NeuronSummary: Sendable {
   ///   - other: the other side, its neurons raw as these.
   ///   - pairs: the matched neurons.
   ///   - cross: the moments of both sides, where they were made of moments.
+  /// - Returns: the square of a distance, which rounding may leave below zero.
   func squaredDistance(
     _ other: NeuronSummary, _ pairs: Assignment, _ cross: CrossMoment?
   ) -> Double {

@@ -104,6 +104,7 @@ public struct PrincipalBasis: Sendable {
   /// With the loadings of the features that it is the basis of: UᵀX.
   ///
   /// - Parameter x: the features; nil where the moments have given the loadings already.
+  /// - Returns: the same directions.
   func withLoadings(of x: Tensor?) -> PrincipalBasis {
     PrincipalBasis(
       self, vectors, singularValues,

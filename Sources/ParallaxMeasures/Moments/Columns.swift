@@ -81,6 +81,7 @@ struct Columns: Sendable {
   ///   - other: YV.
   ///   - moments: C, about the mean or about zero as the columns are; nil where both sides know their rows.
   ///   - measure: the name in errors.
+  /// - Returns: the products.
   /// - Throws: `MeasureError.summaries` where one side knows its rows and the other does not.
   func products(_ other: Columns, _ moments: Tensor?, measure: String) throws -> Tensor {
     if let a = rows, let b = other.rows { return a.transposed().times(b) }

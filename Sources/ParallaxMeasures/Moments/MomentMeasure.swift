@@ -17,6 +17,7 @@ public protocol MomentMeasure: Measure {
   ///   - b: the second side.
   ///   - cross: the second moments of the sides with one another, where the summaries were made of moments; nil where they
   ///     were made of features.
+  /// - Returns: the value.
   /// - Throws: `MeasureError`, as `similarity(_:_:)`.
   func similarity(_ a: Summary, _ b: Summary, _ cross: CrossMoment?) throws -> Double
 }
@@ -56,6 +57,7 @@ public protocol MomentDescription: Description {
   /// What the number is computed from.
   ///
   /// - Parameter moments: of the representation.
+  /// - Returns: the basis.
   /// - Throws: `MeasureError`, as `basis(of:)` of features.
   func basis(of moments: Moments) throws -> Basis
 }
@@ -64,6 +66,7 @@ extension MomentDescription where Basis == Spectrum {
   /// The spectrum.
   ///
   /// - Parameter moments: of the representation, at least as many images as the description needs.
+  /// - Returns: the spectrum.
   /// - Throws: `MeasureError.tooFew`, `.notFinite` or `.constant`; `TensorError.operation` where LAPACK does not converge.
   public func basis(of moments: Moments) throws -> Spectrum {
     try Spectrum(moments.checked(atLeast: fewestImages, measure: name))

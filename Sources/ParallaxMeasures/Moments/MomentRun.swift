@@ -168,6 +168,7 @@ extension MeasureMatrix {
   ///   - measures: that stream.
   ///   - widths: of the representations.
   ///   - groups: how many are left out in turn.
+  /// - Returns: bytes.
   public static func momentPeak(_ measures: [any Measure], widths: [Int], groups: Int) -> Int {
     let maps = widths.reduce(0) { $0 + 8 * $1 * $1 }
     let largest = widths.max() ?? 0

@@ -55,6 +55,7 @@ extension MomentSums {
     /// - Parameters:
     ///   - first: the place of the first side.
     ///   - second: the place of the second side, no smaller.
+    /// - Returns: C, on the host.
     public func cross(_ first: Int, _ second: Int) -> CrossMoment {
       let rows = sums.columns(first)
       var centred = sum(
@@ -73,6 +74,7 @@ extension MomentSums {
     ///   - order: which order.
     ///   - first: the place of the first side.
     ///   - second: the place of the second side, no smaller.
+    /// - Returns: C of that order; nil where there are no images.
     /// - Precondition: no group is left out.
     public func shuffled(_ order: Int, _ first: Int, _ second: Int) -> CrossMoment? {
       guard let sums = self.sums.orders[order] else { return nil }
@@ -136,6 +138,7 @@ extension MomentSums {
   /// - Parameters:
   ///   - group: the one to leave out.
   ///   - isCentred: whether the features count as centred: the mean of the images is zero then.
+  /// - Returns: the moments.
   /// - Precondition: `close()` has been called.
   public func sample(leavingOut group: Int? = nil, centred isCentred: Bool = false) -> Sample {
     Sample(self, groups.indices.compactMap { $0 == group ? nil : groups[$0] }, isCentred)
