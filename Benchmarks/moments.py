@@ -6,10 +6,10 @@
 
 Needs torch and safetensors. Made-up float32 representations come in blocks of 64 images from the same seeds, so that all contestants
 see the same numbers; making them is timed too (`nothing`). Each contestant runs as a process of its own, whose peak is what the system
-says when it ends (`os.wait4`), less nothing: libtorch itself is in it.
+says when it ends (`os.wait4`); libtorch itself is in it.
 
 - Parallax, moments: `MomentSums`, then all pairs from them.
-- Parallax, features: gathered, then all pairs.
+- Parallax, features: gathered, then all pairs; without CKA, whose Gram matrices would take 2·N² bytes a site.
 - NumPy: gathered; each site centred in float64, its basis by a decomposition once; a product a pair. CKA in the space of the features.
 
 The last lines say by how much the tables differ.
@@ -134,7 +134,8 @@ def main():
         sizes = [str(v) for v in (options.sites, options.images, options.width, options.threads)]
 
         def ours(route):
-            return [options.binary, "moments", *sizes, route, options.measures, f"{folder}/{route}.safetensors"]
+            names = [m for m in options.measures.split(",") if route != "features" or not m.startswith("cka")]
+            return [options.binary, "moments", *sizes, route, ",".join(names), f"{folder}/{route}.safetensors"]
 
         contestants = {"nothing": ours("none"), "Parallax, moments": ours("moments")}
         if "features" not in options.skip:

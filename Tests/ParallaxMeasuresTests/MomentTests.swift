@@ -143,6 +143,32 @@ struct MomentTests {
     #expect(compared >= 60, "\(compared)")
   }
 
+  @Test(
+    "HSIC and CKA of every pair are NumPy's, from blocks as they come",
+    arguments: SimilarityFixture.names)
+  func similarity(_ name: String) throws {
+    let fixture = try SimilarityFixture(name)
+    let blocks = fixture.blocks(.float64)
+    var options = MomentSums.Options()
+    options.hasLengths = true
+    let sums = try MomentSums(
+      widths: fixture.representations.map { $0.shape[1] }, images: fixture.facts.rows,
+      options: options)
+    for (index, block) in blocks.enumerated() { try sums.add(block: index, features: block) }
+    let measures: [any Measure] = [
+      HSIC(), HSIC(estimator: .biased), CKA(), CKA(estimator: .biased),
+    ]
+    let keys = ["hsic/unbiased", "hsic/biased", "cka/debiased", "cka/biased"]
+    for (matrix, key) in zip(try MeasureMatrix.all(measures, of: sums), keys) {
+      let expected = try fixture.numbers(key)
+      let size = expected.map(abs).max() ?? 1
+      #expect(matrix.values.count == expected.count && !expected.isEmpty)
+      for (found, value) in zip(matrix.values, expected) {
+        #expect(abs(found - value) < 1e-11 * size, "\(key): \(found) \(value)")
+      }
+    }
+  }
+
   @Test("a representation with itself has the value that it must have", arguments: ByMoments.all)
   func itself(_ conformer: Conformer) throws {
     let measure = conformer.measure
