@@ -109,7 +109,7 @@ public struct GULP: MomentMeasure {
         + 2 * (inside * inside.times(rest)).sum().item(Double.self)
         + (outside * outside.transposed()).sum().item(Double.self)
     }
-    return isSquared ? squared : squared.rootOfDifference(of: total)
+    return isSquared ? squared.difference(of: total) : squared.rootOfDifference(of: total)
   }
 
   /// s²/(s² + λ) of each direction, the variances as shares of their sum.

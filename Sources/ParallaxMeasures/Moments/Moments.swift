@@ -133,10 +133,11 @@ public struct CrossMoment: Sendable {
 }
 
 extension Double {
-  /// The root of a sum of squares that was made by subtraction: what rounding alone has made negative is zero.
+  /// A sum of squares that was made by subtraction: what rounding alone has made negative is zero.
   ///
   /// Second moments have the digits of squares, so that of sides nearer than about 10⁻⁸ of their size nothing is left.
-  func rootOfDifference(of total: Double) -> Double {
-    self < 0 && self > -1e-9 * total ? 0 : squareRoot()
-  }
+  func difference(of total: Double) -> Double { self < 0 && self > -1e-9 * total ? 0 : self }
+
+  /// The root of such a sum.
+  func rootOfDifference(of total: Double) -> Double { difference(of: total).squareRoot() }
 }
