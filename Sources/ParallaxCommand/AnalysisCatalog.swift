@@ -8,13 +8,15 @@ enum AnalysisCatalog {
   /// By name, in the order of the report.
   static let all: [(name: String, make: Maker)] = [
     ("similarity", similarity(route: .automatic, estimator: .debiased)),
+    ("structure", structure(StructureAnalysis.Options())),
     ("steps", steps(StepsAnalysis.Options())),
     ("attention", attention(AttentionAnalysis.Options())),
   ]
 
   /// Those that a study runs where its file names them: they cost more than a pass.
   static let onDemand: [(name: String, make: Maker)] = [
-    ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options()))
+    ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
+    ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
   ]
 
   /// Effective receptive fields.
@@ -60,6 +62,28 @@ enum AnalysisCatalog {
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis
+    }
+  }
+
+  /// CKA between all sub-layers, and numbers of structure.
+  static func structure(_ options: StructureAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      return try StructureAnalysis(
+        of: material.subjects, images: material.images.samples.count,
+        blockSize: material.blockSize, options: options)
+    }
+  }
+
+  /// Checkpoints of one architecture on one axis.
+  static func checkpoints(_ options: CheckpointsAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      return try CheckpointsAnalysis(
+        material.representations, of: material.subjects,
+        images: material.images.samples.count, blockSize: material.blockSize, options: options)
     }
   }
 

@@ -22,8 +22,8 @@ struct ParallaxCommand: ParsableCommand {
     version: Version.parallax,
     subcommands: [
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
-      CompareCommand.self, StepsCommand.self, AttentionCommand.self,
-      ReceptiveFieldCommand.self,
+      CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
+      ReceptiveFieldCommand.self, CheckpointsCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

@@ -27,7 +27,8 @@ enum SectionCatalog {
   typealias Maker = @Sendable (Material) throws -> Section?
 
   static let all: [Maker] = [
-    SimilaritySection.make, StepsSection.make, AttentionSection.make,
-    ReceptiveFieldSection.make, MeasuresSection.make,
+    SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
+    ReceptiveFieldSection.make, CheckpointsSection.make,
+    MeasuresSection.make,
   ]
 }
