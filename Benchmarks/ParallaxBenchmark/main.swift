@@ -1,11 +1,12 @@
 import Foundation
 
-// The side of `forward.py`, `compare.py`, `graphs.py`, `neighbours.py`, `attention.py` and of `Oracles/exports_full.py` that is ours.
+// The side of `forward.py`, `compare.py`, `graphs.py`, `neighbours.py`, `attention.py`, `moments.py` and of `Oracles/exports_full.py` that is ours.
 //
 //     ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off
 //     ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS
 //     ParallaxBenchmark neighbours INPUT OUTPUT THREADS
 //     ParallaxBenchmark attention MODEL BATCH THREADS
+//     ParallaxBenchmark moments SITES IMAGES WIDTH THREADS features|moments|none MEASURE,MEASURE OUTPUT
 //     ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped] [--no-gradient]
 //     ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off
 //
@@ -13,12 +14,15 @@ import Foundation
 
 do {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  let isShort = ["sites", "neighbours", "attention"].contains(arguments.first)
+  let isShort = ["sites", "neighbours", "attention", "moments"].contains(arguments.first)
   guard isShort || arguments.count == 6 else {
     print("usage: ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off")
     print("       ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS")
     print("       ParallaxBenchmark neighbours INPUT OUTPUT THREADS")
     print("       ParallaxBenchmark attention MODEL BATCH THREADS")
+    print(
+      "       ParallaxBenchmark moments SITES IMAGES WIDTH THREADS features|moments|none MEASURE OUTPUT"
+    )
     print("       ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped]")
     print("       ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off")
     exit(64)
@@ -28,6 +32,7 @@ do {
   case "compare": try compare(arguments)
   case "neighbours": try neighbours(arguments)
   case "attention": try attention(arguments)
+  case "moments": try moments(arguments)
   default: try forward(arguments)
   }
 } catch {
