@@ -127,7 +127,8 @@ struct ResidualTokens {
         ticks: false, domain: false))
     let position: [String: Chart.Channel] = [
       "x": .quantity("x0", x, axis: horizontal), "x2": Chart.Channel(field: "x1"),
-      "y": .quantity("y0", y, axis: vertical), "y2": Chart.Channel(field: "y1"),
+      // From below upwards, as seams reach up: the axis is turned over.
+      "y": .quantity("y1", y, axis: vertical), "y2": Chart.Channel(field: "y0"),
     ]
     let span = result.span
     var colour = Chart.Channel.quantity(
