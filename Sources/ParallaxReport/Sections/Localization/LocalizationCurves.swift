@@ -44,7 +44,7 @@ struct LocalizationCurves {
       let own = model.layers.filter { $0.depth != nil }
       guard !own.isEmpty, let place = names.firstIndex(of: model.name) else { return nil }
       return DepthCurves.Line(
-        model: place, isDashed: model.twinOf != nil,
+        model: place, style: model.twinOf != nil ? .dashed : .solid,
         points: own.map { layer in
           DepthCurves.Point(
             place: layer.depth ?? 0, site: layer.site, estimate: number(layer))

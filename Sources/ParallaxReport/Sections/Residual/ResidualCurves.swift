@@ -55,7 +55,7 @@ struct ResidualCurves {
         -> DepthCurves.Line
       {
         DepthCurves.Line(
-          model: place, isDashed: isDashed,
+          model: place, style: isDashed ? .dashed : .solid,
           points: own.map { one in
             DepthCurves.Point(
               place: one.depth,
