@@ -23,7 +23,7 @@ struct ParallaxCommand: ParsableCommand {
     subcommands: [
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
       CompareCommand.self, StepsCommand.self, AttentionCommand.self,
-      ReceptiveFieldCommand.self,
+      ReceptiveFieldCommand.self, ProbeCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

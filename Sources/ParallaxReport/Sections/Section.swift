@@ -28,6 +28,6 @@ enum SectionCatalog {
 
   static let all: [Maker] = [
     SimilaritySection.make, StepsSection.make, AttentionSection.make,
-    ReceptiveFieldSection.make, MeasuresSection.make,
+    ReceptiveFieldSection.make, ProbeSection.make, MeasuresSection.make,
   ]
 }
