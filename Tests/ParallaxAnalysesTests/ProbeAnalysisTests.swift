@@ -203,7 +203,8 @@ struct ProbeAnalysisTests {
     let few = split.keeping(Set((0..<30).filter { $0 % 5 != 0 }))
     #expect(zip(few.draw(0), draws[0]).allSatisfy { few, all in few == all.filter { $0 % 5 != 0 } })
     let limited = split.limited(training: 4, test: 2)
-    #expect(limited.pool[1] == Array(split.pool[1].prefix(4)) && limited.test.map(\.count) == [2, 2])
+    #expect(
+      limited.pool[1] == Array(split.pool[1].prefix(4)) && limited.test.map(\.count) == [2, 2])
     // λ: the most hits, then the nearest to 2¹⁰, then the larger.
     let hits = { (change: [Int: Int]) in (0..<16).map { change[$0] ?? 0 } }
     #expect(fits.chosen(hits([3: 2, 12: 2])) == 12 && fits.chosen(hits([9: 2, 11: 2])) == 11)
@@ -215,7 +216,8 @@ struct ProbeAnalysisTests {
     let folder = try TemporaryFolder()
     for index in 0..<12 {
       let side = index % 3 == 0 ? "val" : "train"
-      try folder.write(try noisyPNG(index), "\(side)/\(index % 2 == 0 ? "ants" : "bees")/\(index).png")
+      try folder.write(
+        try noisyPNG(index), "\(side)/\(index % 2 == 0 ? "ants" : "bees")/\(index).png")
     }
     let images = try ImageSet(folder.path)
     #expect(images.classes == ["train", "val"])
@@ -233,7 +235,9 @@ struct ProbeAnalysisTests {
     let listed = try ProbeSplit(flat, .ids(test))
     #expect(listed.test == [[0], [5]] && listed.pool.map(\.count) == [3, 3])
     #expect(refused(flat, .ids(["x.png"]))?.contains("names 'x.png'") == true)
-    #expect(refused(flat, .ids([flat.samples[0].id]))?.contains("class 'bees' has 4 training and 0 test") == true)
+    #expect(
+      refused(flat, .ids([flat.samples[0].id]))?.contains("class 'bees' has 4 training and 0 test")
+        == true)
   }
 
   @Test("images without classes, one class, and classes too small for the shots: one line each")
@@ -251,7 +255,8 @@ struct ProbeAnalysisTests {
     let (ants, bees) = ((0..<6).map { "ants/\($0).png" }, (0..<3).map { "bees/\($0).png" })
     #expect(try refused(["1.png", "2.png"]).contains("have no classes; expected a folder a class"))
     #expect(try refused(ants).contains("are of one class, 'ants'"))
-    #expect(try refused(ants + ["bees/1.png"]).contains("class 'bees' has 1 image; expected at least 2"))
+    #expect(
+      try refused(ants + ["bees/1.png"]).contains("class 'bees' has 1 image; expected at least 2"))
     #expect(
       try refused(ants + bees) { $0.shots = [1, 5] }.hasPrefix(
         "class 'bees' has 2 training images beside 1 for testing, fewer than 5 shots; ask for fewer with --shots"

@@ -89,7 +89,8 @@ struct ProbeTests {
   func orthogonal() throws {
     // Each class has a feature of its own.
     let labels = (0..<12).map { $0 % 3 }
-    let x = Tensor(labels.flatMap { label in (0..<3).map { $0 == label ? 1.0 : 0.0 } }, shape: [12, 3])
+    let x = Tensor(
+      labels.flatMap { label in (0..<3).map { $0 == label ? 1.0 : 0.0 } }, shape: [12, 3])
     let fit = try FewShotProbe(penalties: [1e-9, 1e12]).fit(x, labels: labels, classes: 3)
     let scores = fit.scores(of: x)
     let targets = labels.flatMap { label in (0..<3).map { $0 == label ? 1.0 : -1.0 } }

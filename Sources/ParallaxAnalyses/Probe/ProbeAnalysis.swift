@@ -153,8 +153,12 @@ public final class ProbeAnalysis: Accumulator {
 
   /// So many places, evenly spread, the first and the last among them; one vector an image has no tokens.
   static func spread(_ count: Int, over sites: [Site]) -> [Int] {
-    let places = sites.indices.filter { [.tokens, .patches, .map, .positions].contains(sites[$0].kind) }
-    guard count > 1, places.count > count else { return count > 0 ? places.suffix(max(1, count)) : [] }
+    let places = sites.indices.filter {
+      [.tokens, .patches, .map, .positions].contains(sites[$0].kind)
+    }
+    guard count > 1, places.count > count else {
+      return count > 0 ? places.suffix(max(1, count)) : []
+    }
     return (0..<count).map { places[($0 * (places.count - 1) + (count - 1) / 2) / (count - 1)] }
   }
 
@@ -163,7 +167,8 @@ public final class ProbeAnalysis: Accumulator {
     _ split: ProbeSplit, _ entries: [ProbeEntry], _ tokenSplit: ProbeSplit, _ tokens: [TokenEntry]
   ) -> (pooled: Int, all: Int) {
     let (rows, fewer) = (split.places.count, tokenSplit.places.count)
-    let pooled = 8 * rows * (entries.reduce(0) { $0 + $1.width } + 3 * (entries.map(\.width).max() ?? 0))
+    let pooled =
+      8 * rows * (entries.reduce(0) { $0 + $1.width } + 3 * (entries.map(\.width).max() ?? 0))
     return (pooled, pooled + 8 * fewer * tokens.reduce(0) { $0 + $1.watch.width })
   }
 

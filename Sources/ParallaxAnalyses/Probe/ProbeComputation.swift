@@ -152,8 +152,10 @@ struct ProbeComputation {
     _ cells: [Int: Cell], _ tokenCells: [Int: TokenCell], _ refusals: [SimilarityResult.Refusal]
   ) -> ProbeResult {
     let options = analysis.options
-    let classes = zip(analysis.split.classes, zip(classSizes(fits.bankLabels), classSizes(fits.testLabels)))
-      .map { ProbeResult.Class(name: $0, training: $1.0, test: $1.1) }
+    let classes = zip(
+      analysis.split.classes, zip(classSizes(fits.bankLabels), classSizes(fits.testLabels))
+    )
+    .map { ProbeResult.Class(name: $0, training: $1.0, test: $1.1) }
     var result = ProbeResult(
       images: names.count, dtype: "float32", seed: options.seed, split: splitText,
       draws: options.draws, shots: analysis.shots, penalties: options.penalties,

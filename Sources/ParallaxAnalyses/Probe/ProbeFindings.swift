@@ -19,7 +19,8 @@ struct ProbeFindings {
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
     result.models.indices.compactMap(lastLayer)
-      + result.models.indices.compactMap(pooledBehind) + [singleTokens(), intermediate()].compactMap(\.self)
+      + result.models.indices.compactMap(pooledBehind)
+      + [singleTokens(), intermediate()].compactMap(\.self)
   }
 
   private func finding(

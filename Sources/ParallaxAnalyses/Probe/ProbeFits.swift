@@ -108,6 +108,7 @@ struct ProbeFits {
   ///   - features: `[representations, rows, width]`.
   ///   - shots: training images a class.
   /// - Returns: one finding a representation.
+  /// - Throws: `MeasureError.notFinite`, `TensorError.operation` where LAPACK does not converge.
   func leastSquares(_ features: Tensor, shots: Int) throws -> [Found] {
     let count = features.shape[0]
     let penalties = probe.penalties.count

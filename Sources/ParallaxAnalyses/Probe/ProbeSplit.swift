@@ -43,10 +43,13 @@ public struct ProbeSplit: Sendable, Equatable {
   ) throws(AnalysisError) {
     let samples = images.samples
     let parts = try Self.parts(images, source)
-    let names = Set(parts.compactMap(\.className)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let names = Set(parts.compactMap(\.className)).sorted {
+      $0.utf8.lexicographicallyPrecedes($1.utf8)
+    }
     guard !names.isEmpty else {
       throw .classes(
-        "the images of \(images.path) have no classes; expected a folder a class, or a .csv list of path,label")
+        "the images of \(images.path) have no classes; expected a folder a class, or a .csv list of path,label"
+      )
     }
     guard names.count > 1 else {
       throw .classes(
@@ -155,12 +158,14 @@ public struct ProbeSplit: Sendable, Equatable {
     let (found, tested) = (pool[place].count, test[place].count)
     throw .classes(
       "class '\(classes[place])' has \(found) training image\(found == 1 ? "" : "s") beside \(tested) for testing, fewer than \(most) shots; "
-        + "ask for fewer with --shots, add images, or leave small classes out with --minimum-class-size")
+        + "ask for fewer with --shots, add images, or leave small classes out with --minimum-class-size"
+    )
   }
 
-  /// One draw: by class, the pool in the order in which shots are taken from it.
+  /// One draw of the shots.
   ///
   /// - Parameter number: of the draw, from 0.
+  /// - Returns: by class, the places of the pool in the order in which shots are taken from it.
   public func draw(_ number: Int) -> [[Int]] {
     pool.map { Self.order($0, ids, "shots", seed &+ UInt64(number)) }
   }

@@ -198,7 +198,9 @@ struct TokenEntry {
     let after = hasClassToken ? 1 : 0
     others = (0..<location.prefix).map { index in
       index < after
-        ? "class" : location.prefix - after == 1 ? "register or distillation" : "register \(index - after + 1)"
+        ? "class"
+        : location.prefix - after == 1
+          ? "register or distillation" : "register \(index - after + 1)"
     }
     let (kind, channels, grid) = (site.kind, location.channels, (rows, columns))
     watch = Watch(

@@ -82,7 +82,10 @@ struct ProbeCommand: ParsableCommand {
 
 /// What drives the probes.
 struct ProbeOptions: ParsableArguments {
-  @Option(help: "Training images a class, such as 1,5,10; those of 1, 5, 10, 25 that every class has without it.")
+  @Option(
+    help:
+      "Training images a class, such as 1,5,10; those of 1, 5, 10, 25 that every class has without it."
+  )
   var shots: String?
 
   @Option(help: "How often the shots are drawn.")
@@ -136,7 +139,8 @@ struct ProbeOptions: ParsableArguments {
     _ = try shotList()
     _ = try siteCount()
     if let share = Double(split), !(share > 0 && share < 1) {
-      throw ValidationError("--split \(split): expected a share between 0 and 1, folders, or a file")
+      throw ValidationError(
+        "--split \(split): expected a share between 0 and 1, folders, or a file")
     }
   }
 

@@ -133,9 +133,10 @@ public struct FewShotProbe: Sendable, Hashable {
         penalties.map { along / (values + $0).unsqueezed(values.rank) }, along.rank - 1)
     }
 
-    /// The weights of one penalty, `[..., width + 1, labellings · classes]`, the constant feature's last.
+    /// The weights of one penalty.
     ///
     /// - Parameter penalty: its place among ``penalties``.
+    /// - Returns: `[..., width + 1, labellings · classes]`, the constant feature's last.
     public func weights(_ penalty: Int) -> Tensor {
       let solution = vectors.times(
         along / (values + penalties[penalty]).unsqueezed(values.rank))

@@ -93,7 +93,7 @@ public struct LogisticProbe: Sendable, Hashable {
     }
     let targets =
       (try ProbeLabels.targets([labels], classes: classes, images: images, measure: Self.name)
-      .to(x.device) + 1) / 2
+        .to(x.device) + 1) / 2
     let problem = LogisticLoss(features: coordinates, targets: targets, penalty: penalty)
     let minimum = LBFGS(limit: limit, tolerance: tolerance * Double(images)).minimum(
       of: problem.callAsFunction,
@@ -101,7 +101,8 @@ public struct LogisticProbe: Sendable, Hashable {
     guard let minimum else {
       throw MeasureError.undefined(
         measure: Self.name,
-        problem: "no minimum within \(limit) iterations at λ = \(penalty); a larger λ has one sooner")
+        problem:
+          "no minimum within \(limit) iterations at λ = \(penalty); a larger λ has one sooner")
     }
     let width = coordinates.shape[1]
     let inner = minimum.place.sliced(0, 0, width)

@@ -88,7 +88,9 @@ struct ProbeMaps {
     let wide = Double(max(map.columns, map.others.count))
     let above = map.others.isEmpty ? 0 : 1.6
     let unit = side / max(wide, Double(map.rows) + above)
-    func scale(_ domain: [Double]) -> Chart.Scale { Chart.Scale(domain: domain, nice: false, zero: false) }
+    func scale(_ domain: [Double]) -> Chart.Scale {
+      Chart.Scale(domain: domain, nice: false, zero: false)
+    }
     let x = scale([0, wide])
     let y = scale([Double(map.rows), -above])
     var colour = Chart.Channel.quantity(
@@ -110,7 +112,8 @@ struct ProbeMaps {
     ]
     let isFirst = index.isMultiple(of: inRow)
     let name = result.models[panel.model].name
-    let lines = isFirst && inRow > 1 ? [name, map.site] : inRow == 1 ? [name, map.site] : [map.site]
+    let lines =
+      isFirst && inRow > 1 ? [name, map.site] : inRow == 1 ? [name, map.site] : [map.site]
     return Chart(
       width: unit * wide, height: unit * (Double(map.rows) + above),
       layer: [cells, Chart.heading(lines, limit: side + (isFirst ? 120 : 10))],

@@ -48,7 +48,9 @@ struct ProbeText {
         : "") + " Dotted: chance. \(intervals) \(basis)"
   }
 
-  private var most: String { "Accuracy with \(Text.plural(result.shots.last ?? 0, "shot")) a class" }
+  private var most: String {
+    "Accuracy with \(Text.plural(result.shots.last ?? 0, "shot")) a class"
+  }
 
   /// Under the maps.
   var maps: String {
