@@ -86,12 +86,15 @@ public struct FewShotProbe: Sendable, Hashable {
       labellings, classes: classes, images: images, measure: Self.name
     ).to(features.device)
     let standardisation = Standardisation(of: features)
-    let z = Self.beside(standardisation(features))
-    let isWide = images < z.shape[rank - 1]
-    let product = isWide ? z.times(z.transposed()) : z.transposed().times(z)
+    let z = standardisation(features)
+    let isWide = images <= z.shape[rank - 1]
+    // The constant feature adds its square to every product of two images.
+    let full = isWide ? z : Self.beside(z)
+    let product =
+      isWide ? z.times(z.transposed()) + Self.bias * Self.bias : full.transposed().times(full)
     guard product.isFinite() else { throw MeasureError.notFinite(measure: Self.name) }
     let (values, vectors) = try Decomposition.eigen(product)
-    let right = isWide ? targets : z.transposed().times(targets)
+    let right = isWide ? targets : full.transposed().times(targets)
     return Fit(
       penalties: penalties, classes: classes, labellings: labellings.count,
       standardisation: standardisation, values: values, vectors: vectors,
@@ -99,7 +102,7 @@ public struct FewShotProbe: Sendable, Hashable {
   }
 
   /// The constant feature behind the others.
-  static func beside(_ z: Tensor) -> Tensor {
+  private static func beside(_ z: Tensor) -> Tensor {
     var shape = z.shape
     shape[shape.count - 1] = 1
     let constant = Tensor.ones(shape, .float64).to(z.device) * bias
@@ -140,7 +143,13 @@ public struct FewShotProbe: Sendable, Hashable {
     public func weights(_ penalty: Int) -> Tensor {
       let solution = vectors.times(
         along / (values + penalties[penalty]).unsqueezed(values.rank))
-      return rows.map { $0.transposed().times(solution) } ?? solution
+      return rows.map { rows in
+        Tensor.concatenated(
+          [
+            rows.transposed().times(solution),
+            solution.sum(over: [solution.rank - 2], keeping: true) * FewShotProbe.bias,
+          ], solution.rank - 2)
+      } ?? solution
     }
 
     /// The scores of images.
@@ -148,10 +157,35 @@ public struct FewShotProbe: Sendable, Hashable {
     /// - Parameter features: `[..., images, width]`, with the batch of the fitted ones.
     /// - Returns: `[..., images, penalties, labellings · classes]`, float64.
     public func scores(of features: Tensor) -> Tensor {
-      let z = FewShotProbe.beside(standardisation(features))
-      let inner = rows.map { z.times($0.transposed()) } ?? z
-      let scores = inner.times(vectors).times(shrunk)
+      let centred = Gram.widened(features) - standardisation.mean
+      let scores = rows.map { wide(centred, $0) } ?? narrow(centred)
       return scores.reshaped(Array(scores.shape.dropLast()) + [penalties.count, targets])
+    }
+
+    /// Features of the images times the weights of all penalties.
+    private func narrow(_ centred: Tensor) -> Tensor {
+      let (solution, width) = (vectors.times(shrunk), centred.shape[centred.rank - 1])
+      let (first, last) = (
+        solution.sliced(solution.rank - 2, 0, width), solution.sliced(solution.rank - 2, width)
+      )
+      return centred.times(first / standardisation.scale.transposed())
+        + last * FewShotProbe.bias
+    }
+
+    /// Products with the fitted images times their coefficients, or features times weights: whichever is less work.
+    private func wide(_ centred: Tensor, _ rows: Tensor) -> Tensor {
+      let (images, width) = (centred.shape[centred.rank - 2], centred.shape[centred.rank - 1])
+      let (fitted, columns) = (rows.shape[rows.rank - 2], penalties.count * targets)
+      let directions = (rows / standardisation.scale).transposed()
+      let square = FewShotProbe.bias * FewShotProbe.bias
+      if images * (width * fitted + fitted * fitted + fitted * columns)
+        <= columns * (fitted * fitted + width * fitted + images * width)
+      {
+        return (centred.times(directions) + square).times(vectors).times(shrunk)
+      }
+      let solution = vectors.times(shrunk)
+      return centred.times(directions.times(solution))
+        + solution.sum(over: [solution.rank - 2], keeping: true) * square
     }
 
     /// The classes with the largest scores.
