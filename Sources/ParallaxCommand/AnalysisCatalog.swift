@@ -8,6 +8,7 @@ enum AnalysisCatalog {
   /// By name, in the order of the report.
   static let all: [(name: String, make: Maker)] = [
     ("similarity", similarity(route: .automatic, estimator: .debiased)),
+    ("structure", structure(StructureAnalysis.Options())),
     ("steps", steps(StepsAnalysis.Options())),
     ("attention", attention(AttentionAnalysis.Options())),
     ("probe", probe(ofStudy)),
@@ -76,6 +77,17 @@ enum AnalysisCatalog {
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis
+    }
+  }
+
+  /// CKA between all sub-layers, and numbers of structure.
+  static func structure(_ options: StructureAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      return try StructureAnalysis(
+        of: material.subjects, images: material.images.samples.count,
+        blockSize: material.blockSize, options: options)
     }
   }
 

@@ -13,6 +13,9 @@ struct Job {
   /// The seed of an untrained twin's weights beside each model; nil for none.
   var untrained: UInt64?
 
+  /// How often all images are seen.
+  var passes = 1
+
   /// What analyses are made of.
   struct Material {
     var subjects: [Subject]
@@ -99,6 +102,7 @@ struct Job {
     study.seed = options.seed
     study.afterPass = { Skipped.tell($0.skipped, progress) }
     options.apply(to: &study.pass, images, progress)
+    study.pass.passes = passes
     for (place, subject) in study.pass.subjects.enumerated() {
       study.pass.subjects[place].objective =
         objectives.first { $0.name == subject.name }?.objective ?? subject.objective

@@ -22,7 +22,7 @@ struct ParallaxCommand: ParsableCommand {
     version: Version.parallax,
     subcommands: [
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
-      CompareCommand.self, StepsCommand.self, AttentionCommand.self,
+      CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
       ReceptiveFieldCommand.self, ProbeCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])

@@ -194,7 +194,8 @@ struct ProbeAnalysisTests {
     #expect(draws[0] != draws[1])
     for draw in draws { #expect(zip(draw, split.pool).allSatisfy { Set($0) == Set($1) }) }
     let fits = ProbeFits(
-      split, rows: Array(0..<30), draws: 2, groups: 3, penalties: FewShotProbe.defaultPenalties)
+      split, rows: Array(0..<30), shots: [1, 5], draws: 2, groups: 3,
+      penalties: FewShotProbe.defaultPenalties)
     let (one, five) = (fits.images(1, shots: 1), fits.images(1, shots: 5))
     #expect(Set(one.train).isSubset(of: five.train) && five.train.count == 10)
     #expect(five.labels == Array(repeating: 0, count: 5) + Array(repeating: 1, count: 5))

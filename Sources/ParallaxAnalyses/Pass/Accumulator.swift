@@ -13,6 +13,8 @@ public protocol Accumulator: AnyObject {
   /// Numbers that it wants made of activations while a model runs, such as distances of attention; `add` counts them after
   /// the wanted representations.
   var watched: [Watch] { get }
+  /// Whether what it wants is too large for two batches to be held at once: then a forward pass takes a whole block.
+  var wantsWholeBlocks: Bool { get }
   /// Everything besides images and models that its numbers depend on.
   var fingerprint: String { get }
 
@@ -34,6 +36,8 @@ public protocol Accumulator: AnyObject {
 extension Accumulator {
   /// None.
   public var watched: [Watch] { [] }
+  /// No.
+  public var wantsWholeBlocks: Bool { false }
 }
 
 /// Numbers made of activations on the spot, so that these need not be kept: distances of attention, ratios of norms.

@@ -69,6 +69,10 @@ public struct Pass {
   /// The order of the images; a `Study` mixes them.
   public var order = Order.listed
 
+  /// How often all images are seen, each time mixed anew and cut into other blocks, of which only whole ones count; for
+  /// analyses whose numbers are sums over blocks.
+  public var passes = 1
+
   /// A pass of models over images.
   public init(subjects: [Subject], images: ImageSet) {
     self.subjects = subjects
@@ -89,11 +93,16 @@ public struct Pass {
     _ accumulators: [any Accumulator], thenWriting write: (Outcome) throws -> Void = { _ in }
   ) throws -> Outcome {
     let plan = try Plan(subjects, accumulators)
+    guard passes <= 1 || images.samples.count >= blockSize else {
+      throw AnalysisError.tooFewImages(
+        needed: blockSize, found: images.samples.count,
+        where: "several passes in whole blocks of \(blockSize)")
+    }
     let keeper = stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
     var outcome = Outcome(samples: [], skipped: [], resumedBlocks: 0, seconds: [:])
     if resumes, let saved = try keeper?.load(accumulators) { outcome = saved }
-    let count = images.samples.count
     let arranged = arrangement()
+    let count = arranged.count
     let blocks = ImageLoader(alpha: alpha, workers: workers, strict: strict).blocks(
       of: blockSize, from: arranged.map { images.samples[$0] }, for: subjects.map(\.preprocessing),
       indices: Array(
@@ -122,8 +131,10 @@ public struct Pass {
       }
       if stopping, (block.index + 1) * blockSize < count { throw AnalysisError.interrupted }
     }
-    outcome.samples.sort()
-    outcome.skipped.sort { $0.path < $1.path }
+    outcome.samples = Array(Set(outcome.samples)).sorted()
+    var seen: Set<String> = []
+    outcome.skipped = outcome.skipped.filter { seen.insert($0.path).inserted }
+      .sorted { $0.path < $1.path }
     do { try write(outcome) } catch {
       try? keeper?.save(accumulators, outcome, blocks: (count + blockSize - 1) / blockSize)
       throw error
@@ -145,7 +156,7 @@ public struct Pass {
         Progress(
           done: Double(block.index * blockSize)
             + Double(block.samples.count * place) / Double(subjects.count),
-          total: images.samples.count, resumed: resumed, model: subject.name))
+          total: total, resumed: resumed, model: subject.name))
       try plan.run(
         subject, on: block.tensor(place).to(subject.device), batchSize: batchSize,
         accumulators, isInterrupted)
@@ -158,18 +169,29 @@ public struct Pass {
         resumed: resumed, model: ""))
   }
 
+  /// Images that are seen, all passes together.
+  private var total: Int {
+    let count = images.samples.count
+    return passes > 1 ? passes * (count / blockSize * blockSize) : count
+  }
+
   /// The places of the images in the order in which they are cut into blocks.
   private func arrangement() -> [Int] {
     let places = Array(images.samples.indices)
-    guard order == .shuffled else { return places }
-    let keys = images.samples.map { ContentHash.sha256("order\n\($0.id)") }
-    return places.sorted { (keys[$0], $0) < (keys[$1], $1) }
+    guard order == .shuffled || passes > 1 else { return places }
+    return (0..<max(1, passes)).flatMap { pass -> [Int] in
+      let prefix = pass == 0 ? "order" : "order \(pass)"
+      let keys = images.samples.map { ContentHash.sha256("\(prefix)\n\($0.id)") }
+      let mixed = places.sorted { (keys[$0], $0) < (keys[$1], $1) }
+      return passes > 1 ? Array(mixed.prefix(places.count / blockSize * blockSize)) : mixed
+    }
   }
 
   /// What the numbers of this run depend on, as one hash.
   func key(_ accumulators: [any Accumulator]) -> String {
     var text = "parallax pass 1\nblock \(blockSize)\n"
     if order == .shuffled { text += "order shuffled\n" }
+    if passes > 1 { text += "passes \(passes)\n" }
     for subject in subjects {
       text += "model \(subject.name) \(subject.fingerprint) \(subject.preprocessing.fingerprint)\n"
     }

@@ -58,7 +58,8 @@ struct Plan {
   ) throws {
     guard let bySite = wishes[subject.name] else { return }
     let count = images.shape[0]
-    let batchSize = subject.model.fixedBatch ?? batchSize
+    let isWhole = accumulators.contains(where: \.wantsWholeBlocks)
+    let batchSize = subject.model.fixedBatch ?? (isWhole ? max(batchSize, count) : batchSize)
     // One forward pass: features go on as they are made. Several: they are joined first.
     let single = count <= batchSize
     var parts: [Key: [Tensor]] = [:]

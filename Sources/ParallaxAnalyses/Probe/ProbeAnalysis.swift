@@ -185,8 +185,12 @@ public final class ProbeAnalysis: Accumulator {
 
   /// Opens the block; of images that do not enter nothing is kept.
   public func begin(_ block: BlockHeading) {
+    // Where all images are seen more than once, the first time counts.
+    let seen = Set(pooled.samples)
     func chosen(_ kept: Set<Int>) -> [Int] {
-      block.samples.indices.filter { kept.contains(block.samples[$0]) }
+      block.samples.indices.filter {
+        kept.contains(block.samples[$0]) && !seen.contains(block.samples[$0])
+      }
     }
     rows = (chosen(kept), chosen(keptForTokens))
     func heading(_ rows: [Int]) -> BlockHeading {

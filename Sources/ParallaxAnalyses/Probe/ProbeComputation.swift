@@ -40,7 +40,7 @@ struct ProbeComputation {
       let read = split.keeping(Set(gathered.samples))
       try read.check(shots: shots)
       return ProbeFits(
-        read, rows: gathered.samples, draws: analysis.options.draws,
+        read, rows: gathered.samples, shots: shots, draws: analysis.options.draws,
         groups: analysis.options.groups, penalties: analysis.options.penalties)
     }
     self.fits = try fits(analysis.split, analysis.pooled, shots: analysis.shots)

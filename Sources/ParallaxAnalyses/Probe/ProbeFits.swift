@@ -16,25 +16,23 @@ struct ProbeFits {
   /// Rows of the pool, class after class.
   let bank: [Int]
   let bankLabels: [Int]
-  /// By draw and class, rows in the order in which shots are taken.
-  private let orders: [[[Int]]]
-  /// By draw, the places of rows in the order in which shuffled labels are dealt out.
-  private let split: ProbeSplit
-  private let rowOf: [Int: Int]
-  private let placeOf: [Int]
+  /// By number of shots, the images of each draw.
+  private let drawn: [Int: [Draw]]
 
   /// - Parameters:
   ///   - split: of the images that were read.
   ///   - rows: of the features: places in the data set.
+  ///   - shots: all numbers of shots that are asked for.
   ///   - draws: of the shots.
   ///   - groups: of test images; none where there are fewer than two images a group.
   ///   - penalties: λ.
-  init(_ split: ProbeSplit, rows: [Int], draws: Int, groups: Int, penalties: [Double]) {
+  init(_ split: ProbeSplit, rows: [Int], shots: [Int], draws: Int, groups: Int, penalties: [Double])
+  {
     probe = FewShotProbe(penalties: penalties)
-    (self.draws, self.split, placeOf) = (draws, split, rows)
+    self.draws = draws
     classes = split.classes.count
-    let rowOf = Dictionary(uniqueKeysWithValues: rows.enumerated().map { ($1, $0) })
-    self.rowOf = rowOf
+    let rowOf = Dictionary(
+      rows.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     func flat(_ members: [[Int]]) -> (rows: [Int], labels: [Int]) {
       let pairs = members.enumerated().flatMap { label, places in
         places.compactMap { place in rowOf[place].map { ($0, label) } }
@@ -49,7 +47,11 @@ struct ProbeFits {
     intervals = ProbeIntervals(
       draws: draws,
       sizes: (0..<count).map { group in test.indices.count { $0 % count == group } })
-    orders = (0..<draws).map { draw in split.draw(draw).map { $0.compactMap { rowOf[$0] } } }
+    let orders = (0..<draws).map(split.draw)
+    drawn = Dictionary(
+      uniqueKeysWithValues: Set(shots).map { shots in
+        (shots, orders.indices.map { Draw(orders[$0], shots, split, draw: $0, rowOf) })
+      })
   }
 
   /// The images of one draw.
@@ -60,24 +62,35 @@ struct ProbeFits {
     /// Empty where a class has no image left.
     var held: [Int]
     var heldLabels: [Int]
+
+    /// - Parameters:
+    ///   - order: by class, places in the order in which shots are taken.
+    ///   - shots: images a class.
+    ///   - split: says how shuffled labels are dealt out.
+    ///   - draw: its number.
+    ///   - rows: of the features, by place.
+    init(_ order: [[Int]], _ shots: Int, _ split: ProbeSplit, draw: Int, _ rows: [Int: Int]) {
+      let chosen = order.map { Array($0.prefix(shots)) }
+      let places = chosen.flatMap(\.self)
+      train = places.compactMap { rows[$0] }
+      labels = chosen.enumerated().flatMap { label, places in places.map { _ in label } }
+      let own = Dictionary(
+        zip(places, labels).map { ($0, $1) }, uniquingKeysWith: { first, _ in first })
+      shuffled = split.shuffled(places, draw: draw).map { own[$0] ?? 0 }
+      let left = order.map { Array($0.dropFirst(shots)) }
+      let canTune = left.allSatisfy { !$0.isEmpty }
+      held = canTune ? left.flatMap(\.self).compactMap { rows[$0] } : []
+      heldLabels =
+        canTune
+        ? left.enumerated().flatMap { label, places in places.map { _ in label } } : []
+    }
   }
 
   func images(_ draw: Int, shots: Int) -> Draw {
-    let order = orders[draw]
-    let train = order.flatMap { $0.prefix(shots) }
-    let labels = order.enumerated().flatMap { label, rows in
-      rows.prefix(shots).map { _ in label }
+    guard let found = drawn[shots]?[draw] else {
+      preconditionFailure("ProbeFits: \(shots) shots were not asked for")
     }
-    let dealt = split.shuffled(train.map { placeOf[$0] }, draw: draw).compactMap { rowOf[$0] }
-    let own = Dictionary(uniqueKeysWithValues: zip(train, labels))
-    let shuffled = dealt.map { own[$0] ?? 0 }
-    let left = order.map { Array($0.dropFirst(shots)) }
-    let canTune = left.allSatisfy { !$0.isEmpty }
-    return Draw(
-      train: train, labels: labels, shuffled: shuffled,
-      held: canTune ? left.flatMap(\.self) : [],
-      heldLabels: canTune
-        ? left.enumerated().flatMap { label, rows in rows.map { _ in label } } : [])
+    return found
   }
 
   /// What least squares found of one representation.

@@ -166,51 +166,19 @@ public final class SimilarityAnalysis: Accumulator {
     case .minibatch(let sums): matrix = try sums.result()
     case .exact(let sums): matrix = try sums.result(estimator)
     }
-    var result = similarity(matrix)
-    result.findings = result.conclusions(
-      leavingOut: matrix.leftOut.map { similarity(matrix.replacing($0)) },
-      shuffled: (matrix.shuffled?.draws ?? []).map { similarity(matrix.replacing($0)) })
-    return result
-  }
-
-  private func similarity(_ matrix: CKAMatrix) -> SimilarityResult {
     var ranges: [Range<Int>] = []
     for subject in subjects {
       let start = wanted.firstIndex { $0.model == subject.name } ?? 0
       ranges.append(start..<start + wanted.filter { $0.model == subject.name }.count)
     }
-    var matrices: [SimilarityResult.Matrix] = []
-    for a in ranges.indices {
-      for b in a..<ranges.count {
-        matrices.append(part(matrix, a, b, ranges[a], ranges[b]))
-      }
-    }
-    return SimilarityResult(
-      measure: "CKA", estimator: estimator.rawValue, route: matrix.route.rawValue,
-      routeReason: reason, blockSize: blockSize, images: matrix.images, blocks: matrix.blocks,
-      imagesLeftOut: matrix.skipped.reduce(0) { $0 + $1.images }, dtype: "float32", seed: seed,
-      errorMethod: matrix.standardErrors == nil
-        ? nil : "delete-group jackknife over \(matrix.groups) groups of blocks",
-      errorGroups: matrix.standardErrors == nil ? 0 : matrix.groups,
-      models: zip(subjects, ranges).map(sites), matrices: matrices,
-      refusals: matrix.refusals.map {
-        SimilarityResult.Refusal(address: wanted[$0.index].address, reason: $0.description)
-      })
-  }
-
-  private func part(
-    _ matrix: CKAMatrix, _ a: Int, _ b: Int, _ rows: Range<Int>, _ columns: Range<Int>
-  ) -> SimilarityResult.Matrix {
-    let baseline = a == b ? nil : matrix.shuffled?.summary(rows: rows, columns: columns)
-    return SimilarityResult.Matrix(
-      a: a, b: b, values: rows.map { row in columns.map { matrix[row, $0] } },
-      errors: matrix.standardErrors == nil
-        ? nil : rows.map { row in columns.map { matrix.standardError(row, $0) } },
-      shuffled: baseline.map {
-        SimilarityResult.Baseline(
-          mean: $0.mean, quantile95: $0.quantile95,
-          shuffles: matrix.shuffled?.draws.count ?? 0)
-      })
+    let table = SimilarityTable(
+      models: zip(subjects, ranges).map(sites), addresses: wanted.map(\.address), reason: reason,
+      blockSize: blockSize, estimator: estimator, seed: seed)
+    var result = table.result(matrix)
+    result.findings = result.conclusions(
+      leavingOut: matrix.leftOut.map { table.result(matrix.replacing($0)) },
+      shuffled: (matrix.shuffled?.draws ?? []).map { table.result(matrix.replacing($0)) })
+    return result
   }
 
   private func sites(_ subject: Subject, _ range: Range<Int>) -> ModelSites {

@@ -63,6 +63,15 @@ enum Fold {
       ])
   }
 
+  /// What made a figure; nothing where the run does not say.
+  static func again(_ material: Material) -> HTML {
+    let command = material.provenance.command
+    return command.isEmpty
+      ? .none
+      : .element(
+        "div", ["class": "again"], [.element("span", [:], "Made by"), Self.command(command)])
+  }
+
   /// A command with a button that copies it.
   static func command(_ command: String) -> HTML {
     .element(

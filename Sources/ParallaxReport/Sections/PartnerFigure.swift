@@ -3,6 +3,8 @@ import ParallaxResults
 /// The strongest partner of each site: how strong it is, and how deep it lies.
 struct PartnerFigure {
   let result: SimilarityResult
+  /// Before the names of figure and data, where a page has such a figure twice.
+  var prefix = ""
 
   private static let columns = [
     "model", "site", "depth", "partnerModel", "partner", "partnerDepth", "value", "low", "high",
@@ -26,13 +28,13 @@ struct PartnerFigure {
       }
     }
     return Figure(
-      id: "partners", title: "The strongest partner of each layer",
+      id: "\(prefix)partners", title: "The strongest partner of each layer",
       description:
         "Curves over relative depth: similarity with the most similar layer of each other model, and where it lies",
       chart: Chart(
         concat: panels, columns: inRow, spacing: 22, align: "each", bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared", "shape": "shared"])),
-      data: ["partners", "diagonal"], exported: ["partners"],
+      data: ["\(prefix)partners", "\(prefix)diagonal"], exported: ["\(prefix)partners"],
       marks: result.models.indices.reduce(0) { count, model in
         count + 4 * others(model).count * result.models[model].sites.count
       })
@@ -56,7 +58,7 @@ struct PartnerFigure {
     _ model: Int, _ field: String, _ domain: [Double], title: String?, above: Bool
   ) -> Chart {
     let own = [Chart.Transform(filter: "datum.modelIndex === \(model) && isValid(datum.value)")]
-    let data = Chart.Data(name: "partners")
+    let data = Chart.Data(name: "\(prefix)partners")
     let x = Chart.Channel.quantity(
       "depth", Chart.Scale(domain: [0, 1], nice: false),
       axis: .value(
@@ -81,7 +83,7 @@ struct PartnerFigure {
     if !above {
       layers.append(
         Chart(
-          data: Chart.Data(name: "diagonal"),
+          data: Chart.Data(name: "\(prefix)diagonal"),
           mark: Chart.Mark(type: "line", color: "#8a8a8a", strokeWidth: 1, strokeDash: [3, 3]),
           encoding: [
             "x": .quantity("depth", x.scale, axis: x.axis),
@@ -134,8 +136,8 @@ struct PartnerFigure {
       }
     }
     return [
-      "partners": .table(columns: ["modelIndex"] + Self.columns, rows: rows),
-      "diagonal": .table(
+      "\(prefix)partners": .table(columns: ["modelIndex"] + Self.columns, rows: rows),
+      "\(prefix)diagonal": .table(
         columns: ["depth"], rows: [[.number(0)], [.number(1)]]),
     ]
   }

@@ -27,7 +27,7 @@ enum SectionCatalog {
   typealias Maker = @Sendable (Material) throws -> Section?
 
   static let all: [Maker] = [
-    SimilaritySection.make, StepsSection.make, AttentionSection.make,
+    SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ProbeSection.make, MeasuresSection.make,
   ]
 }

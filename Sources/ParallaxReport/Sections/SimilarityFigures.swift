@@ -3,6 +3,10 @@ import ParallaxResults
 /// The figures of similarities.
 struct SimilarityFigures {
   let result: SimilarityResult
+  /// The figures' name, also of their files: `similarity`.
+  var id = "similarity"
+  /// Before the names of data, where a page has such figures twice.
+  private var prefix: String { id == "similarity" ? "" : "\(id)-" }
 
   /// The one domain of colours in all heat maps: from 0, or from the tenth below the smallest value, to 1.
   var domain: [Double] {
@@ -49,12 +53,12 @@ struct SimilarityFigures {
         concat: panels, columns: models.count, spacing: 14, align: "each", bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared"]))
     return Figure(
-      id: "similarity", title: "Similarity of all pairs of layers",
+      id: id, title: "Similarity of all pairs of layers",
       description:
         "Heat maps of \(result.measure) between all layers of \(Text.list(result.models.map(\.name)))",
       chart: chart,
       data: models.flatMap { b in models.filter { $0 <= b }.flatMap { names($0, b) } },
-      exported: models.flatMap { b in models.filter { $0 <= b }.map { "map-\($0)-\(b)" } },
+      exported: models.flatMap { b in models.filter { $0 <= b }.map { "\(prefix)map-\($0)-\(b)" } },
       marks: result.matrices.reduce(0) { $0 + $1.values.count * ($1.values.first?.count ?? 0) })
   }
 
@@ -62,7 +66,7 @@ struct SimilarityFigures {
   func pair(_ a: Int, _ b: Int) -> Figure {
     let size = cells(a == b ? [a] : [a, b], total: a == b ? 640 : 1000, largest: 30)
     return Figure(
-      id: "similarity-\(a + 1)-\(b + 1)",
+      id: "\(id)-\(a + 1)-\(b + 1)",
       title: a == b
         ? "\(result.models[a].name) with itself"
         : "\(result.models[a].name) and \(result.models[b].name)",
@@ -70,7 +74,7 @@ struct SimilarityFigures {
         "Heat map of \(result.measure) between the layers of \(result.models[a].name) and \(result.models[b].name)",
       chart: map(
         rows: b, columns: a, size, namesRows: true, namesColumns: true),
-      data: names(a, b), exported: ["map-\(a)-\(b)"],
+      data: names(a, b), exported: ["\(prefix)map-\(a)-\(b)"],
       marks: result.models[a].sites.count * result.models[b].sites.count, isFolded: true)
   }
 
@@ -79,7 +83,10 @@ struct SimilarityFigures {
   }
 
   private func names(_ a: Int, _ b: Int) -> [String] {
-    ["map-\(a)-\(b)", "path-\(a)-\(b)", "stages-\(a)", "stages-\(b)"]
+    [
+      "\(prefix)map-\(a)-\(b)", "\(prefix)path-\(a)-\(b)", "\(prefix)stages-\(a)",
+      "\(prefix)stages-\(b)",
+    ]
   }
 
   /// The model's name, and `site#tokens` of its sites.
@@ -94,10 +101,10 @@ struct SimilarityFigures {
     var all: [String: Dataset] = [:]
     for matrix in result.matrices {
       // The page's rows are the later model, as the lower triangle has it.
-      all["map-\(matrix.a)-\(matrix.b)"] = .matrix(
+      all["\(prefix)map-\(matrix.a)-\(matrix.b)"] = .matrix(
         matrix.transposed, rows: names(of: matrix.b), columns: names(of: matrix.a),
         factor: result.intervalFactor)
-      all["path-\(matrix.a)-\(matrix.b)"] = .table(
+      all["\(prefix)path-\(matrix.a)-\(matrix.b)"] = .table(
         columns: ["step", "x", "y"],
         rows: matrix.a == matrix.b
           ? []
@@ -109,7 +116,7 @@ struct SimilarityFigures {
           })
     }
     for (index, model) in result.models.enumerated() {
-      all["stages-\(index)"] = .table(
+      all["\(prefix)stages-\(index)"] = .table(
         columns: ["at"], rows: Self.boundaries(model).dropFirst().map { [.number(Double($0))] })
     }
     return all
@@ -139,12 +146,12 @@ struct SimilarityFigures {
       "y2": Chart.Channel(field: "y1"),
     ]
     let seam = min(size[columns] ?? 1, size[rows] ?? 1) < 6 ? 0.7 : 0
-    let map = Chart.Data(name: "map-\(columns)-\(rows)")
+    let map = Chart.Data(name: "\(prefix)map-\(columns)-\(rows)")
     var layers = Chart.cells(of: map, position, colour, seam: seam)
     for (model, channel) in [(columns, "x"), (rows, "y")] {
       layers.append(
         Chart(
-          data: Chart.Data(name: "stages-\(model)"),
+          data: Chart.Data(name: "\(prefix)stages-\(model)"),
           mark: Chart.Mark(type: "rule", color: "#ffffff", opacity: 0.75, strokeWidth: 0.8),
           encoding: [
             channel: .quantity(
@@ -154,7 +161,7 @@ struct SimilarityFigures {
     for (colour, width) in [("#000000", 3.4), ("#ffffff", 1.6)] where rows != columns {
       layers.append(
         Chart(
-          data: Chart.Data(name: "path-\(columns)-\(rows)"),
+          data: Chart.Data(name: "\(prefix)path-\(columns)-\(rows)"),
           mark: Chart.Mark(type: "line", color: colour, strokeWidth: width),
           encoding: [
             "x": .quantity("x", x, axis: position["x"]?.axis),

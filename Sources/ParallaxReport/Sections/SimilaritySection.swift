@@ -10,7 +10,10 @@ enum SimilaritySection {
     guard var result: SimilarityResult = try material.run.result(analysis: "similarity") else {
       return nil
     }
-    try check(result, material)
+    if let problem = SimilarityCheck(result: result).problem {
+      throw ResultsError.damaged(
+        path: material.run.url.appending(path: "results/similarity.json").path, problem: problem)
+    }
     for index in result.models.indices {
       result.models[index].name = Text.label(result.models[index].name)
     }
@@ -33,7 +36,7 @@ enum SimilaritySection {
         however these are rotated or scaled: 1 where the images lie in the same arrangement, about 0 where the two \
         arrangements have nothing in common.
         """),
-      overview.html(caption: caption(result, figures, material), after: [again(material)]),
+      overview.html(caption: caption(result, figures, material), after: [Fold.again(material)]),
     ]
     if !pairs.isEmpty {
       body.append(
@@ -42,7 +45,7 @@ enum SimilaritySection {
           pairs.map { figure in
             .group([
               .element("h4", [:], figure.title),
-              figure.html(caption: [.text(basis(result))], after: [again(material)]),
+              figure.html(caption: [.text(basis(result))], after: [Fold.again(material)]),
             ])
           }))
     }
@@ -59,7 +62,7 @@ enum SimilaritySection {
           ),
           .text(
             " The strongest of several is biased upwards by the choice. \(basis(result))"),
-        ], after: [again(material), partners.table()]),
+        ], after: [Fold.again(material), partners.table()]),
     ]
     if !result.refusals.isEmpty { body.append(Fold.refusals(result.refusals)) }
     return Section(
@@ -69,28 +72,6 @@ enum SimilaritySection {
         : "How similar the models are, layer by layer",
       body: body, findings: result.findings, figures: [overview, partnerFigure] + pairs,
       data: figures.data().merging(partners.data()) { $1 })
-  }
-
-  /// A result that does not fit together is a damaged file, not a trap.
-  private static func check(_ result: SimilarityResult, _ material: Material) throws {
-    func damaged(_ problem: String) -> ResultsError {
-      .damaged(
-        path: material.run.url.appending(path: "results/similarity.json").path, problem: problem)
-    }
-    guard !result.models.isEmpty else { throw damaged("it names no model") }
-    for a in result.models.indices {
-      for b in result.models.indices where a <= b {
-        let (rows, columns) = (result.models[a].sites.count, result.models[b].sites.count)
-        guard let matrix = result.matrices.first(where: { $0.a == a && $0.b == b }) else {
-          throw damaged("the matrix of models \(a) and \(b) is missing")
-        }
-        for cells in [matrix.values, matrix.errors ?? matrix.values] {
-          guard rows > 0, columns > 0, cells.count == rows,
-            cells.allSatisfy({ $0.count == columns })
-          else { throw damaged("the matrix of models \(a) and \(b) is not \(rows) by \(columns)") }
-        }
-      }
-    }
   }
 
   private static func caption(
@@ -139,14 +120,5 @@ enum SimilaritySection {
   private static func basis(_ result: SimilarityResult) -> String {
     "\(result.estimator) linear \(result.measure), \(Text.plural(result.images, "image")), \(result.dtype), "
       + "\(result.route) route, seed \(result.seed)."
-  }
-
-  private static func again(_ material: Material) -> HTML {
-    guard !material.provenance.command.isEmpty else { return .none }
-    return .element(
-      "div", ["class": "again"],
-      [
-        .element("span", [:], "Made by"), Fold.command(material.provenance.command),
-      ])
   }
 }

@@ -8,17 +8,14 @@ struct ProbeCurves {
 
   /// The models as curves over depth want them; figures draw no more of it than their names.
   private var drawing: StepsResult {
-    func model(_ name: String) -> StepsResult.Model {
-      StepsResult.Model(
-        sites: ModelSites(name: name, family: "", sites: []), design: "", objective: "", leading: 0)
-    }
     // Places before a model's own are filled, so that its colour is that of the whole run.
-    var models = (0...(places.max() ?? 0)).map { model("\u{2060}\($0)") }
-    for (index, place) in places.enumerated() { models[place] = model(result.models[index].name) }
-    return StepsResult(
-      measure: "", quantity: "", isSymmetric: true, floor: nil, source: "", images: result.images,
-      dtype: result.dtype, seed: result.seed, groups: result.groups, permutations: 0,
-      models: models)
+    var models = (0...(places.max() ?? 0)).map { ("\u{2060}\($0)", "") }
+    for (index, place) in places.enumerated() {
+      models[place] = (result.models[index].name, result.models[index].design)
+    }
+    return .drawing(
+      models.map { (ModelSites(name: $0.0, family: "", sites: []), $0.1) }, images: result.images,
+      dtype: result.dtype, seed: result.seed, groups: result.groups)
   }
 
   private func percent(_ estimate: IntervalEstimate?) -> IntervalEstimate {

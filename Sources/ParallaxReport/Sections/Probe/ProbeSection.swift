@@ -17,12 +17,7 @@ enum ProbeSection {
     let places = found.models.enumerated().map { all.firstIndex(of: $1.name) ?? $0 }
     let text = ProbeText(result: result)
     let curves = ProbeCurves(result: result, places: places)
-    let command = material.provenance.command
-    let again: HTML =
-      command.isEmpty
-      ? .none
-      : .element(
-        "div", ["class": "again"], [.element("span", [:], "Made by"), Fold.command(command)])
+    let again = Fold.again(material)
     let (accuracy, others) = (curves.accuracy, curves.others)
     var figures = [
       accuracy.figure(

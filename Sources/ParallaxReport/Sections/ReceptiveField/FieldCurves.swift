@@ -6,18 +6,17 @@ struct FieldCurves {
 
   /// The models as curves over depth want them; figures draw no more of it than their names.
   private var drawing: StepsResult {
-    StepsResult(
-      measure: "", quantity: "", isSymmetric: true, floor: nil, source: "", images: result.images,
-      dtype: result.dtype, seed: result.seed, groups: result.groups, permutations: 0,
-      models: result.models.map { model in
-        StepsResult.Model(
-          sites: ModelSites(
+    .drawing(
+      result.models.map { model in
+        (
+          ModelSites(
             name: Text.label(model.name), family: model.family,
             sites: model.outputs.map {
               ModelSites.Site(
                 name: $0.site, tokens: "", stage: $0.stage, depth: $0.depth, features: $0.channels)
-            }), design: model.design, objective: "", leading: 0)
-      })
+            }), model.design
+        )
+      }, images: result.images, dtype: result.dtype, seed: result.seed, groups: result.groups)
   }
 
   /// Of what leaves the sites.

@@ -30,7 +30,8 @@ enum ReceptiveFieldSection {
       everything(grid),
       .element("h3", [:], "How the field grows with depth"),
       figures[0].html(
-        caption: [.text(text.growth)], after: [again(material), FieldTable(result: result).html]),
+        caption: [.text(text.growth)],
+        after: [Fold.again(material), FieldTable(result: result).html]),
     ]
     if curves.hasBranches {
       let branches = curves.branches
@@ -50,7 +51,7 @@ enum ReceptiveFieldSection {
         body.append(grid.html(rows, showsModel: false))
       }
       body.append(grid.legend)
-      body.append(figure.html(caption: [.text(text.branches)], after: [again(material)]))
+      body.append(figure.html(caption: [.text(text.branches)], after: [Fold.again(material)]))
     }
     if !result.refusals.isEmpty { body.append(Fold.refusals(result.refusals)) }
     return Section(
@@ -63,15 +64,7 @@ enum ReceptiveFieldSection {
   private static func maps(_ pieces: [HTML], _ caption: String, _ material: Material) -> HTML {
     .element(
       "figure", ["id": "figure-receptive-field-maps", "class": "figure"],
-      pieces + [.element("figcaption", [:], caption), again(material)])
-  }
-
-  private static func again(_ material: Material) -> HTML {
-    let command = material.provenance.command
-    return command.isEmpty
-      ? .none
-      : .element(
-        "div", ["class": "again"], [.element("span", [:], "Made by"), Fold.command(command)])
+      pieces + [.element("figcaption", [:], caption), Fold.again(material)])
   }
 
   /// Every field that the grid leaves out, where there are any.

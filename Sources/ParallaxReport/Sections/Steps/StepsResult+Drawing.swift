@@ -32,6 +32,19 @@ extension StepsResult {
     return copy
   }
 
+  /// Models as curves and dots want them, where these are of another analysis: nothing else of it is drawn.
+  static func drawing(
+    _ models: [(sites: ModelSites, design: String)], images: Int, dtype: String, seed: UInt64,
+    groups: Int
+  ) -> StepsResult {
+    StepsResult(
+      measure: "", quantity: "", isSymmetric: true, floor: nil, source: "", images: images,
+      dtype: dtype, seed: seed, groups: groups, permutations: 0,
+      models: models.map {
+        StepsResult.Model(sites: $0.sites, design: $0.design, objective: "", leading: 0)
+      })
+  }
+
   /// Whether there are orders enough for a p-value of 0.05.
   var canTell: Bool { permutations >= 19 }
 
