@@ -19,7 +19,7 @@ struct ProbeMaps {
   private var inRow: Int {
     min(Self.columns, result.models.map(\.maps.count).max() ?? 1)
   }
-  private var side: Double { inRow > 4 ? 150 : 180 }
+  private var side: Double { [1: 260, 2: 260, 3: 230, 4: 190][inRow] ?? 150 }
 
   private var panels: [Panel] {
     result.models.enumerated().flatMap { index, model -> [Panel] in
@@ -101,7 +101,7 @@ struct ProbeMaps {
         direction: "horizontal", format: "d", tickCount: 5))
     var cells = Chart(
       data: Chart.Data(name: id), transform: [Chart.Transform(filter: "datum._panel === \(index)")],
-      mark: Chart.Mark(type: "rect"),
+      mark: Chart.Mark(type: "rect", x2Offset: 0.5, y2Offset: 0.5),
       encoding: [
         "x": .quantity("_x0", x, axis: .null), "x2": Chart.Channel(field: "_x1"),
         "y": .quantity("_y0", y, axis: .null), "y2": Chart.Channel(field: "_y1"),

@@ -6,7 +6,7 @@ struct ProbeViewsFigure {
   let id = "probe-views"
 
   private static let colours: [String: String] = [
-    "cls": Palette.depth[0], "first": Palette.depth[1], "avg": Palette.depth[3],
+    "cls": Palette.depth[1], "first": Palette.depth[0], "avg": Palette.depth[3],
     "all": Palette.depth[5], "patches": Palette.depth[4],
   ]
   private static let markers: [String: String] = [
