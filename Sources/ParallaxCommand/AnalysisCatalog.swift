@@ -16,7 +16,8 @@ enum AnalysisCatalog {
 
   /// Those that a study runs where its file names them: they cost more than a pass.
   static let onDemand: [(name: String, make: Maker)] = [
-    ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options()))
+    ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
+    ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -88,6 +89,17 @@ enum AnalysisCatalog {
       return try StructureAnalysis(
         of: material.subjects, images: material.images.samples.count,
         blockSize: material.blockSize, options: options)
+    }
+  }
+
+  /// Checkpoints of one architecture on one axis.
+  static func checkpoints(_ options: CheckpointsAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      return try CheckpointsAnalysis(
+        material.representations, of: material.subjects,
+        images: material.images.samples.count, blockSize: material.blockSize, options: options)
     }
   }
 

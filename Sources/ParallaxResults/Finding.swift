@@ -24,6 +24,8 @@ public struct Finding: Codable, Sendable, Equatable {
   public var verdict: Verdict
   /// The analysis that it comes from.
   public var analysis: String
+  /// What a paper says that it bears on; nil for none.
+  public var claim: Claim?
 
   /// A finding from its parts.
   public init(

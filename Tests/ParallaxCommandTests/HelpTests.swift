@@ -72,6 +72,18 @@ struct HelpTests {
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }
+    case let command as StructureCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
+    case let command as CheckpointsCommand:
+      for text in command.addresses {
+        guard case .file(let name, _) = try ModelReference(parsing: text) else {
+          Issue.record("\(text): expected weights of an architecture")
+          continue
+        }
+        _ = try Catalog.entry(named: name)
+      }
     case let command as CompareCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

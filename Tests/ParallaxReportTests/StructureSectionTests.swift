@@ -51,7 +51,7 @@ struct StructureSectionTests {
   @Test("one model has partners within itself and no correspondences")
   func alone() throws {
     let page = try page(result([12]))
-    #expect(page.contains("The structure of the model's representations"))
+    #expect(page.contains("The strongest partner of each sub-layer"))
     #expect(!page.contains("Correspondences in numbers"))
   }
 

@@ -94,6 +94,7 @@ struct AttentionFindings {
     _ verdict: Finding.Verdict
   ) -> Finding {
     Finding(sentence, estimate, quantity, verdict, analysis: "attention")
+      .bearing(on: .localAndGlobal)
   }
 
   private static func opposite(_ verdict: Finding.Verdict) -> Finding.Verdict {

@@ -165,7 +165,8 @@ struct HeadSubsets {
           + "\(found.layers.count) layers"
           + (fall.low == nil
             ? "" : "; 95 % jackknife interval over \(found.blocks) blocks of images"),
-        verdict: verdict, analysis: "attention")
+        verdict: verdict, analysis: "attention"
+      ).bearing(on: .localHeads)
     }
   }
 

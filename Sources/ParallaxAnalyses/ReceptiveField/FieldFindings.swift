@@ -17,7 +17,8 @@ struct FieldFindings {
 
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
-    [growth(), lowLayers(), training(), residual()].compactMap(\.self)
+    let paper = [growth(), lowLayers(), residual()].compactMap(\.self)
+    return (paper.map { $0.bearing(on: .receptiveField) } + [training()]).compactMap(\.self)
   }
 
   private func finding(

@@ -29,11 +29,12 @@ struct StructureFindings {
   }
 
   private func finding(
-    _ sentence: String, _ quantity: String, _ statistic: (View) -> Double?
+    _ claim: Claim, _ sentence: String, _ quantity: String, _ statistic: (View) -> Double?
   ) -> Finding? {
     let estimate = IntervalEstimate(statistic(whole), leavingOut: parts.map(statistic))
     guard estimate.value != nil else { return nil }
     return Finding(sentence, estimate, quantity, estimate.verdict(), analysis: "structure")
+      .bearing(on: claim)
   }
 
   /// The mean of a number over transformers, less that over convolutional networks.
@@ -51,6 +52,7 @@ struct StructureFindings {
   private var uniform: Finding? {
     guard hasBoth else { return nil }
     return finding(
+      .uniform,
       "All layers of \(names(transformers)) are more alike among themselves than those of \(names(convolutional))",
       "mean off-diagonal CKA of all sub-layers, transformers less convolutional networks"
     ) { view in difference(view) { $1.uniformity } }
@@ -59,6 +61,7 @@ struct StructureFindings {
   private var lowToHigh: Finding? {
     guard hasBoth else { return nil }
     return finding(
+      .uniform,
       "Low and high layers are more alike in transformers than in convolutional networks",
       "mean CKA of the first third of the depth with the last, transformers less convolutional networks"
     ) { view in difference(view) { $1.lowToHigh } }
@@ -68,6 +71,7 @@ struct StructureFindings {
   private var grid: Finding? {
     let found = transformers.compactMap { index -> Finding? in
       finding(
+        .stages,
         transformers.count > 1
           ? "The kinds of sub-layer alternate in every transformer, a grid in its heat map; least certainly in \(models[index].name)"
           : "The kinds of sub-layer alternate in \(models[index].name), a grid in its heat map",
@@ -83,6 +87,7 @@ struct StructureFindings {
       convolutional.allSatisfy({ cuts[$0] != nil })
     else { return nil }
     return finding(
+      .stages,
       "Convolutional networks fall into stages more than transformers",
       "mean CKA on one side of the best cut less that across it, convolutional networks less transformers"
     ) { view in
@@ -99,6 +104,7 @@ struct StructureFindings {
   private var lowerHalf: Finding? {
     guard hasBoth else { return nil }
     return finding(
+      .lowerHalf,
       "The lower half of convolutional networks corresponds to less than half of transformers (the paper: to a quarter)",
       "0.5 less the relative depth of the transformer that the best path has reached at half of the convolutional network's, mean over pairs"
     ) { view in
@@ -109,6 +115,7 @@ struct StructureFindings {
   private var unlike: Finding? {
     guard hasBoth else { return nil }
     return finding(
+      .lastThird,
       "The last third of transformers is less like any layer of convolutional networks than the layers before it",
       "mean CKA with the strongest partner, first two thirds of the transformer less the last, mean over pairs"
     ) { view in

@@ -179,6 +179,8 @@ struct Chart: Encodable {
   }
 
   struct Scale: Encodable {
+    /// `log`, `symlog`; nil for what suits the channel.
+    var type: String?
     var domain: [Double]?
     var names: [String]?
     var range: [String]?
@@ -186,7 +188,7 @@ struct Chart: Encodable {
     var nice: Bool?
     var zero: Bool?
 
-    private enum CodingKeys: CodingKey { case domain, range, scheme, nice, zero }
+    private enum CodingKeys: CodingKey { case type, domain, range, scheme, nice, zero }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
@@ -195,6 +197,7 @@ struct Chart: Encodable {
       } else {
         try container.encodeIfPresent(domain, forKey: .domain)
       }
+      try container.encodeIfPresent(type, forKey: .type)
       try container.encodeIfPresent(range, forKey: .range)
       try container.encodeIfPresent(scheme, forKey: .scheme)
       try container.encodeIfPresent(nice, forKey: .nice)

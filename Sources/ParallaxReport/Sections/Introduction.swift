@@ -55,10 +55,16 @@ struct Introduction {
     guard !findings.isEmpty else {
       return .element("p", [:], "This run holds no result that a sentence could be made of.")
     }
-    return .element("ol", ["class": "findings"], findings.map(item))
+    return .element("ol", ["class": "findings"], findings.map { Self.item($0) })
   }
 
-  private func item(_ finding: Finding) -> HTML {
+  /// A finding with its verdict and number.
+  ///
+  /// - Parameters:
+  ///   - finding: it.
+  ///   - isLinked: whether a link leads to its analysis.
+  /// - Returns: an item of a list.
+  static func item(_ finding: Finding, isLinked: Bool = false) -> HTML {
     let numbers =
       finding.value.map { value in
         Text.number(value)
@@ -74,6 +80,9 @@ struct Introduction {
             .element("span", ["class": "sentence"], finding.sentence + "."),
             .element("span", ["class": "numbers"], numbers),
             .element("span", ["class": "quiet"], finding.quantity),
+            isLinked
+              ? .element("a", ["href": "#\(finding.analysis)"], "The figures")
+              : .none,
           ]),
       ])
   }

@@ -28,6 +28,7 @@ enum SectionCatalog {
 
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
-    ReceptiveFieldSection.make, ProbeSection.make, MeasuresSection.make,
+    ReceptiveFieldSection.make, ProbeSection.make, CheckpointsSection.make,
+    MeasuresSection.make,
   ]
 }
