@@ -315,6 +315,36 @@ struct ProbeAnalysisTests {
     #expect(read == result)
   }
 
+  @Test("findings bear on the paper's claims, and say what they lack")
+  func findings() throws {
+    let folder = try imageFolder(24)
+    let images = try ImageSet(folder.path)
+    let subjects = [
+      try smallSubject("vit"), try Subject(Catalog.load(.name("resnet18"), randomWeights: 1)),
+    ]
+    let result = try run(subjects, images) { $0.logistic = nil }.result()
+    #expect(result.models.map(\.hasClassToken) == [true, false])
+    let findings = result.findings
+    #expect(findings.map(\.claim) == [nil, nil, .tokens, .tokens, .intermediate])
+    #expect(findings.allSatisfy { $0.analysis == "probe" })
+    for finding in findings where finding.value == nil {
+      #expect(finding.verdict == .cannotTell && finding.quantity.contains("here"))
+    }
+    // The numbers are those of the curves.
+    let views = result.models[0].views
+    func last(_ tokens: String) -> Double? {
+      views.first { $0.tokens == tokens }?.sites.last?.scores.last?.accuracy.value
+    }
+    let gap = try #require(last("cls")) - #require(last("avg"))
+    #expect(abs((findings[2].value ?? .nan) - gap) < 1e-12)
+    let curve = views[0].sites.compactMap { $0.scores.last?.accuracy.value }
+    let best = try #require(curve.dropLast().max())
+    #expect(abs((findings[0].value ?? .nan) - (curve[2] - best)) < 1e-12)
+    #expect(findings[4].value != nil && findings[4].quantity.contains("vit less resnet18"))
+    let alone = try run([subjects[0]], images).result().findings
+    #expect(alone.last?.quantity == "no convolutional network here" && alone.last?.value == nil)
+  }
+
   @Test("intervals know of draws and of groups of images, and of what is there")
   func intervals() {
     let tally = ProbeTally(

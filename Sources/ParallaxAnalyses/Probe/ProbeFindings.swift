@@ -18,9 +18,10 @@ struct ProbeFindings {
 
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
-    result.models.indices.compactMap(lastLayer)
-      + result.models.indices.compactMap(pooledBehind)
-      + [singleTokens(), intermediate()].compactMap(\.self)
+    let tokens =
+      result.models.indices.compactMap(pooledBehind) + [singleTokens()].compactMap(\.self)
+    return result.models.indices.compactMap(lastLayer)
+      + tokens.map { $0.bearing(on: .tokens) } + [intermediate().bearing(on: .intermediate)]
   }
 
   private func finding(
@@ -107,9 +108,11 @@ struct ProbeFindings {
     let sentence =
       "In the last layer a single token knows more of the class in models that pool than in models with a class token"
     guard !tokened.isEmpty, !pooled.isEmpty else {
+      let kind = tokened.isEmpty ? "with a class token" : "that pools"
       return finding(
         sentence, IntervalEstimate(nil),
-        tokened.isEmpty ? "no model with a class token here" : "no model that pools here")
+        "no model \(kind) here whose tokens were probed in the last layer and whose whole is above chance"
+      )
     }
     let estimate = tokenIntervals.estimate { part in
       guard let a = Statistics.mean(pooled.map { share($0, part) }),
@@ -128,7 +131,7 @@ struct ProbeFindings {
   }
 
   /// Transformers' intermediate layers are stronger at equal relative depth.
-  private func intermediate() -> Finding? {
+  private func intermediate() -> Finding {
     func models(_ design: String) -> [Int] {
       result.models.indices.filter {
         result.models[$0].design == design && middle($0, .all) != nil
