@@ -9,6 +9,10 @@ extension ProbeResult {
     }
   }
 
+  private static func words(_ shots: Int) -> String {
+    "\(shots) shot\(shots == 1 ? "" : "s") a class"
+  }
+
   private func row(
     _ measure: String, _ value: Estimate, _ a: String, _ b: String, _ depth: Double,
     _ estimator: String, n: Int, unit: String = ""
@@ -27,7 +31,7 @@ extension ProbeResult {
     }
     var rows: [TidyRow] = []
     for (shots, score) in zip(shots, site.scores) {
-      let estimator = "least squares, \(shots) shots a class, mean of \(draws) draws"
+      let estimator = "least squares, \(Self.words(shots)), mean of \(draws) draws"
       let how = score.tuned == draws ? "λ tuned" : score.tuned == 0 ? "λ = 2^10" : "λ tuned in part"
       rows.append(row("accuracy", score.accuracy, how, estimator))
       rows.append(row("accuracy, labels shuffled", score.shuffled, how, estimator))
@@ -48,14 +52,14 @@ extension ProbeResult {
       rows.append(
         row(
           "accuracy", site.logistic, "",
-          "logistic regression, \(shots.last ?? 0) shots a class, mean of \(draws) draws"))
+          "logistic regression, \(Self.words(shots.last ?? 0)), mean of \(draws) draws"))
     }
     return rows
   }
 
   private func rows(_ model: Model, _ map: Map) -> [TidyRow] {
     let address = "\(model.name)@\(map.site)"
-    let estimator = "least squares, \(tokenShots) shots a class, mean of \(draws) draws"
+    let estimator = "least squares, \(Self.words(tokenShots)), mean of \(draws) draws"
     let single = "accuracy of a single token"
     let grid = map.values.enumerated().map { place, value in
       row(
