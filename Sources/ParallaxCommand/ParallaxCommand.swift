@@ -30,10 +30,27 @@ struct ParallaxCommand: ParsableCommand {
   static func main() {
     do {
       HostMemory.keepForReuse()
+      try checkSubcommand(CommandLine.arguments.dropFirst())
       var command = try parseAsRoot()
       try command.run()
     } catch {
       Failure(error).exit()
     }
+  }
+
+  /// Names the nearest subcommands where the first word is none; the parser would call it an unexpected argument.
+  ///
+  /// - Throws: `CommandError`.
+  static func checkSubcommand(_ words: some Collection<String>) throws {
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard let word = words.first, !word.hasPrefix("-"), !names.contains(word) else { return }
+    let near = Spelling.nearest(to: word.lowercased(), among: names)
+    throw CommandError(
+      "no subcommand is called '\(word)'"
+        + (near.isEmpty
+          ? ", expected one of \(names.joined(separator: ", "))"
+          : "; did you mean \(near.joined(separator: ", "))?"),
+      code: 64,
+      advice: "usage: parallax SUBCOMMAND; `parallax --help` lists them all")
   }
 }

@@ -77,15 +77,7 @@ public struct FeaturePreprocessing: Sendable, Hashable, CustomStringConvertible 
     let precision = Gram.precision(of: features)
     var x = features.to(precision)
     guard x.isFinite() else { throw MeasureError.notFinite(measure: Self.name) }
-    switch clip {
-    case .twoSided(let q):
-      let ends = Self.quantiles(x, [q, 1 - q])
-      x = x.clamped(ends[0], ends[1])
-    case .magnitude(let q):
-      let end = Self.quantiles(x.absolute(), [q])[0]
-      x = x.clamped(-end, end)
-    case nil: break
-    }
+    if let limits = limits(of: x) { x = x.clamped(limits.low, limits.high) }
     if isCentred { x = Gram.centred(x, in: precision) }
     guard isNormalized else { return x }
     let wide = x.to(Gram.wide(x))
@@ -95,6 +87,22 @@ public struct FeaturePreprocessing: Sendable, Hashable, CustomStringConvertible 
         measure: Self.name, row: row, problem: "is zero and has no direction")
     }
     return (wide / lengths).to(precision)
+  }
+
+  /// Where the outliers of some features are cut off; nil where they are not.
+  ///
+  /// - Parameter features: `[images, width]`, finite.
+  /// - Returns: what smaller and what larger numbers become.
+  public func limits(of features: Tensor) -> (low: Double, high: Double)? {
+    switch clip {
+    case .twoSided(let q):
+      let ends = Self.quantiles(features, [q, 1 - q])
+      return (ends[0], ends[1])
+    case .magnitude(let q):
+      let end = Self.quantiles(features.absolute(), [q])[0]
+      return (-end, end)
+    case nil: return nil
+    }
   }
 
   private static let name = "preprocessing"

@@ -81,6 +81,10 @@ public protocol Measure: Sendable {
 
   /// The value of a representation of that many images with itself; nil where it depends on the representation.
   func selfValue(images: Int) -> Double?
+
+  /// What has a value where images cannot be told apart, and the same value where they can; this measure itself where it
+  /// has one, or where none is defined.
+  var allowingTies: any Measure { get }
 }
 
 extension Measure {
@@ -106,6 +110,9 @@ extension Measure {
 
   /// The features in float64.
   public func summaryBytes(images: Int, width: Int) -> Int { 8 * images * width }
+
+  /// This measure.
+  public var allowingTies: any Measure { self }
 
   /// Nil: the summary is made anew.
   public func selected(_ summary: Summary, _ images: ImageSelection) throws -> Summary? { nil }

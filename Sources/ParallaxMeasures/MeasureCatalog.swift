@@ -58,6 +58,7 @@ public enum MeasureCatalog {
     InformationImbalance(neighbours: 5),
     InformationImbalance(distance: .cosine),
     InformationImbalance(normalization: .zeroBased),
+    ExpectedInformationImbalance(),
     SymmetricInformationImbalance(),
     RTDLite(),
     RTDLite(directed: true),

@@ -207,7 +207,8 @@ struct StepsOracleTests {
     let curves = LowLevelCurves(
       models: models, sites: sites,
       spaces: (0..<oracle.spaces).map {
-        ("space \($0)", tables.whole.size - oracle.spaces + $0, 2)
+        LowLevelCurves.Space(
+          name: "space \($0)", place: tables.whole.size - oracle.spaces + $0, width: 2)
       },
       tables: tables, clipped: nil)
     for (model, expected) in oracle.rise.enumerated() {

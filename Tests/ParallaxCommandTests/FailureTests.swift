@@ -31,7 +31,10 @@ struct FailureTests {
   @Test(
     "what is typed wrongly is refused with 64 and the usage",
     arguments: [
-      Case(["nonsense"], 64, "'nonsense'", "usage: parallax"),
+      Case(["nonsense"], 64, "'nonsense'", "expected one of models, layers", "usage: parallax"),
+      Case(
+        ["stpes", "--quiet"], 64, "error: no subcommand is called 'stpes'; did you mean steps?"),
+      Case(["Compare", "x"], 64, "did you mean compare?"),
       Case(["--nonsense"], 64, "'--nonsense'", "usage: parallax"),
       Case(["models", "--nonsense"], 64, "'--nonsense'", "usage: parallax models"),
       Case(["models", "a", "b"], 64, "'b'"),

@@ -9,6 +9,7 @@ struct MadeUpSteps {
   var isSymmetric = false
   var permutations = 19
   var hasIntervals = true
+  var hasUntrained = false
 
   var result: StepsResult {
     var result = StepsResult(
@@ -31,6 +32,11 @@ struct MadeUpSteps {
     result.smoothness = blocks.indices.map { smoothness($0, result) }
     result.lowLevel = blocks.indices.map { lowLevel($0, result) }
     result.geometry = blocks.indices.map { geometry($0, result) }
+    if !isSymmetric {
+      result.rescaled = StepsResult.Rescaling(
+        quantity: "information-imbalance-zero-based", scale: 1000.0 / 998, shift: -2.0 / 998)
+    }
+    if hasUntrained { result.untrained = untrained(result) }
     result.refusals = [
       SimilarityResult.Refusal(address: "\(name(0))@input#flat", reason: "it is constant")
     ]
@@ -168,7 +174,8 @@ struct MadeUpSteps {
       a: a, b: b, matches: matches, correlation: estimate(0.93 + 0.05 * noise(a, b), 0.03),
       gap: estimate(0.09 + 0.03 * noise(b, a), 0.01), gapByChance: 0.35,
       pValue: permutations == 0 ? nil : 0.001, ratio: estimate(0.6, 0.02),
-      residual: estimate(0.24 + 0.08 * noise(a + b), 0.02))
+      residual: estimate(0.24 + 0.08 * noise(a + b), 0.02),
+      aboveSeeds: hasUntrained ? estimate(0.12 + 0.05 * noise(a + b), 0.02) : nil)
   }
 
   private func smoothness(_ index: Int, _ result: StepsResult) -> StepsResult.Smoothness {
@@ -210,7 +217,9 @@ struct MadeUpSteps {
           name: "mean asymmetry", value: estimate(0.02 + 0.01 * noise(index), 0.004), cka: nil,
           jaccard: nil))
     }
-    return StepsResult.Smoothness(model: index, changes: Array(changes), statistics: statistics)
+    return StepsResult.Smoothness(
+      model: index, changes: Array(changes), statistics: statistics,
+      chance: permutations == 0 ? nil : 1.003)
   }
 
   private func lowLevel(_ index: Int, _ result: StepsResult) -> StepsResult.LowLevel {
@@ -238,9 +247,18 @@ struct MadeUpSteps {
       model: index,
       spaces: spaces.enumerated().map { place, space in
         StepsResult.LowLevel.Space(
-          name: space.0, width: space.1, known: sites.map { estimate(known(place, $0), 0.02) },
+          name: space.0, width: space.1, equalImages: place % 3 == 2 ? 120 : 0,
+          known: sites.map { estimate(known(place, $0), 0.02) },
           back: sites.map { known(place, $0) + 0.2 },
-          clipped: place == 0 ? sites.map { known(place, $0) + 0.01 } : [])
+          clipped: place == 0 ? sites.map { known(place, $0) + 0.01 } : [],
+          chance: permutations == 0 ? nil : 0.997)
+      },
+      statistics: statistics.enumerated().map { place, name in
+        StepsResult.LowLevel.Space(
+          name: name, width: 1, equalImages: place == 2 ? 640 : 0,
+          known: sites.map { estimate(known(place % 8, $0) + 0.03 * Double(place % 4), 0.02) },
+          back: sites.map { known(place % 8, $0) + 0.3 }, clipped: [],
+          chance: permutations == 0 ? nil : 1)
       },
       probes: statistics.enumerated().map { place, name in
         StepsResult.LowLevel.Probe(
@@ -248,6 +266,38 @@ struct MadeUpSteps {
       }, meanScore: sites.map { score(0, $0) - 0.05 },
       rise: estimate(isClassifier ? 0.21 + 0.03 * noise(index) : 0.02 * noise(index), 0.03),
       riseClipped: isClassifier ? 0.19 : 0.01, fall: isClassifier ? 0.18 : 0.03)
+  }
+
+  /// Half of the models with made-up weights.
+  private func untrained(_ result: StepsResult) -> StepsResult.Untrained {
+    let own = blocks.indices.filter { $0 % 2 == 0 }
+    var models = own.map { result.models[$0] }
+    for index in models.indices { models[index].sites.name += "-random" }
+    var evolutions = [StepsResult.Evolution]()
+    for a in own.indices {
+      for b in own.indices where b > a {
+        var curve = evolution(own[a], own[b], result)
+        (curve.a, curve.b) = (a, b)
+        evolutions.append(curve)
+      }
+    }
+    return StepsResult.Untrained(
+      models: models, twinOf: own.map { $0 }, evolutions: evolutions,
+      smoothness: own.enumerated().map { place, index in
+        var profile = smoothness(index, result)
+        profile.model = place
+        for change in profile.changes.indices {
+          profile.changes[change].mean = estimate(0.02, 0.01)
+        }
+        return profile
+      },
+      lowLevel: own.enumerated().map { place, index in
+        var curves = lowLevel(index, result)
+        (curves.model, curves.probes, curves.meanScore) = (
+          place, [], curves.meanScore.map { _ in nil }
+        )
+        return curves
+      })
   }
 
   private func geometry(_ index: Int, _ result: StepsResult) -> StepsResult.Geometry {

@@ -48,7 +48,8 @@ struct StepsSectionTests {
       ("maps", true), ("matches", !isOne), ("positions", !isOne && blocks.count < 6),
       ("evolution", !isOne), ("aggregates", blocks.count > 2), ("ranking", !isOne),
       ("smoothness", true), ("statistics", true), ("low-level", true), ("rise", true),
-      ("spaces", true), ("probes", true), ("plane", !isOne && !isSymmetric), ("geometry", true),
+      ("spaces", true), ("single-statistics", true), ("probes", true),
+      ("plane", !isOne && !isSymmetric), ("geometry", true),
     ]
     for (name, isDrawn) in expected {
       let isThere = page.contains("data-figure=\"steps-\(name)\"")
@@ -72,6 +73,31 @@ struct StepsSectionTests {
     #expect(!isThere)
     (result.smoothness, result.evolutions, result.depths) = ([], [], [])
     _ = try self.page(result)
+  }
+
+  @Test("baselines stand beside the curves: shuffled images, untrained twins, two seeds")
+  func baselines() throws {
+    var result = MadeUpSteps(blocks: [6, 8, 6], hasUntrained: true).result
+    result.seedPairs = [[0, 2]]
+    let page = try page(result)
+    for text in [
+      "Above two seeds: the same minus the mean along the matches of model-0 and model-2",
+      "Dotted grey: untrained twins", "Dotted in a model&#39;s colour",
+      "Hollow: the untrained twins",
+      "shuffled 1.00 ↑", "By information-imbalance-zero-based: value × 1.002 − 0.002",
+      "Pictures may share a statistic (up to 640 do)", "model-0-random",
+      "Every statistic as a table",
+    ] {
+      let isThere = page.contains(text)
+      #expect(isThere, "\(text) is missing")
+    }
+    var plain = MadeUpSteps(blocks: [6, 8], permutations: 0).result
+    plain.rescaled = nil
+    let other = try self.page(plain)
+    for text in ["Dotted in a model", "Hollow: the untrained", "shuffled 1", "zero-based"] {
+      let isThere = other.contains(text)
+      #expect(!isThere, "\(text) is there")
+    }
   }
 
   @Test("values that are missing everywhere are drawn as missing")
@@ -107,9 +133,9 @@ struct StepsSectionTests {
     #expect(!leaks)
   }
 
-  @Test("a result whose parts do not fit is a damaged file, not a trap", arguments: 0..<22)
+  @Test("a result whose parts do not fit is a damaged file, not a trap", arguments: 0..<28)
   func damaged(kind: Int) throws {
-    var result = MadeUpSteps(blocks: [4, 5]).result
+    var result = MadeUpSteps(blocks: [4, 5, 4], hasUntrained: true).result
     switch kind {
     case 0: result.models = []
     case 1: result.models[0].leading = -1
@@ -119,7 +145,7 @@ struct StepsSectionTests {
     case 5: result.grids[1].values.removeLast()
     case 6: result.grids[0].pValues = [[nil]]
     case 7: result.grids[0].a = 9
-    case 8: result.evolutions[0].b = 2
+    case 8: result.evolutions[0].b = 3
     case 9: result.evolutions[0].mean.removeLast()
     case 10: result.aggregates[0].mean.removeLast()
     case 11: result.positions[0].matches.removeLast()
@@ -133,6 +159,12 @@ struct StepsSectionTests {
     case 19:
       result.grids[1].values = result.grids[1].values.map { $0.map { _ in 1.7e308 } }
     case 20: result.lowLevel[0].rise.high = -1.7e308
+    case 21: result.lowLevel[0].statistics[1].known.removeLast()
+    case 22: result.lowLevel[0].statistics[1].back = []
+    case 23: result.untrained?.twinOf = [0]
+    case 24: result.untrained?.twinOf = [0, 3]
+    case 25: result.untrained?.smoothness[0].changes[0].to = 9
+    case 26: result.untrained?.lowLevel[1].spaces[0].known = []
     default: result.grids.append(result.grids[0])
     }
     let error = #expect(throws: ResultsError.self) { try page(result) }

@@ -16,6 +16,8 @@ public final class CheckpointsAnalysis: StudyAnalysis {
     public var places: [Double] = []
     /// What the axis is.
     public var axis = ""
+    /// What figures call the checkpoints, in the order of the models; empty for the models' names.
+    public var names: [String] = []
     /// Index of the checkpoint that the others are held against; nil for the last.
     public var reference: Int?
     /// The estimator of each block's HSIC.
@@ -97,7 +99,7 @@ public final class CheckpointsAnalysis: StudyAnalysis {
           features: try representation.tokens.width(
             at: representation.site, first.model.tokenLayout, imageSize: first.imageSize))
       })
-    names = subjects.map(\.name)
+    names = options.names.count == subjects.count ? options.names : subjects.map(\.name)
     (self.options, self.blockSize, self.reference) = (options, blockSize, reference)
     var settings = MinibatchCKA.Options()
     (settings.estimator, settings.seed, settings.permutations) = (

@@ -1,3 +1,4 @@
+import ParallaxMeasures
 import ParallaxTensors
 
 /// Rows of activations that no measure, or not every one, has a value for.
@@ -14,21 +15,8 @@ enum InputProblem {
 
   /// Groups of rows that are equal to one another, each in order, by the first of each.
   static func equalRows(_ features: Tensor) -> [[Int]] {
-    let width = features.shape[1]
-    let numbers = features.scalars(Double.self)
-    var known: [Int: [[Int]]] = [:]
-    for row in 0..<features.shape[0] {
-      let own = numbers[(row * width)..<((row + 1) * width)]
-      var hasher = Hasher()
-      for number in own { hasher.combine(number) }
-      let key = hasher.finalize()
-      var groups = known[key] ?? []
-      let place = groups.firstIndex { group in
-        own.elementsEqual(numbers[(group[0] * width)..<((group[0] + 1) * width)])
-      }
-      if let place { groups[place].append(row) } else { groups.append([row]) }
-      known[key] = groups
-    }
-    return known.values.joined().filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
+    let firsts = EqualRows.firsts(of: features) ?? []
+    return Dictionary(grouping: firsts.indices, by: { firsts[$0] }).values
+      .filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
   }
 }

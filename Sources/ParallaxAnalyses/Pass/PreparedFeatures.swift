@@ -15,6 +15,8 @@ struct PreparedFeatures {
   private(set) var unusable: [Refused] = []
   /// The element type of the activations.
   let dtype: DType
+  /// Where outliers were cut off, by the representation's place; none where they were not.
+  private(set) var limits: [Int: (low: Double, high: Double)] = [:]
   /// How many images there are.
   let images: Int
   /// The images' names, in the order of the rows.
@@ -39,6 +41,7 @@ struct PreparedFeatures {
       do throws(Refused) {
         let wanted = isPrepared(index) ? preprocessing : FeaturePreprocessing()
         usable.append((index, try Self.prepared(index, whole, wanted, names)))
+        limits[index] = wanted.limits(of: whole)
       } catch { unusable.append(error) }
     }
     self.dtype = dtype

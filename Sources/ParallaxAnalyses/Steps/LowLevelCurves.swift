@@ -6,10 +6,22 @@ struct LowLevelCurves {
   /// Of each model the places of all its sites, leading ones included.
   let sites: [[Int]]
   /// The spaces of statistics and pixels, `all statistics` first, and their places.
-  let spaces: [(name: String, place: Int, width: Int)]
+  let spaces: [Space]
+  /// Each statistic by itself; none where the tables are without them.
+  var singles: [Space] = []
   let tables: StepsTables
   /// The same with clipped activations; nil where it was not computed.
   let clipped: StepsTables?
+
+  /// A space of statistics or pixels.
+  struct Space {
+    var name: String
+    /// In the tables.
+    var place: Int
+    var width: Int
+    /// How many images have the same numbers as another one.
+    var equalImages = 0
+  }
 
   /// The last part of a model's depth.
   static let end = 0.8...1.0
@@ -27,12 +39,16 @@ struct LowLevelCurves {
     _ model: Int, _ statistics: [String], _ scores: [[Double?]]
   ) -> StepsResult.LowLevel {
     let own = sites[model]
-    let curves = spaces.map { space in
+    func curve(_ space: Space, _ clipped: StepsTables?) -> StepsResult.LowLevel.Space {
       StepsResult.LowLevel.Space(
-        name: space.name, width: space.width,
+        name: space.name, width: space.width, equalImages: space.equalImages,
         known: tables.estimates { table in own.map { table[$0, space.place] } },
         back: own.map { tables.whole[space.place, $0] },
-        clipped: clipped.map { clipped in own.map { clipped.whole[$0, space.place] } } ?? [])
+        clipped: clipped.map { clipped in own.map { clipped.whole[$0, space.place] } } ?? [],
+        chance: tables.chance { table in
+          let known = own.compactMap { table[$0, space.place] }
+          return known.isEmpty ? nil : Statistics.mean(known)
+        })
     }
     let none = scores.isEmpty ? own.map { _ in Double?.none } : []
     let means =
@@ -42,7 +58,8 @@ struct LowLevelCurves {
         return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
       }
     return StepsResult.LowLevel(
-      model: model, spaces: curves,
+      model: model, spaces: spaces.map { curve($0, clipped) },
+      statistics: singles.map { curve($0, nil) },
       probes: scores.isEmpty
         ? []
         : statistics.enumerated().map { place, name in

@@ -7,6 +7,24 @@ struct PairsOfModels {
   let tables: StepsTables
   /// What a representation has with itself.
   let floor: Double?
+  /// Models that differ in how their training began and in nothing that is known: of one family, with the same sites, trained
+  /// for the same.
+  let seedPairs: [(a: Int, b: Int)]
+
+  init(models: [StepsResult.Model], depths: Depths, tables: StepsTables, floor: Double?) {
+    (self.models, self.depths, self.tables, self.floor) = (models, depths, tables, floor)
+    let sites = models.map { model in
+      model.sites.sites.map { [$0.name, $0.tokens, "\($0.features)"] }
+    }
+    func areSeeds(_ a: Int, _ b: Int) -> Bool {
+      let (one, other) = (models[a], models[b])
+      return one.sites.family == other.sites.family && one.objective == other.objective
+        && !["unknown", "other"].contains(one.objective) && sites[a] == sites[b]
+    }
+    seedPairs = models.indices.flatMap { a in
+      models.indices.filter { $0 > a && areSeeds(a, $0) }.map { (a, $0) }
+    }
+  }
 
   /// Relative depths of the curves: 21 from 0 to 1.
   static let grid = (0...20).map { Double($0) / 20 }
@@ -113,7 +131,9 @@ struct PairsOfModels {
         Double(gaps.count { $0 <= gap + 1e-12 }) / Double(gaps.count)
       },
       ratio: tables.estimate { ratio(a, b, $0) },
-      residual: tables.estimate { residual(a, b, $0) })
+      residual: tables.estimate { residual(a, b, $0) },
+      aboveSeeds: seedPairs.isEmpty || seedPairs.contains { $0 == (min(a, b), max(a, b)) }
+        ? nil : tables.estimate { aboveSeeds(a, b, $0) })
   }
 
   /// The matches, and they turned round, each shifted by every number of blocks: neighbours stay neighbours, as chance would
@@ -196,6 +216,26 @@ struct PairsOfModels {
 
   private func residual(_ a: Int, _ b: Int, _ table: StepsTable) -> Double? {
     alongMatches(a, b, table).flatMap { value in (floor ?? own(a, table)).map { value - $0 } }
+  }
+
+  /// How much farther the matches of two models are than those of models that differ in their seed only.
+  func aboveSeeds(_ a: Int, _ b: Int, _ table: StepsTable) -> Double? {
+    guard let own = alongMatches(a, b, table), let seeds = alongSeeds(table) else { return nil }
+    return own - seeds
+  }
+
+  /// The mean along the matches of models that differ in their seed only, both ways.
+  private func alongSeeds(_ table: StepsTable) -> Double? {
+    Statistics.mean(
+      seedPairs.flatMap { [alongMatches($0.a, $0.b, table), alongMatches($0.b, $0.a, table)] })
+  }
+
+  /// The mean of that over all ordered pairs of others; nil where there are none.
+  func aboveSeeds(_ table: StepsTable) -> Double? {
+    let seeds = seedPairs
+    let others = unordered.filter { pair in !seeds.contains { $0 == pair } }
+    return Statistics.mean(
+      others.flatMap { [aboveSeeds($0.a, $0.b, table), aboveSeeds($0.b, $0.a, table)] })
   }
 
   /// What the blocks of a model have with themselves, where the measure does not say.

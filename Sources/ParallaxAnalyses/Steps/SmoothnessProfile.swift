@@ -25,8 +25,15 @@ struct SmoothnessProfile {
   ]
 
   /// The profile of one model.
-  func callAsFunction(_ model: Int, _ companions: Companions) -> StepsResult.Smoothness {
+  ///
+  /// - Parameters:
+  ///   - model: which.
+  ///   - companions: by two other measures; nil where they were not computed.
+  /// - Returns: its steps and their statistics.
+  func callAsFunction(_ model: Int, _ companions: Companions? = nil) -> StepsResult.Smoothness {
     let pairs = self.pairs(model)
+    let none = pairs.map { _ in Double?.none }
+    let companions = companions ?? Companions(cka: none, jaccard: none)
     let forward = tables.estimates { table in pairs.map { table[$0.from, $0.to] } }
     let backward = tables.estimates { table in pairs.map { table[$0.to, $0.from] } }
     let mean = tables.estimates { steps(model, $0) }
@@ -55,7 +62,9 @@ struct SmoothnessProfile {
       StepsResult.Smoothness.Statistic(
         name: "mean asymmetry", value: tables.estimate { asymmetry(model, $0) }, cka: nil,
         jaccard: nil))
-    return StepsResult.Smoothness(model: model, changes: changes, statistics: statistics)
+    return StepsResult.Smoothness(
+      model: model, changes: changes, statistics: statistics,
+      chance: tables.chance { Statistics.mean(steps(model, $0)) })
   }
 
   private func pairs(_ model: Int) -> [(from: Int, to: Int)] {

@@ -60,7 +60,8 @@ public final class StepsAnalysis: Accumulator {
   ///     order.
   ///   - beginnings: those that come before them, such as the input and the stem; they are in the maps, not among the
   ///     steps.
-  ///   - subjects: the models, in the order of the figures.
+  ///   - subjects: the models, in the order of the figures. Those whose objective is `untrained` are baselines beside the
+  ///     others and take no part in pairs and findings; one called `NAME-random` is the twin of `NAME`.
   ///   - images: the data set.
   ///   - options: what drives it.
   /// - Throws: `AnalysisError.nothingAsked` where a model has fewer than two stages, `AnalysisError.tooFewImages`,
@@ -103,7 +104,7 @@ public final class StepsAnalysis: Accumulator {
     let features = (options.clips ? 12 : 8) * count * widths.reduce(0, +)
     let sites = Array(widths.dropLast(LowLevelSpaces.sites.count))
     let summaries = MeasureMatrix.peak(
-      [options.measure] + options.alternatives, images: count,
+      ([options.measure] + options.alternatives).map(\.allowingTies), images: count,
       widths: sites + LowLevelSpaces.widths(widths.suffix(LowLevelSpaces.sites.count)),
       options: options.resampling)
     let needed = features + summaries.bytes
@@ -119,7 +120,7 @@ public final class StepsAnalysis: Accumulator {
     let names = ([options.measure] + options.alternatives).map(\.name).joined(separator: " ")
     let how = options.resampling
     return
-      "1 \(names) features \(options.preprocessing) clips \(options.clips) seed \(how.seed) groups \(how.groups) permutations \(how.permutations) probes \(options.probes) leading \(leading)"
+      "2 \(names) features \(options.preprocessing) clips \(options.clips) seed \(how.seed) groups \(how.groups) permutations \(how.permutations) probes \(options.probes) leading \(leading)"
   }
 
   /// Opens the block.
@@ -165,8 +166,13 @@ public final class StepsAnalysis: Accumulator {
         uniqueKeysWithValues: pictures.map { (wanted[$0.index].site.name, $0.features) }),
       dtype: prepared.dtype)
     let labels = gathered.samples.compactMap { samples[$0].label }
+    let (all, places) = (models, places)
+    let trained = subjects.indices.filter { !isBaseline($0) }
+    let untrained = subjects.indices.filter(isBaseline)
     return try StepsComputation(
-      models: models, places: places, prepared: prepared, spaces: spaces,
+      models: trained.map { all[$0] }, places: trained.map { places[$0] },
+      untrained: (untrained.map { all[$0] }, untrained.map { places[$0] }), prepared: prepared,
+      spaces: spaces,
       labels: labels.count == images ? labels : nil, addresses: wanted.map(\.address),
       options: options,
       copies: copies.sorted { $0.key < $1.key }.map {
@@ -175,18 +181,19 @@ public final class StepsAnalysis: Accumulator {
     ).result()
   }
 
-  /// Rows of images that a model, or the images' own statistics and pixels, cannot tell from an earlier row that stays, such
-  /// as two pictures that differ outside the crop: they are neighbours at distance 0, and all models must look at the same
-  /// images.
+  /// Whether a model is there for comparison: untrained, beside trained ones.
+  private func isBaseline(_ model: Int) -> Bool {
+    subjects[model].objective == .untrained
+      && subjects.contains { $0.objective != .untrained }
+  }
+
+  /// Rows of images that a model cannot tell from an earlier row that stays, such as two pictures that differ outside the
+  /// crop: they are neighbours at distance 0, and all models must look at the same images.
   private func copies() -> [Int: Int] {
     let firsts = places.compactMap(\.first)
-    let own = wanted.indices.filter {
-      [PictureModel.statisticsSite, PictureModel.coarsePixelsSite].contains(wanted[$0].site.name)
-        && wanted[$0].model == Subject.picturesName
-    }
     let rows = gathered.samples.indices
     // Of each representation, the first row that each row is equal to.
-    let equal = (firsts + own).map { index in
+    let equal = firsts.map { index in
       var earlier = Array(rows)
       for group in InputProblem.equalRows(gathered.whole(index)) {
         for row in group { earlier[row] = group[0] }

@@ -8,6 +8,8 @@ struct StepsComputation {
   let models: [StepsResult.Model]
   /// Of each model the places of its sites among the wanted representations.
   let places: [[Int]]
+  /// Untrained models beside them, and their places.
+  let untrained: (models: [StepsResult.Model], places: [[Int]])
   /// The features, of sites and of the images themselves.
   let prepared: PreparedFeatures
   let spaces: LowLevelSpaces
@@ -22,13 +24,14 @@ struct StepsComputation {
 
   /// The sites' features by place.
   private var features: [Int: Tensor] {
-    let sites = places.reduce(0) { $0 + $1.count }
-    return Dictionary(
+    Dictionary(
       uniqueKeysWithValues: prepared.usable.filter { $0.index < sites }
         .map { ($0.index, $0.features) })
   }
-  private var sites: Int { places.reduce(0) { $0 + $1.count } }
-  private var depths: Depths {
+  private var sites: Int { (places + untrained.places).reduce(0) { $0 + $1.count } }
+  private var depths: Depths { Self.depths(models, places) }
+
+  private static func depths(_ models: [StepsResult.Model], _ places: [[Int]]) -> Depths {
     Depths(blocks: zip(models, places).map { Array($1.dropFirst($0.leading)) })
   }
 
@@ -37,20 +40,25 @@ struct StepsComputation {
   /// - Throws: what `tick` throws.
   func result() throws -> StepsResult {
     let features = features
-    let all = try matrices([options.measure] + options.alternatives, features)
-    let clipped = options.clips ? try clippedTables(features) : nil
-    let (matrix, tables, far) = (all[0].matrix, all[0].tables, all[0].far)
+    let matrices = StepsMatrices(
+      spaces: spaces, sites: sites, images: prepared.images, resampling: options.resampling,
+      tick: tick)
+    let all = try matrices([options.measure] + options.alternatives, features, singles: true)
+    let clipped = try clipped(features, matrices)
+    let (matrix, far) = (all[0].matrix, all[0].far)
     var result = StepsResult(
       measure: options.measure.name, quantity: far.quantity,
       isSymmetric: options.measure.isSymmetric, floor: far.floor, source: options.measure.source,
       images: prepared.images, dtype: prepared.dtype.description, seed: options.resampling.seed,
       groups: matrix.leftOut.count, permutations: matrix.shuffled.count, models: models)
-    let parts = parts(tables, far, clipped)
+    let parts = parts(all[0], clipped?.measured.tables)
+    result.rescaled = (options.measure as? InformationImbalance)?.rescaling(prepared.images)
     result.grids = grids(all[0])
     result.depths = PairsOfModels.grid
     result.evolutions = parts.pairs.evolutions()
     result.aggregates = parts.pairs.aggregates()
     result.positions = parts.pairs.positions()
+    result.seedPairs = parts.pairs.seedPairs.map { [$0.a, $0.b] }
     for model in models.indices {
       let blocks = depths.blocks[model].map { features[$0] }
       let companions = try SmoothnessProfile.companions(blocks) {
@@ -61,58 +69,51 @@ struct StepsComputation {
       result.lowLevel.append(parts.lowLevel(model, LowLevelStatistics.names, scores))
       result.geometry.append(try geometry(model, features))
     }
+    result.untrained = untrained(all[0])
+    result.clipping = clipping(prepared.limits, options.preprocessing, isOfAll: true)
     result.refusals = refusals(all[0])
     result.findings = parts.findings(far.quantity)
     result.alternatives = all.dropFirst().map {
       StepsResult.Alternative(
-        quantity: $0.far.quantity,
-        findings: self.parts($0.tables, $0.far, nil).findings($0.far.quantity))
+        quantity: $0.far.quantity, findings: self.parts($0, nil).findings($0.far.quantity))
     }
     if let clipped {
+      result.clipping += clipping(clipped.limits, Self.clip, isOfAll: false)
       result.alternatives.append(
         StepsResult.Alternative(
           quantity: "\(far.quantity), clipped",
-          findings: self.parts(clipped, far, nil).findings(far.quantity)))
+          findings: self.parts(clipped.measured, nil).findings(far.quantity)))
     }
     result.switches = StepsSwitches.list(
-      options, models, groups: matrix.leftOut.count, orders: matrix.shuffled.count)
+      options, models, untrained: untrained.models, groups: matrix.leftOut.count,
+      orders: matrix.shuffled.count)
     return result
   }
 
-  /// One measure between all sites and all spaces.
-  private struct Measured {
-    let matrix: MeasureMatrix
-    let tables: StepsTables
-    let far: HowFar
-    /// Places in the matrix by places among sites and spaces; nil where a site is unusable.
-    let map: [Int?]
+  private static let clip = FeaturePreprocessing(clip: .magnitude(StepsAnalysis.Options.clip))
+
+  /// The driving measure again with activations clipped, and where they were.
+  private func clipped(
+    _ features: [Int: Tensor], _ matrices: StepsMatrices
+  ) throws -> (measured: StepsMeasured, limits: [Int: (low: Double, high: Double)])? {
+    guard options.clips else { return nil }
+    let measured = try matrices(
+      [options.measure], features.compactMapValues { try? Self.clip($0) }, singles: false)
+    return (measured[0], features.compactMapValues { Self.clip.limits(of: $0) })
   }
 
-  private func matrices(
-    _ measures: [any Measure], _ features: [Int: Tensor]
-  ) throws -> [Measured] {
-    let known = (0..<sites).filter { features[$0] != nil }
-    let places = Dictionary(uniqueKeysWithValues: known.enumerated().map { ($1, $0) })
-    let map =
-      (0..<sites).map { places[$0] } + spaces.spaces.indices.map { Optional(known.count + $0) }
-    let found = try MeasureMatrix.all(
-      measures, of: known.compactMap { features[$0] } + spaces.spaces.map(\.features),
-      options: options.resampling
-    ) { names, done, all in
-      try tick(names.joined(separator: ", "), Double(done) / Double(max(1, all)))
-    }
-    return zip(measures, found).map { measure, matrix in
-      let far = HowFar(measure, images: prepared.images)
-      return Measured(
-        matrix: matrix, tables: StepsTables(matrix, map, far), far: far, map: map)
-    }
-  }
-
-  /// The driving measure again with activations clipped.
-  private func clippedTables(_ features: [Int: Tensor]) throws -> StepsTables {
-    let clip = FeaturePreprocessing(clip: .magnitude(StepsAnalysis.Options.clip))
-    let clipped = features.compactMapValues { try? clip($0) }
-    return try matrices([options.measure], clipped)[0].tables
+  private func clipping(
+    _ limits: [Int: (low: Double, high: Double)], _ how: FeaturePreprocessing, isOfAll: Bool
+  ) -> [StepsResult.Clipping] {
+    limits.isEmpty
+      ? []
+      : models.indices.map { model in
+        StepsResult.Clipping(
+          model: model, how: FeaturePreprocessing(clip: how.clip).description, isOfAll: isOfAll,
+          limits: places[model].map { place in
+            limits[place].map { StepsResult.Clipping.Limits(low: $0.low, high: $0.high) }
+          })
+      }
   }
 
   /// What is derived from the tables of one measure.
@@ -126,20 +127,41 @@ struct StepsComputation {
     }
   }
 
-  private func parts(_ tables: StepsTables, _ far: HowFar, _ clipped: StepsTables?) -> Parts {
-    Parts(
-      pairs: PairsOfModels(
-        models: models, depths: depths, tables: tables, floor: far.floor),
+  private func parts(_ measured: StepsMeasured, _ clipped: StepsTables?) -> Parts {
+    parts(measured, clipped, of: models, at: places)
+  }
+
+  private func parts(
+    _ measured: StepsMeasured, _ clipped: StepsTables?, of models: [StepsResult.Model],
+    at places: [[Int]]
+  ) -> Parts {
+    let (tables, far) = (measured.tables, measured.far)
+    let depths = Self.depths(models, places)
+    let hasSingles = measured.spaces > spaces.spaces.count
+    return Parts(
+      pairs: PairsOfModels(models: models, depths: depths, tables: tables, floor: far.floor),
       profile: SmoothnessProfile(
         models: models, depths: depths, tables: tables, floor: far.floor ?? 0),
       lowLevel: LowLevelCurves(
-        models: models, sites: places,
-        spaces: spaces.spaces.enumerated().map {
-          ($1.name, sites + $0, $1.features.shape[1])
-        }, tables: tables, clipped: clipped))
+        models: models, sites: places, spaces: spaces.curves(after: sites),
+        singles: hasSingles ? spaces.singleCurves(after: sites) : [], tables: tables,
+        clipped: clipped))
   }
 
-  private func grids(_ measured: Measured) -> [StepsResult.Grid] {
+  /// The untrained models; nil where there are none.
+  private func untrained(_ measured: StepsMeasured) -> StepsResult.Untrained? {
+    guard !untrained.models.isEmpty else { return nil }
+    let parts = parts(measured, nil, of: untrained.models, at: untrained.places)
+    let own = untrained.models.indices
+    return StepsResult.Untrained(
+      models: untrained.models,
+      twinOf: own.map { index in
+        models.firstIndex { untrained.models[index].name == "\($0.name)-random" }
+      }, evolutions: parts.pairs.evolutions(), smoothness: own.map { parts.profile($0) },
+      lowLevel: own.map { parts.lowLevel($0, [], []) })
+  }
+
+  private func grids(_ measured: StepsMeasured) -> [StepsResult.Grid] {
     let (matrix, table) = (measured.matrix, measured.tables.whole)
     return models.indices.flatMap { a in
       models.indices.map { b in
@@ -218,15 +240,21 @@ struct StepsComputation {
     return min(30, (sizes.min() ?? 1) - 1)
   }
 
-  private func refusals(_ measured: Measured) -> [SimilarityResult.Refusal] {
-    let known = measured.map.prefix(sites).compactMap(\.self).count
+  private func refusals(_ measured: StepsMeasured) -> [SimilarityResult.Refusal] {
+    let known = features.count
     let own = measured.matrix.refusals.filter { $0.index < known }
     // Places among the usable: the images' own sites come last, and are no part of the matrix.
-    let ofSites = prepared.refused(own).map { refused in
-      SimilarityResult.Refusal(address: addresses[refused.index], reason: refused.reason)
-    }
+    let features = features
+    let ofSites =
+      (prepared.refused(own).map { ($0.index, $0.reason) }
+      + measured.equal.map { site, error in
+        (site, features[site].map { prepared.reason(error, $0) } ?? "\(error)")
+      }).sorted { $0.0 < $1.0 }.map {
+        SimilarityResult.Refusal(address: addresses[$0.0], reason: $0.1)
+      }
+    let all = spaces.spaces + spaces.singles
     let ofSpaces = measured.matrix.refusals.filter { $0.index >= known }.map { refusal in
-      let space = spaces.spaces[refusal.index - known]
+      let space = all[refusal.index - known]
       return SimilarityResult.Refusal(
         address: "the images: \(space.name)",
         reason: prepared.reason(refusal.error, space.features))
@@ -236,5 +264,18 @@ struct StepsComputation {
         address: "image \($0.id)",
         reason: "left out: a model sees the same picture as in \($0.of)")
     } + ofSites + ofSpaces
+  }
+}
+
+extension InformationImbalance {
+  /// The other normalisation as a scale; nil for fewer than three images.
+  fileprivate func rescaling(_ images: Int) -> StepsResult.Rescaling? {
+    guard images > 2 else { return nil }
+    let shift = renormalized(0, images: images)
+    let other = InformationImbalance(
+      neighbours: neighbours, distance: distance,
+      normalization: normalization == .glielmo ? .zeroBased : .glielmo)
+    return StepsResult.Rescaling(
+      quantity: other.name, scale: renormalized(1, images: images) - shift, shift: shift)
   }
 }

@@ -59,8 +59,16 @@ struct StepsFindings {
       "Strong differences remain between the most similar layers of different models",
       share,
       "\(quantity) of the most similar layers, as a share of the way from a layer with itself (0) to shuffled images (1); "
-        + "strong: more than \(Self.number(Self.strong)), our criterion",
+        + "strong: more than \(Self.number(Self.strong)), our criterion\(seeds)",
       share.verdict(above: Self.strong))
+  }
+
+  /// How much of it is more than what two seeds of one model differ by, in words.
+  private var seeds: String {
+    guard !pairs.seedPairs.isEmpty else { return "; no two models differ in their seed only" }
+    let above = tables.estimate { pairs.aboveSeeds($0) }
+    return above.value == nil
+      ? "" : "; they are \(Self.shown(above)) farther than models that differ in their seed only"
   }
 
   /// 2. Classifiers, unlike the others, discard low-level statistics in their final layers.

@@ -1,4 +1,5 @@
 import ParallaxImages
+import ParallaxMeasures
 import ParallaxResults
 
 /// Every choice that changes the numbers of the processing steps, and whether the paper makes it.
@@ -6,15 +7,26 @@ enum StepsSwitches {
   /// - Parameters:
   ///   - options: what was asked for.
   ///   - models: with their sites.
+  ///   - untrained: the same architectures with made-up weights.
   ///   - groups: of images that were left out in turn.
   ///   - orders: of shuffled images.
   /// - Returns: them in the order of the report.
   static func list(
-    _ options: StepsAnalysis.Options, _ models: [StepsResult.Model], groups: Int, orders: Int
+    _ options: StepsAnalysis.Options, _ models: [StepsResult.Model],
+    untrained: [StepsResult.Model], groups: Int, orders: Int
   ) -> [Switch] {
     var list = [Switch("questions and findings", "the abstract's", origin: "paper")]
     func add(_ name: String, _ value: String) { list.append(Switch(name, value)) }
     add("measure", "\(options.measure.name) (\(options.measure.source))")
+    if options.measure is InformationImbalance {
+      add("normalisation", "the measure's own; every value by the other one in results.csv")
+    }
+    add(
+      "ties",
+      options.measure.allowingTies.name == options.measure.name
+        ? "as the measure treats them"
+        : "of equally far images every order is as likely, values are expected ones; a layer with equal rows has none"
+    )
     add("features", options.preprocessing.description)
     for model in models {
       let sites = model.sites.sites
@@ -31,6 +43,13 @@ enum StepsSwitches {
       add("kind of \(model.name)", "\(model.design); trained for \(model.objective)")
     }
     add("copies", "of pictures that a model sees as the same the first in the pass' order stays")
+    add(
+      "untrained models",
+      untrained.isEmpty
+        ? "none; --untrained SEED makes them"
+        : "\(untrained.map(\.name).joined(separator: ", ")): baselines, in no pair and no finding")
+    add(
+      "seeds", "models of one family, with the same sites and objective, differ in their seed only")
     add("relative depth", "l / (L − 1) over the L stages")
     add("both directions", "their mean; the symmetrised score of Glielmo et al. is √2 times it")
     add(
@@ -50,7 +69,7 @@ enum StepsSwitches {
     add("strong differences", "more than \(StepsFindings.strong) of the way from itself to chance")
     add(
       "low-level statistics",
-      "\(LowLevelStatistics.names.count) of each picture (shorter side to 224, centre square), standardised over the images"
+      "\(LowLevelStatistics.names.count) of each picture (shorter side to 224, centre square), standardised over the images; all, by group, each by itself"
     )
     add(
       "discarding",

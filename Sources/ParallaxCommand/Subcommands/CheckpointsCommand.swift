@@ -56,6 +56,7 @@ struct CheckpointsCommand: ParsableCommand {
     var options = CheckpointsAnalysis.Options()
     (options.estimator, options.axis) = (estimator, axis)
     options.places = try places()
+    options.names = try stems()
     if let against {
       guard (1...addresses.count).contains(against) else {
         throw CommandError(
@@ -78,6 +79,16 @@ struct CheckpointsCommand: ParsableCommand {
       let result: CheckpointsResult? = try finished.run.result(analysis: "checkpoints")
       return result.map { [Self.table($0).text] + $0.findings.map(\.line) } ?? []
     }
+  }
+
+  /// The files' names without what all share, where each has one of its own: figures call `vit=a/step10.pth` `step10`.
+  private func stems() throws -> [String] {
+    let stems = try addresses.compactMap { text -> String? in
+      guard case .file(_, let path) = try ModelReference(parsing: Address(parsing: text).model)
+      else { return nil }
+      return URL(filePath: path).deletingPathExtension().lastPathComponent
+    }
+    return Set(stems).count == addresses.count ? stems : []
   }
 
   /// The numbers after `--at`.

@@ -38,7 +38,8 @@ struct StepsCommand: ParsableCommand {
       title: {
         $0 == 1 ? "The processing steps of one model" : "The processing steps of \($0) models"
       },
-      output: output ?? Runs.name("steps", names), objectives: try steps.objectives())
+      output: output ?? Runs.name("steps", names), objectives: try steps.objectives(),
+      untrained: steps.untrained)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.steps(try steps.options())], progress)
     try finished.show(as: form) {
@@ -72,6 +73,12 @@ struct StepsOptions: ParsableArguments {
       "What a model was trained to do, where the catalog does not know: \(Objective.allCases.map(\.rawValue).joined(separator: ", ")).",
       valueName: "model=objective"))
   var objective: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "An untrained twin of each model as a baseline, its weights drawn from a seed.",
+      valueName: "seed"))
+  var untrained: UInt64?
 
   func validate() throws {
     guard (0...100_000).contains(permutations) else {

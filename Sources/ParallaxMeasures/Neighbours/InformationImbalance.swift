@@ -12,7 +12,7 @@ import ParallaxTensors
 /// Conventions: two normalisations, see ``Normalization``. Ranks are full rankings, so that nothing is drawn at
 /// random (DADApy draws ranks beyond its `maxk`); of equal distances all have the lowest rank; of equally near
 /// neighbours the one of the lowest index counts. Equal rows are refused: they make the nearest neighbour a
-/// matter of order.
+/// matter of order. ``ExpectedInformationImbalance`` has a value for them.
 ///
 /// Agrees with DADApy 0.3.4 (full rankings, k = 1, 3, 5, 10) to all digits.
 ///
@@ -121,20 +121,38 @@ public struct InformationImbalance: Measure {
   ///   neighbours differ.
   public func similarity(_ a: NeighbourRanks, _ b: NeighbourRanks) throws -> Double {
     try a.neighbours.check(b.neighbours, measure: name)
-    return value(b.sum(over: a.neighbours), images: a.neighbours.images)
+    return value(
+      doubledSum: Double(2 * b.sum(over: a.neighbours)), images: a.neighbours.images)
   }
 
   /// (k+1)/N, or (k−1)/(N−2).
   public func selfValue(images: Int) -> Double? {
-    value(images * neighbours * (neighbours + 1) / 2, images: images)
+    value(doubledSum: Double(images * neighbours * (neighbours + 1)), images: images)
   }
 
-  /// The imbalance from the sum of N·k ranks.
-  private func value(_ sum: Int, images: Int) -> Double {
+  /// The expected value where images cannot be told apart.
+  public var allowingTies: any Measure { ExpectedInformationImbalance(self) }
+
+  /// The imbalance from twice the sum of N·k ranks.
+  func value(doubledSum sum: Double, images: Int) -> Double {
     let pairs = images * neighbours
     return switch normalization {
-    case .glielmo: Double(2 * sum) / Double(images * pairs)
-    case .zeroBased: Double(2 * (sum - pairs)) / Double((images - 2) * pairs)
+    case .glielmo: sum / Double(images * pairs)
+    case .zeroBased: (sum - Double(2 * pairs)) / Double((images - 2) * pairs)
+    }
+  }
+
+  /// A value by the other normalisation: Δ₀ = (N·Δ − 2)/(N − 2), and back.
+  ///
+  /// - Parameters:
+  ///   - value: by this one.
+  ///   - images: N, more than 2.
+  /// - Returns: the value by the other one.
+  public func renormalized(_ value: Double, images: Int) -> Double {
+    let n = Double(images)
+    return switch normalization {
+    case .glielmo: (n * value - 2) / (n - 2)
+    case .zeroBased: ((n - 2) * value + 2) / n
     }
   }
 }

@@ -176,7 +176,7 @@ public struct Neighbours: Sendable {
 extension SharedParts {
   /// How many neighbours are kept where measures ask for so many: a few more than all of them need, so that the lists
   /// outlast a group of images that is left out.
-  private func depth(_ count: Int, images: Int) -> Int {
+  func depth(_ count: Int, images: Int) -> Int {
     guard let most = plan?.neighbours, most > 0 else { return count }
     return max(count, min(images - 2, 2 * most + 8))
   }

@@ -17,7 +17,12 @@ extension MeasureMatrix {
     let groups = Samples.groups(options, images: images)
     let batches = batches(measures).map { batch in
       let chosen = batch.map { measures[$0] }
-      let bytes = chosen.reduce(0) { $0 + peak($1, images, widths, groups) }
+      // Those with light first sides look up the same table.
+      let bytes =
+        chosen.allSatisfy({ $0.firstSide != nil })
+        ? (chosen.map { table($0, images, widths) }.max() ?? 0)
+          + chosen.reduce(0) { $0 + lists($1, images, widths, groups) }
+        : chosen.reduce(0) { $0 + peak($1, images, widths, groups) }
       return (measures: chosen.map(\.name), bytes: bytes)
     }
     return batches.max { $0.bytes < $1.bytes } ?? ([], 0)
@@ -27,12 +32,20 @@ extension MeasureMatrix {
     _ measure: any Measure, _ images: Int, _ widths: [Int], _ groups: Int
   ) -> Int {
     let sizes = widths.map { measure.summaryBytes(images: images, width: $0) }
-    let largest = sizes.max() ?? 0
-    if let first = measure.firstSide {
-      let list = Neighbours.bytes(images: images, count: first.neighbours)
-      return 2 * largest + (1 + groups) * widths.count * list
-    }
-    return (groups > 0 ? 2 : 1) * sizes.reduce(0, +) + largest
+    return (groups > 0 ? 2 : 1) * sizes.reduce(0, +) + (sizes.max() ?? 0)
+  }
+
+  /// One whole summary, and that of a selection beside it.
+  private static func table(_ measure: any Measure, _ images: Int, _ widths: [Int]) -> Int {
+    2 * (widths.map { measure.summaryBytes(images: images, width: $0) }.max() ?? 0)
+  }
+
+  /// The first sides of the whole set and of all groups.
+  private static func lists(
+    _ measure: any Measure, _ images: Int, _ widths: [Int], _ groups: Int
+  ) -> Int {
+    (1 + groups) * widths.count
+      * Neighbours.bytes(images: images, count: measure.firstSide?.neighbours ?? 0)
   }
 }
 

@@ -31,6 +31,13 @@ public struct SharedPart: Sendable, Hashable {
     return part
   }
 
+  /// The nearest images of every image in groups of equally far ones, with the expected ranks of all where they are needed.
+  public static func tied(_ distance: Distance, _ count: Int, needsRanks: Bool) -> SharedPart {
+    var part = SharedPart("distances \(distance), ties in expectation")
+    (part.neighbours, part.needsRanks) = (count, needsRanks)
+    return part
+  }
+
   /// The distances of all pairs of images.
   public static func distances(_ distance: Distance) -> SharedPart {
     var part = SharedPart("distances \(distance)")

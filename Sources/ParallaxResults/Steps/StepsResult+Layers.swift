@@ -55,10 +55,13 @@ extension StepsResult {
     public var changes: [Change]
     /// Of all steps.
     public var statistics: [Statistic]
+    /// The mean step where the images of the block after are shuffled; nil where nothing was.
+    public var chance: Double?
 
     /// A profile from its parts.
-    public init(model: Int, changes: [Change], statistics: [Statistic]) {
+    public init(model: Int, changes: [Change], statistics: [Statistic], chance: Double?) {
       (self.model, self.changes, self.statistics) = (model, changes, statistics)
+      self.chance = chance
     }
 
     /// The statistic of that name.
@@ -73,19 +76,24 @@ extension StepsResult {
       public var name: String
       /// How many numbers an image.
       public var width: Int
+      /// How many images have the same numbers as another one.
+      public var equalImages: Int
       /// From each site (leading ones included) to the space: small where the layer knows the statistics.
       public var known: [Estimate]
       /// From the space to each site.
       public var back: [Double?]
       /// `known` again with activations clipped at the 0.95 quantile of their magnitude; empty where it was not computed.
       public var clipped: [Double?]
+      /// `known` where the images of the space are shuffled, mean over the sites; nil where nothing was.
+      public var chance: Double?
 
       /// A space from its parts.
       public init(
-        name: String, width: Int, known: [Estimate], back: [Double?], clipped: [Double?]
+        name: String, width: Int, equalImages: Int, known: [Estimate], back: [Double?],
+        clipped: [Double?], chance: Double?
       ) {
-        (self.name, self.width, self.known) = (name, width, known)
-        (self.back, self.clipped) = (back, clipped)
+        (self.name, self.width, self.equalImages) = (name, width, equalImages)
+        (self.known, self.back, self.clipped, self.chance) = (known, back, clipped, chance)
       }
     }
 
@@ -106,6 +114,8 @@ extension StepsResult {
     public var model: Int
     /// `all statistics` first.
     public var spaces: [Space]
+    /// Each statistic by itself, in their order.
+    public var statistics: [Space]
     /// One a statistic.
     public var probes: [Probe]
     /// The mean R² over the statistics, at each site.
@@ -120,10 +130,11 @@ extension StepsResult {
 
     /// A model's curves from their parts.
     public init(
-      model: Int, spaces: [Space], probes: [Probe], meanScore: [Double?], rise: Estimate,
-      riseClipped: Double?, fall: Double?
+      model: Int, spaces: [Space], statistics: [Space], probes: [Probe], meanScore: [Double?],
+      rise: Estimate, riseClipped: Double?, fall: Double?
     ) {
-      (self.model, self.spaces, self.probes, self.meanScore) = (model, spaces, probes, meanScore)
+      (self.model, self.spaces, self.statistics) = (model, spaces, statistics)
+      (self.probes, self.meanScore) = (probes, meanScore)
       (self.rise, self.riseClipped, self.fall) = (rise, riseClipped, fall)
     }
   }
@@ -152,6 +163,77 @@ extension StepsResult {
 }
 
 extension StepsResult {
+  /// The same architectures with made-up weights: what comes of the architecture and the images alone.
+  public struct Untrained: Codable, Sendable, Equatable {
+    /// The untrained models; their indices in the lists here are places among these.
+    public var models: [Model]
+    /// Of each the index of the trained model of the same architecture; nil where there is none.
+    public var twinOf: [Int?]
+    /// One for each two of them.
+    public var evolutions: [Evolution]
+    /// One for each.
+    public var smoothness: [Smoothness]
+    /// One for each, without probes.
+    public var lowLevel: [LowLevel]
+
+    /// Untrained models from their parts.
+    public init(
+      models: [Model], twinOf: [Int?], evolutions: [Evolution], smoothness: [Smoothness],
+      lowLevel: [LowLevel]
+    ) {
+      (self.models, self.twinOf, self.evolutions) = (models, twinOf, evolutions)
+      (self.smoothness, self.lowLevel) = (smoothness, lowLevel)
+    }
+  }
+
+  /// Where the outliers of a model's layers were cut off, fitted on the images of this result.
+  public struct Clipping: Codable, Sendable, Equatable {
+    /// The two ends of what is left.
+    public struct Limits: Codable, Sendable, Equatable {
+      /// What is smaller became this.
+      public var low: Double
+      /// What is larger became this.
+      public var high: Double
+
+      /// Limits from their ends.
+      public init(low: Double, high: Double) { (self.low, self.high) = (low, high) }
+    }
+
+    /// Index of the model.
+    public var model: Int
+    /// `clipped at ± the 0.95 quantile of each layer's magnitudes`.
+    public var how: String
+    /// Whether all numbers are of the clipped layers, or the repetition alone.
+    public var isOfAll: Bool
+    /// At each site, leading ones included; nil where it has no features.
+    public var limits: [Limits?]
+
+    /// A model's limits from their parts.
+    public init(model: Int, how: String, isOfAll: Bool, limits: [Limits?]) {
+      (self.model, self.how, self.isOfAll, self.limits) = (model, how, isOfAll, limits)
+    }
+  }
+
+  /// The same numbers on another scale.
+  public struct Rescaling: Codable, Sendable, Equatable {
+    /// What they are there.
+    public var quantity: String
+    /// What a number is multiplied by.
+    public var scale: Double
+    /// What is added then.
+    public var shift: Double
+
+    /// A scale from its parts.
+    public init(quantity: String, scale: Double, shift: Double) {
+      (self.quantity, self.scale, self.shift) = (quantity, scale, shift)
+    }
+
+    /// A number there; of a difference the shift is left out.
+    public func callAsFunction(_ value: Double, isDifference: Bool = false) -> Double {
+      scale * value + (isDifference ? 0 : shift)
+    }
+  }
+
   /// The findings asked again of another measure, so that none hangs on one choice.
   public struct Alternative: Codable, Sendable, Equatable {
     /// What its numbers are.

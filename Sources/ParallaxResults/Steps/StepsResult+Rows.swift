@@ -1,7 +1,53 @@
 extension StepsResult {
   /// Every number as rows of `results.csv`; their `measure` says what they are.
   public func tidyRows() -> [TidyRow] {
-    gridRows + curveRows + positionRows + smoothnessRows + lowLevelRows + geometryRows
+    let rows = gridRows + curveRows + positionRows + smoothnessRows + lowLevelRows
+    return rows + rescaledRows(rows) + untrainedRows + clippingRows + geometryRows
+  }
+
+  /// Values and differences of values by the other normalisation.
+  private func rescaledRows(_ rows: [TidyRow]) -> [TidyRow] {
+    guard let rescaled else { return [] }
+    let differences = [
+      "change along depth", "residual of matches", "above seeds", "rise at the end",
+    ]
+    let values = [
+      quantity, "along depth", "step", "step forward", "step backward", "step by chance", "known",
+      "known back", "known by chance", "mean step", "largest step",
+    ]
+    return rows.filter { $0.estimator == quantity }.compactMap { row in
+      guard values.contains(row.measure) || differences.contains(row.measure) else { return nil }
+      var other = row
+      func scaled(_ value: Double?) -> Double? {
+        value.map { rescaled($0, isDifference: differences.contains(row.measure)) }
+      }
+      (other.value, other.low, other.high) = (scaled(row.value), scaled(row.low), scaled(row.high))
+      other.estimator = rescaled.quantity
+      if other.measure == quantity { other.measure = rescaled.quantity }
+      return other
+    }
+  }
+
+  /// The baselines' curves: by their names.
+  private var untrainedRows: [TidyRow] {
+    guard let untrained else { return [] }
+    var other = self
+    (other.models, other.evolutions) = (untrained.models, untrained.evolutions)
+    (other.smoothness, other.lowLevel) = (untrained.smoothness, untrained.lowLevel)
+    other.aggregates = []
+    return other.curveRows + other.smoothnessRows + other.lowLevelRows
+  }
+
+  private var clippingRows: [TidyRow] {
+    clipping.flatMap { clipping in
+      clipping.limits.enumerated().flatMap { site, limits in
+        [("clip low", limits?.low), ("clip high", limits?.high)].map { name, value in
+          row(
+            name, Estimate(value), models[clipping.model].sites.address(site),
+            estimator: clipping.how)
+        }
+      }
+    }
   }
 
   private func row(
@@ -49,7 +95,7 @@ extension StepsResult {
         row("p of the depth gap", Estimate(position.pValue), a, b),
         row("near over far", position.ratio, a, b),
         row("residual of matches", position.residual, a, b),
-      ]
+      ] + (position.aboveSeeds.map { [row("above seeds", $0, a, b)] } ?? [])
     }
   }
 
@@ -72,7 +118,8 @@ extension StepsResult {
           row(statistic.name, Estimate(statistic.jaccard), model.name, estimator: "1 − jaccard"),
         ]
       }
-      return changes + statistics
+      let chance = profile.chance.map { [row("step by chance", Estimate($0), model.name)] } ?? []
+      return changes + statistics + chance
     }
   }
 
@@ -83,7 +130,10 @@ extension StepsResult {
     let clipped = "\(quantity), clipped"
     let probe = "ridge, out of fold"
     var rows: [TidyRow] = []
-    for space in curves.spaces {
+    for space in curves.spaces + curves.statistics {
+      if let chance = space.chance {
+        rows.append(row("known by chance", Estimate(chance), model.name, space.name))
+      }
       for (site, value) in space.known.enumerated() {
         rows.append(row("known", value, model.sites.address(site), space.name))
       }

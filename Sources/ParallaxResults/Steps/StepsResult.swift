@@ -136,15 +136,18 @@ public struct StepsResult: Codable, Sendable, Equatable {
     public var ratio: Estimate
     /// Mean along the matches minus what a representation has with itself.
     public var residual: Estimate
+    /// Mean along the matches minus the same between models that differ in their seed only; nil where there are none, or these
+    /// are such.
+    public var aboveSeeds: Estimate?
 
     /// A position effect from its parts.
     public init(
       a: Int, b: Int, matches: [Int?], correlation: Estimate, gap: Estimate, gapByChance: Double?,
-      pValue: Double?, ratio: Estimate, residual: Estimate
+      pValue: Double?, ratio: Estimate, residual: Estimate, aboveSeeds: Estimate?
     ) {
       (self.a, self.b, self.matches, self.correlation) = (a, b, matches, correlation)
       (self.gap, self.gapByChance, self.pValue) = (gap, gapByChance, pValue)
-      (self.ratio, self.residual) = (ratio, residual)
+      (self.ratio, self.residual, self.aboveSeeds) = (ratio, residual, aboveSeeds)
     }
   }
 
@@ -156,6 +159,8 @@ public struct StepsResult: Codable, Sendable, Equatable {
   public var isSymmetric: Bool
   /// What a representation has with itself: 2/N for the information imbalance, not 0; nil where that depends on it.
   public var floor: Double?
+  /// The same numbers by the measure's other normalisation; nil where it has none.
+  public var rescaled: Rescaling?
   /// Where the measure is defined.
   public var source: String
   /// Images that entered.
@@ -182,12 +187,18 @@ public struct StepsResult: Codable, Sendable, Equatable {
   public var aggregates: [Aggregate]
   /// One for each ordered pair of different models.
   public var positions: [Position]
+  /// Pairs of models of one architecture, sites and objective, the earlier first: what differs is how their training began.
+  public var seedPairs: [[Int]]
   /// One for each model.
   public var smoothness: [Smoothness]
   /// What each layer knows of the images' low-level statistics, one for each model.
   public var lowLevel: [LowLevel]
   /// Companions of each layer, one for each model.
   public var geometry: [Geometry]
+  /// Untrained models beside these; nil where there are none.
+  public var untrained: Untrained?
+  /// Where outliers were cut off, one for each model and way to do it.
+  public var clipping: [Clipping]
   /// Sites and spaces without a value.
   public var refusals: [SimilarityResult.Refusal]
   /// The paper's findings on these models.
@@ -205,7 +216,8 @@ public struct StepsResult: Codable, Sendable, Equatable {
     (self.seed, self.groups, self.permutations) = (seed, groups, permutations)
     self.models = models
     (switches, grids, depths, evolutions, aggregates) = ([], [], [], [], [])
-    (positions, smoothness, lowLevel, geometry) = ([], [], [], [])
+    (positions, seedPairs, smoothness, lowLevel, geometry) = ([], [], [], [], [])
+    (untrained, clipping, rescaled) = (nil, [], nil)
     (refusals, findings, alternatives) = ([], [], [])
   }
 

@@ -96,7 +96,8 @@ struct FieldCurves {
           return nil
         }
         return DepthCurves.Line(
-          model: index, isDashed: part != .output || (parts.count == 1 && model.twinOf != nil),
+          model: index,
+          style: part != .output || (parts.count == 1 && model.twinOf != nil) ? .dashed : .solid,
           points: model.fields.filter { $0.part == part }.map { field in
             DepthCurves.Point(
               place: field.depth, site: Text.label(field.site),

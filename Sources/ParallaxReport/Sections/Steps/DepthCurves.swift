@@ -13,9 +13,15 @@ struct DepthCurves {
 
   /// One model's curve.
   struct Line {
+    /// Whose colour it has.
     var model: Int
-    var isDashed = false
+    var style = Style.solid
     var points: [Point]
+    /// What it is of, where that is not the model whose colour it has.
+    var name: String?
+
+    /// Untrained twins are dotted, without points.
+    enum Style: Int { case solid, dashed, dotted }
   }
 
   /// One pair of axes.
@@ -28,6 +34,8 @@ struct DepthCurves {
     var quantity: String?
     /// A dashed line across, for what a representation has with itself.
     var reference: Double?
+    /// Another, for shuffled images; where it lies beyond the domain it is written in the corner.
+    var chance: Double?
   }
 
   let result: StepsResult
@@ -48,8 +56,9 @@ struct DepthCurves {
   var shaded: ClosedRange<Double>?
 
   private static let columns = [
-    "panel", "model", "site", "depth", "value", "low", "high", "_panel", "_shown", "_interval",
-    "_dashed",
+    "panel", "model", "_of", "site", "depth", "value", "low", "high", "_panel", "_shown",
+    "_interval",
+    "_style",
   ]
   private var hasBack: Bool {
     panels.contains { $0.lines.contains { $0.points.contains { $0.back != nil } } }
@@ -81,20 +90,21 @@ struct DepthCurves {
           let estimate = point.estimate
           rows.append(
             [
-              .text(panel.title), .text(result.models[line.model].name), .text(point.site),
+              .text(panel.title), .text(line.name ?? result.models[line.model].name),
+              .text(result.models[line.model].name), .text(point.site),
               .number(point.place), .number(estimate.value), .number(estimate.low),
               .number(estimate.high), .number(Double(index)), .text(estimate.shown),
-              .text(estimate.interval), .number(line.isDashed ? 1 : 0),
+              .text(estimate.interval), .number(Double(line.style.rawValue)),
             ] + (hasBack ? [.number(point.back)] : []))
         }
       }
     }
-    let marks = panels.enumerated().compactMap { index, panel in
-      panel.reference.map { [Dataset.Cell.number(Double(index)), .number($0)] }
+    let marks = panels.enumerated().map { index, panel in
+      [Dataset.Cell.number(Double(index)), .number(panel.reference), .number(panel.chance)]
     }
     return [
       id: .table(columns: Self.columns + (hasBack ? ["back"] : []), rows: rows),
-      "\(id)-marks": .table(columns: ["_panel", "reference"], rows: marks),
+      "\(id)-marks": .table(columns: ["_panel", "reference", "chance"], rows: marks),
     ]
   }
 
@@ -126,7 +136,7 @@ struct DepthCurves {
     func own(_ more: String = "") -> [Chart.Transform] {
       [Chart.Transform(filter: "datum._panel === \(index) && isValid(datum.value)\(more)")]
     }
-    let colour = result.colour("model", legend: legend)
+    let colour = result.colour("_of", legend: legend)
     var layers: [Chart] = []
     if let shaded {
       layers.append(
@@ -142,7 +152,8 @@ struct DepthCurves {
     if panel.lines.contains(where: { $0.points.contains { $0.estimate.low != nil } }) {
       layers.append(
         Chart(
-          data: data, transform: own(" && isValid(datum.low) && datum.depth >= 0"),
+          data: data,
+          transform: own(" && isValid(datum.low) && datum.depth >= 0 && datum._style < 2"),
           mark: Chart.Mark(type: "area", opacity: 0.13, clip: true),
           encoding: [
             "x": x, "y": .quantity("low", y.scale, axis: y.axis),
@@ -157,23 +168,25 @@ struct DepthCurves {
           mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: [1, 3], style: "ink"),
           encoding: ["y": .quantity("reference", y.scale, axis: y.axis)]))
     }
-    for isDashed in [false, true] where panel.lines.contains(where: { $0.isDashed == isDashed }) {
+    layers += chance(panel, index, y)
+    let dashes: [(Line.Style, [Double]?)] = [(.solid, nil), (.dashed, [5, 3]), (.dotted, [1, 3])]
+    for (style, dash) in dashes where panel.lines.contains(where: { $0.style == style }) {
       layers.append(
         Chart(
           data: data,
-          transform: own(" && datum._dashed === \(isDashed ? 1 : 0) && datum.depth >= 0"),
+          transform: own(" && datum._style === \(style.rawValue) && datum.depth >= 0"),
           mark: Chart.Mark(
-            type: "line", opacity: 0.9, strokeWidth: 1.7, strokeDash: isDashed ? [5, 3] : nil,
-            clip: true),
-          encoding: ["x": x, "y": y, "color": colour]))
+            type: "line", opacity: 0.9, strokeWidth: style == .dotted ? 1.5 : 1.7,
+            strokeDash: dash, clip: true),
+          encoding: ["x": x, "y": y, "color": colour, "detail": .name("model")]))
     }
     let count = panel.lines.map(\.points.count).max() ?? 0
     layers.append(
       Chart(
-        data: data, transform: own(),
+        data: data, transform: own(" && datum._style < 2"),
         mark: Chart.Mark(type: "point", size: count > 40 ? 10 : 26, filled: true, clip: true),
         encoding: [
-          "x": x, "y": y, "color": colour, "shape": result.marker("model", legend: legend),
+          "x": x, "y": y, "color": colour, "shape": result.marker("_of", legend: legend),
         ],
         tooltip: [
           .name("model"), .name("site"), .name("_shown", title: panel.quantity ?? panel.title),
@@ -191,5 +204,28 @@ struct DepthCurves {
       width: width, height: height,
       layer: layers + [Chart.heading([panel.title], limit: width + spacing - 6)],
       view: Chart.View(stroke: Setting.null))
+  }
+
+  /// What shuffled images give: a line with its name in the first panel, or a word where it lies too high.
+  private func chance(_ panel: Panel, _ index: Int, _ y: Chart.Channel) -> [Chart] {
+    guard let chance = panel.chance else { return [] }
+    let data = Chart.Data(name: "\(id)-marks")
+    let own = [Chart.Transform(filter: "datum._panel === \(index)")]
+    let level = Chart.Channel.quantity("chance", y.scale, axis: y.axis)
+    let isInside = panel.domain.map { $0[0] <= chance && chance <= $0[1] } ?? false
+    let word = Chart.Mark(
+      type: "text", style: "quiet",
+      text: [isInside ? "shuffled" : "shuffled \(Text.number(chance, digits: 2)) ↑"],
+      align: "right", baseline: isInside ? "bottom" : "top", fontSize: 10, dx: -3,
+      dy: isInside ? -2 : 3)
+    let name = Chart(
+      data: data, transform: own, mark: word,
+      encoding: ["x": .pixels(width), "y": isInside ? level : .pixels(0)])
+    guard isInside else { return index == 0 ? [name] : [] }
+    let line = Chart(
+      data: data, transform: own,
+      mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: [3, 3], style: "ink"),
+      encoding: ["y": level])
+    return index == 0 ? [line, name] : [line]
   }
 }

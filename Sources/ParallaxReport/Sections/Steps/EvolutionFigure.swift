@@ -28,7 +28,9 @@ struct EvolutionFigure {
     return Figure(
       id: Self.id, title: "Distance over relative depth",
       description: "Curves of \(result.quantity) over relative depth, one for each pair of models",
-      chart: chart, data: [Self.id, "\(Self.id)-labels", "\(Self.id)-levels"], exported: [Self.id],
+      chart: chart,
+      data: [Self.id, "\(Self.id)-labels", "\(Self.id)-levels", "\(Self.id)-untrained"],
+      exported: [Self.id],
       marks: result.evolutions.count * result.depths.count * (isOnOneAxis ? 3 : 6))
   }
 
@@ -38,11 +40,21 @@ struct EvolutionFigure {
     return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
   }
 
+  /// The mean distance of untrained models from each other at each depth; nothing where there are not two.
+  var untrained: [Double?] {
+    guard let curves = result.untrained?.evolutions, !curves.isEmpty else { return [] }
+    return result.depths.indices.map { place in
+      let known = curves.compactMap { $0.mean[place].value }
+      return known.count < curves.count ? nil : known.reduce(0, +) / Double(known.count)
+    }
+  }
+
   /// From 0 to what is drawn highest.
   var domain: [Double] {
     let drawn = result.evolutions.flatMap { $0.mean.flatMap { [$0.value, $0.low, $0.high] } }
       .compactMap(\.self)
-    let high = max(drawn.max() ?? 1, chance ?? 0, result.floor ?? 0)
+    let high = max(
+      drawn.max() ?? 1, chance ?? 0, result.floor ?? 0, untrained.compactMap(\.self).max() ?? 0)
     return [min(0, drawn.min() ?? 0), high > 0 ? high * 1.04 : 1]
   }
 
@@ -75,6 +87,9 @@ struct EvolutionFigure {
         ], rows: rows),
       "\(Self.id)-labels": .table(columns: ["a", "b", "end", "at", "text"], rows: labels),
       "\(Self.id)-levels": .table(columns: ["level", "text"], rows: levels),
+      "\(Self.id)-untrained": .table(
+        columns: ["depth", "value"],
+        rows: zip(result.depths, untrained).map { [.number($0), .number($1)] }),
     ]
   }
 
@@ -121,6 +136,14 @@ struct EvolutionFigure {
     let first = result.colour(model == nil ? "a" : "b", legend: legend)
     let detail = Chart.Channel.name("_pair")
     var layers = levels(x, y, named: isNamed)
+    if !untrained.isEmpty {
+      layers.append(
+        Chart(
+          data: Chart.Data(name: "\(Self.id)-untrained"),
+          transform: [Chart.Transform(filter: "isValid(datum.value)")],
+          mark: Chart.Mark(type: "line", strokeWidth: 1.6, strokeDash: [1, 3], style: "quiet"),
+          encoding: ["x": x, "y": y]))
+    }
     layers.append(
       Chart(
         data: data, transform: own("low"), mark: Chart.Mark(type: "area", opacity: 0.12),

@@ -44,7 +44,8 @@ struct InformationPlane {
         concat: panels, columns: inRow, spacing: Chart.Spacing(row: 66, column: 30), align: "each",
         bounds: "flush",
         resolve: Chart.Resolve(scale: ["color": "shared"])),
-      data: [Self.id, "\(Self.id)-corners", "steps-diagonal"], exported: [Self.id], marks: 6000,
+      data: [Self.id, "\(Self.id)-corners", "\(Self.id)-untrained", "steps-diagonal"],
+      exported: [Self.id], marks: 6000,
       isFolded: isLong)
   }
 
@@ -75,19 +76,58 @@ struct InformationPlane {
       }
     }
     let end = domain[1]
+    // Clear of the lines of the floor and of chance.
+    let low = max(0.03 * end, (result.floor ?? 0) + 0.03 * end)
+    let high = min(0.97 * end, (chance ?? end) - 0.04 * end)
     let corners: [[Dataset.Cell]] = [
-      [.number(0.03 * end), .number(0.03 * end), .text("equivalent"), .number(0)],
-      [.number(0.97 * end), .number(0.97 * end), .text("independent"), .number(1)],
-      [.number(0.03 * end), .number(0.97 * end), .text("A contains B"), .number(0)],
-      [.number(0.97 * end), .number(0.03 * end), .text("B contains A"), .number(1)],
+      [.number(low), .number(low), .text("equivalent"), .number(0)],
+      [.number(high), .number(high), .text("independent"), .number(1)],
+      [.number(low), .number(high), .text("A contains B"), .number(0)],
+      [.number(high), .number(low), .text("B contains A"), .number(1)],
     ]
     return [
       Self.id: .table(
         columns: ["a", "siteA", "b", "siteB", "forward", "backward", "depth", "_panel", "onPath"],
         rows: rows),
-      "steps-diagonal": MatchFigure.diagonal,
+      "steps-diagonal": MatchFigure.diagonal, "\(Self.id)-untrained": untrained,
       "\(Self.id)-corners": .table(columns: ["x", "y", "text", "_right"], rows: corners),
     ]
+  }
+
+  /// What shuffled images give, mean over the pairs of models; nil where nothing was shuffled.
+  var chance: Double? {
+    let known = result.evolutions.compactMap(\.chance)
+    return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+  }
+
+  /// Whether any pair has untrained twins.
+  var hasUntrained: Bool { !twins.isEmpty }
+
+  /// The curves of untrained twins, by the places of their models' pairs.
+  private var twins: [(panel: Int, curve: StepsResult.Evolution, isTurned: Bool)] {
+    guard let untrained = result.untrained else { return [] }
+    return untrained.evolutions.compactMap { curve in
+      guard let a = untrained.twinOf[curve.a], let b = untrained.twinOf[curve.b],
+        let panel = result.pairs.firstIndex(where: { $0 == (min(a, b), max(a, b)) })
+      else { return nil }
+      return (panel, curve, a > b)
+    }
+  }
+
+  /// Both directions at equal relative depths of the untrained twins of a pair.
+  private var untrained: Dataset {
+    .table(
+      columns: ["depth", "forward", "backward", "_panel"],
+      rows: twins.flatMap { twin in
+        result.depths.indices.map { place in
+          let there = twin.curve.forward[place]
+          let back = twin.curve.backward[place]
+          return [
+            .number(result.depths[place]), .number(twin.isTurned ? back : there),
+            .number(twin.isTurned ? there : back), .number(Double(twin.panel)),
+          ]
+        }
+      })
   }
 
   private func panel(_ index: Int) -> Chart {
@@ -113,15 +153,16 @@ struct InformationPlane {
     let (first, second) = (result.models[pair.a].name, result.models[pair.b].name)
     let corners = Chart.Data(name: "\(Self.id)-corners")
     var layers: [Chart] = []
-    if let floor = result.floor {
+    for (level, dash) in [(result.floor, [1.0, 3]), (chance, [3, 3])] {
+      guard let level else { continue }
       for channel in ["x", "y"] {
         layers.append(
           Chart(
             data: corners, transform: [Chart.Transform(filter: "datum.text === 'equivalent'")],
-            mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: [1, 3], style: "ink"),
+            mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: dash, style: "ink"),
             encoding: [
               channel: Chart.Channel(
-                datum: floor, type: "quantitative", scale: scale,
+                datum: level, type: "quantitative", scale: scale,
                 axis: channel == "x" ? x.axis : y.axis)
             ]))
       }
@@ -133,6 +174,20 @@ struct InformationPlane {
         encoding: [
           "x": .quantity("depth", scale, axis: x.axis),
           "y": .quantity("depth", scale, axis: y.axis),
+        ]))
+    layers.append(
+      Chart(
+        data: Chart.Data(name: "\(Self.id)-untrained"),
+        transform: [
+          Chart.Transform(
+            filter:
+              "datum._panel === \(index) && isValid(datum.forward) && isValid(datum.backward)")
+        ],
+        mark: Chart.Mark(type: "point", size: 18, filled: false, opacity: 0.9, style: "quiet"),
+        encoding: ["x": x, "y": y],
+        tooltip: [
+          .name("depth", title: "untrained, relative depth"), .name("forward", title: "A → B"),
+          .name("backward", title: "B → A"),
         ]))
     let isDense = [pair.a, pair.b].contains { result.models[$0].blocks.count > 40 }
     for isOnPath in [0, 1] {

@@ -8,7 +8,7 @@ struct LowLevelFigures {
     _ model: Int, _ values: [StepsResult.Estimate], back: [Double?] = []
   ) -> DepthCurves.Line {
     DepthCurves.Line(
-      model: model, isDashed: !result.isClassifier(model),
+      model: model, style: result.isClassifier(model) ? .solid : .dashed,
       points: values.enumerated().map { site, value in
         DepthCurves.Point(
           place: result.place(model, site), site: result.models[model].sites.label(site),
@@ -29,17 +29,44 @@ struct LowLevelFigures {
         line(level.model, $0.known, back: result.isSymmetric ? [] : $0.back)
       }
     }
+    let chances = result.lowLevel.compactMap { level in
+      level.spaces.first { $0.name == name }?.chance
+    }
     return DepthCurves.Panel(
-      title: title, lines: lines, domain: domain, quantity: quantity, reference: result.floor)
+      title: title, lines: lines + untrained(name), domain: domain, quantity: quantity,
+      reference: result.floor,
+      chance: chances.isEmpty ? nil : chances.reduce(0, +) / Double(chances.count))
+  }
+
+  /// What untrained twins know of a space, in their models' colours.
+  private func untrained(_ name: String) -> [DepthCurves.Line] {
+    guard let untrained = result.untrained else { return [] }
+    return untrained.lowLevel.compactMap { level in
+      guard let twin = untrained.twinOf[level.model],
+        let space = level.spaces.first(where: { $0.name == name })
+      else { return nil }
+      let model = untrained.models[level.model]
+      return DepthCurves.Line(
+        model: twin, style: .dotted,
+        points: space.known.enumerated().map { site, value in
+          DepthCurves.Point(
+            place: StepsResult.place(model, site), site: model.sites.label(site), estimate: value,
+            back: result.isSymmetric || !space.back.indices.contains(site) ? nil : space.back[site])
+        }, name: model.name)
+    }
   }
 
   /// From 0 to the highest value that is drawn of some spaces, so that they can be held against each other.
   private func domain(_ isOf: (String) -> Bool) -> [Double] {
     let spaces = result.lowLevel.flatMap(\.spaces).filter { isOf($0.name) }
-    let known = spaces.flatMap { space in
+    let twins = result.untrained?.lowLevel.flatMap(\.spaces).filter { isOf($0.name) } ?? []
+    let known = (spaces + twins).flatMap { space in
       space.known.flatMap { [$0.value, $0.high] } + space.clipped
     }.compactMap(\.self)
-    let high = known.max() ?? 1
+    let drawn = known.max() ?? 1
+    // Chance is drawn in where the curves come anywhere near it.
+    let chance = spaces.compactMap(\.chance).max() ?? 0
+    let high = chance <= 1.7 * drawn ? max(drawn, chance) : drawn
     return [min(0, known.min() ?? 0), high > 0 ? high * 1.04 : 1]
   }
 

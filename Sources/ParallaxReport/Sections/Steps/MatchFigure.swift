@@ -96,6 +96,8 @@ struct MatchFigure {
       ], view: Chart.View(stroke: Setting.null))
   }
 
+  private var hasSeeds: Bool { result.positions.contains { $0.aboveSeeds != nil } }
+
   /// The numbers of every ordered pair.
   func table() -> HTML {
     Fold.make(
@@ -105,7 +107,7 @@ struct MatchFigure {
           [
             "from", "to", "Spearman of depths", "gap in depth", "by chance", "p", "near ÷ far",
             "residual",
-          ],
+          ] + (hasSeeds ? ["above two seeds"] : []),
           result.positions.map { position in
             .element(
               "tr", [:],
@@ -116,7 +118,7 @@ struct MatchFigure {
                 .element("td", ["class": "number"], Text.number(position.gapByChance)),
                 .element("td", ["class": "number"], Text.number(position.pValue)),
                 cell(position.ratio), cell(position.residual),
-              ])
+              ] + (hasSeeds ? [cell(position.aboveSeeds ?? StepsResult.Estimate(nil))] : []))
           })
       ])
   }

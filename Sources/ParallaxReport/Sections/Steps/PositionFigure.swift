@@ -6,7 +6,7 @@ struct PositionFigure {
 
   private static let id = "steps-positions"
   private let row = 18.0
-  private let width = 220.0
+  private var width: Double { numbers.count > 3 ? 160 : 220 }
 
   /// One number of the ordered pairs.
   private struct Number {
@@ -16,11 +16,20 @@ struct PositionFigure {
     var chance: (StepsResult.Position) -> Double?
   }
 
-  private let numbers: [Number] = [
-    Number(title: "correlation of depths", estimate: \.correlation) { _ in nil },
-    Number(title: "gap in relative depth", estimate: \.gap, chance: \.gapByChance),
-    Number(title: "residual difference", estimate: \.residual) { _ in nil },
-  ]
+  private var numbers: [Number] {
+    var numbers = [
+      Number(title: "correlation of depths", estimate: \.correlation) { _ in nil },
+      Number(title: "gap in relative depth", estimate: \.gap, chance: \.gapByChance),
+      Number(title: "residual difference", estimate: \.residual) { _ in nil },
+    ]
+    if result.positions.contains(where: { $0.aboveSeeds != nil }) {
+      numbers.append(
+        Number(title: "above two seeds", estimate: { $0.aboveSeeds ?? StepsResult.Estimate(nil) }) {
+          _ in nil
+        })
+    }
+    return numbers
+  }
 
   /// More pairs than these are in the table only.
   var isShort: Bool { (1...30).contains(result.positions.count) }

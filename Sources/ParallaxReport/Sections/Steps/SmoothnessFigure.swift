@@ -22,12 +22,31 @@ struct SmoothnessFigure {
       chart: Chart(
         concat: panels, columns: inRow, spacing: Chart.Spacing(row: 50, column: 24), align: "each",
         bounds: "flush"),
-      data: [Self.id, "\(Self.id)-stages"], exported: [Self.id],
+      data: [Self.id, "\(Self.id)-stages", "\(Self.id)-untrained"], exported: [Self.id],
       marks: result.smoothness.reduce(0) { $0 + 5 * $1.changes.count })
   }
 
+  /// The mean steps of untrained twins, in the panels of their models.
+  private var untrained: Dataset {
+    var rows: [[Dataset.Cell]] = []
+    for profile in result.untrained?.smoothness ?? [] {
+      guard let untrained = result.untrained, let twin = untrained.twinOf[profile.model],
+        let panel = result.smoothness.firstIndex(where: { $0.model == twin })
+      else { continue }
+      let sites = untrained.models[profile.model].sites
+      for change in profile.changes {
+        let depth = (sites.sites[change.from].depth + sites.sites[change.to].depth) / 2
+        rows.append([
+          .text(sites.name), .number(depth), .number(change.mean.value), .number(Double(panel)),
+        ])
+      }
+    }
+    return .table(columns: ["model", "depth", "mean", "_panel"], rows: rows)
+  }
+
   private var domain: [Double] {
-    let known = result.smoothness.flatMap {
+    let profiles = result.smoothness + (result.untrained?.smoothness ?? [])
+    let known = profiles.flatMap {
       $0.changes.flatMap { [$0.forward.value, $0.backward.value, $0.mean.value, $0.mean.high] }
     }.compactMap(\.self)
     let high = max(known.max() ?? 1, result.floor ?? 0)
@@ -60,6 +79,7 @@ struct SmoothnessFigure {
       }
     }
     return [
+      "\(Self.id)-untrained": untrained,
       Self.id: .table(
         columns: [
           "model", "from", "to", "depth", "mean", "low", "high", "forward", "backward",
@@ -123,6 +143,12 @@ struct SmoothnessFigure {
             "y": Chart.Channel(datum: floor, type: "quantitative", scale: y.scale, axis: y.axis)
           ]))
     }
+    layers.append(
+      Chart(
+        data: Chart.Data(name: "\(Self.id)-untrained"), transform: own("mean"),
+        mark: Chart.Mark(type: "line", color: colour, strokeWidth: 1.5, strokeDash: [1, 3]),
+        encoding: ["x": x, "y": y]))
+    if let chance = result.smoothness[index].chance { layers += shuffled(chance, y, isFirst) }
     let isLong = result.smoothness[index].changes.count > 40
     if !result.isSymmetric {
       layers.append(
@@ -164,6 +190,26 @@ struct SmoothnessFigure {
     layers.append(Chart.heading([result.models[model].name], limit: size.width + 10))
     return Chart(
       width: size.width, height: size.height, layer: layers, view: Chart.View(stroke: Setting.null))
+  }
+
+  /// What shuffled images give: a line where the steps come near it, else a word in the corner.
+  private func shuffled(_ chance: Double, _ y: Chart.Channel, _ isNamed: Bool) -> [Chart] {
+    let data = Chart.Data(values: [[:]])
+    let isInside = (domain[0]...domain[1]).contains(chance)
+    let level = Chart.Channel(
+      datum: chance, type: "quantitative", scale: y.scale, axis: y.axis)
+    let word = Chart(
+      data: data,
+      mark: Chart.Mark(
+        type: "text", style: "quiet",
+        text: [isInside ? "shuffled" : "shuffled \(Text.number(chance, digits: 2)) ↑"],
+        align: "right", baseline: isInside ? "bottom" : "top", fontSize: 9.5, dx: -3,
+        dy: isInside ? -2 : 13),
+      encoding: ["x": .pixels(size.width), "y": isInside ? level : .pixels(0)])
+    let line = Chart(
+      data: data, mark: Chart.Mark(type: "rule", strokeWidth: 1, strokeDash: [3, 3], style: "ink"),
+      encoding: ["y": level])
+    return (isInside ? [line] : []) + (isNamed || !isInside ? [word] : [])
   }
 
   /// A dot for each model and statistic: by the driving measure, and by two others.

@@ -23,7 +23,7 @@ struct StepsCheck {
 
   /// What is wrong; nil where nothing is.
   var problem: String? {
-    models ?? grids ?? curves ?? positions ?? smoothness ?? lowLevel ?? geometry
+    models ?? grids ?? curves ?? positions ?? smoothness ?? lowLevel ?? geometry ?? untrained
   }
 
   private var models: String? {
@@ -111,7 +111,7 @@ struct StepsCheck {
       guard isModel(level.model) else { return "low-level curves are of model \(level.model)" }
       let sites = count(level.model)
       let counts =
-        level.spaces.flatMap {
+        (level.spaces + level.statistics).flatMap {
           [$0.known.count, $0.back.count] + ($0.clipped.isEmpty ? [] : [$0.clipped.count])
         } + level.probes.map(\.scores.count) + [level.meanScore.count]
       guard counts.allSatisfy({ $0 == sites }) else {
@@ -119,6 +119,25 @@ struct StepsCheck {
       }
     }
     return isOnce(result.lowLevel.map(\.model), "set of low-level curves")
+  }
+
+  private var untrained: String? {
+    guard let untrained = result.untrained else { return nil }
+    guard untrained.twinOf.count == untrained.models.count,
+      untrained.twinOf.allSatisfy({ $0.map(isModel) ?? true })
+    else { return "untrained models are twins of none of the \(result.models.count) models" }
+    // The same parts, of models of their own.
+    var other = StepsResult(
+      measure: result.measure, quantity: result.quantity, isSymmetric: result.isSymmetric,
+      floor: result.floor, source: result.source, images: result.images, dtype: result.dtype,
+      seed: result.seed, groups: result.groups, permutations: result.permutations,
+      models: untrained.models)
+    (other.depths, other.evolutions) = (result.depths, untrained.evolutions)
+    (other.smoothness, other.lowLevel) = (untrained.smoothness, untrained.lowLevel)
+    let check = StepsCheck(result: other)
+    return (check.models ?? check.curves ?? check.smoothness ?? check.lowLevel).map {
+      "of the untrained models: \($0)"
+    }
   }
 
   private var geometry: String? {

@@ -11,6 +11,7 @@ extension StepsResult {
       copy.models[index].design = Text.label(models[index].design)
       copy.models[index].objective = Text.label(models[index].objective)
     }
+    copy.rescaled?.quantity = Text.label(rescaled?.quantity ?? "")
     for (index, profile) in smoothness.enumerated() {
       for (place, statistic) in profile.statistics.enumerated() {
         copy.smoothness[index].statistics[place].name = Text.label(statistic.name)
@@ -20,8 +21,20 @@ extension StepsResult {
       for (place, space) in level.spaces.enumerated() {
         copy.lowLevel[index].spaces[place].name = Text.label(space.name)
       }
+      for (place, space) in level.statistics.enumerated() {
+        copy.lowLevel[index].statistics[place].name = Text.label(space.name)
+      }
       for (place, probe) in level.probes.enumerated() {
         copy.lowLevel[index].probes[place].statistic = Text.label(probe.statistic)
+      }
+    }
+    for index in untrained?.models.indices ?? 0..<0 {
+      copy.untrained?.models[index].sites.name = Text.label(
+        untrained?.models[index].name ?? "untrained")
+    }
+    for (index, level) in (untrained?.lowLevel ?? []).enumerated() {
+      for (place, space) in level.spaces.enumerated() {
+        copy.untrained?.lowLevel[index].spaces[place].name = Text.label(space.name)
       }
     }
     for (index, geometry) in geometry.enumerated() {
@@ -75,16 +88,19 @@ extension StepsResult {
       legend.map {
         .value(
           Chart.Legend(
-            title: $0.isEmpty ? nil : $0, orient: "top", direction: "horizontal",
+            title: $0.isEmpty ? "model" : $0, orient: "top", direction: "horizontal",
             columns: min(4, models.count)))
       } ?? .null
     return channel
   }
 
   /// A site's place in curves: leading ones stand before depth 0.
-  func place(_ model: Int, _ site: Int) -> Double {
-    let leading = models[model].leading
-    guard site < leading else { return models[model].sites.sites[site].depth }
+  func place(_ model: Int, _ site: Int) -> Double { Self.place(models[model], site) }
+
+  /// The same of any model.
+  static func place(_ model: Model, _ site: Int) -> Double {
+    let leading = model.leading
+    guard site < leading else { return model.sites.sites[site].depth }
     return -0.16 * Double(leading - site) / Double(max(2, leading))
   }
 

@@ -147,6 +147,11 @@ enum StepsSection {
           "Small multiples of curves over relative depth, one for each kind of statistic"),
         spaces.data(), parts.text.spaces)
     }
+    let single = StatisticMap(result: result)
+    if !single.isEmpty {
+      parts.heading("Every statistic by itself")
+      parts.add(single.figure(), single.data(), parts.text.singles, [single.table()])
+    }
     if !probes.panels.isEmpty {
       let drawing = parts.drawing(
         probes.figure(

@@ -150,7 +150,15 @@ struct StepsText {
     if let floor = result.floor, floor > 0 {
       text += "A representation has \(Text.number(floor, digits: 4)) with itself, the floor. "
     }
-    return text + "Cells have no intervals. \(end)"
+    return text + "Cells have no intervals. \(rescaled)\(end)"
+  }
+
+  /// How values become those of the other normalisation.
+  private var rescaled: String {
+    guard let other = result.rescaled else { return "" }
+    let shift = Text.number(abs(other.shift), digits: 4)
+    return
+      "By \(other.quantity): value × \(Text.number(other.scale, digits: 4)) \(other.shift < 0 ? "−" : "+") \(shift), all in results.csv. "
   }
 
   /// Estimator, images, type, seed, source.
@@ -173,7 +181,18 @@ struct StepsText {
       + "mean distance in relative depth to the nearest block; the upright ticks are the same with the matches dealt out at random among the "
       + "blocks. Intervals of gaps are rough: the nearest of several is no smooth function of the images. "
       + "Residual difference: the mean along the matches minus what a representation has with itself\(floorNote); above 0 models differ even "
-      + "where they are nearest. \(result.intervals) \(result.basis)"
+      + "where they are nearest. \(seeds)\(result.intervals) \(result.basis)"
+  }
+
+  /// Which models differ in their seed only.
+  private var seeds: String {
+    let pairs = result.seedPairs.filter {
+      $0.count == 2 && $0.allSatisfy(result.models.indices.contains)
+    }
+    guard !pairs.isEmpty else { return "No two models differ in their seed only. " }
+    let names = pairs.map { "\(result.models[$0[0]].name) and \(result.models[$0[1]].name)" }
+    return
+      "Above two seeds: the same minus the mean along the matches of \(Text.list(names)), which have one architecture, sites and objective. "
   }
 
   private var floorNote: String {
@@ -186,8 +205,9 @@ struct StepsText {
       ? "Each line is a pair of models, in both models' colours"
       : "Each panel is a model, each line its distance from another"
     let chance =
-      figure.chance == nil
-      ? "" : "Dashed: shuffled pairs of images, mean over pairs of models. "
+      (figure.chance == nil
+        ? "" : "Dashed: shuffled pairs of images, mean over pairs of models. ")
+      + (figure.untrained.isEmpty ? "" : "Dotted grey: untrained twins, mean over their pairs. ")
     return
       "\(how): the mean \(result.isSymmetric ? "" : "of both directions ")of \(result.quantity) along the relative diagonal, at "
       + "\(result.depths.count) depths. Below is nearer. \(chance)\(floor)\(result.intervals) \(result.basis)"
@@ -212,7 +232,7 @@ struct StepsText {
         + "is their mean. "
     return
       "Step size: the \(result.quantity) of every two blocks that follow one another. \(ends)Dashed uprights: a new stage of "
-      + "the network begins. \(floor)A network of fewer blocks takes longer steps; the statistics per depth, less the floor, allow for that. "
+      + "the network begins. \(floor)\(shuffled)\(twins)A network of fewer blocks takes longer steps; the statistics per depth, less the floor, allow for that. "
       + "\(result.intervals) \(result.basis)"
   }
 
@@ -240,7 +260,16 @@ struct StepsText {
     return
       "Left: \(result.quantity) from each layer to the vector of all statistics; low where the layer knows them\(clipped). Right: mean R² of ridge "
       + "probes of each statistic, out of fold; high where it can be read off linearly. \(who)\(beginnings)"
-      + "Shaded: the last fifth, against which the middle three fifths are held. \(floor)\(result.intervals) \(result.basis)"
+      + "Shaded: the last fifth, against which the middle three fifths are held. \(floor)\(shuffled)\(twins)\(result.intervals) \(result.basis)"
+  }
+
+  private var shuffled: String {
+    result.permutations == 0 ? "" : "Shuffled: the mean where the images of one side are. "
+  }
+
+  private var twins: String {
+    result.untrained == nil
+      ? "" : "Dotted in a model's colour: the same architecture with made-up weights. "
   }
 
   var rise: String {
@@ -255,7 +284,27 @@ struct StepsText {
 
   var spaces: String {
     "The same for each group of statistics and for the pixels; in brackets how many numbers an image. All panels share one scale. "
-      + "\(result.intervals) \(result.basis)"
+      + "\(floor)\(shuffled)\(twins)\(ties)\(result.intervals) \(result.basis)"
+  }
+
+  /// What becomes of pictures with the same statistics.
+  private var ties: String {
+    let most = result.lowLevel.flatMap { $0.spaces + $0.statistics }.map(\.equalImages).max() ?? 0
+    return most == 0
+      ? ""
+      : "Pictures may share a statistic (up to \(Text.count(most)) do): of equally far ones every order is as likely, and values are expected ones. "
+  }
+
+  var singles: String {
+    "Each cell is \(result.quantity) from a layer to one number of every picture; dark where the layer tells which pictures are alike in it. Left of 0: the input "
+      + "and the stem. Grey cells have no value. \(ties)\(chanceOfSingles)Intervals and the way back show on hover and in the table's data. \(result.intervals) \(result.basis)"
+  }
+
+  private var chanceOfSingles: String {
+    let known = result.lowLevel.flatMap { $0.statistics.compactMap(\.chance) }
+    guard let low = known.min(), let high = known.max() else { return "" }
+    return
+      "Shuffled images give \(Text.number(low, digits: 2)) to \(Text.number(high, digits: 2)). "
   }
 
   var probes: String {
@@ -268,7 +317,10 @@ struct StepsText {
       ? "Of long networks only every so many blocks are drawn, so that points stay apart. " : ""
     return
       "Each point is a pair of blocks: abscissa from the first model (A) to the second (B), ordinate back. Large: the matched path of the maps. Above the diagonal A's layer tells "
-      + "B's neighbourhoods better than the other way round. \(thinned)\(floor)No intervals. \(result.basis)"
+      + "B's neighbourhoods better than the other way round. \(thinned)\(floor)"
+      + (plane.chance == nil ? "" : "Dashed: shuffled images. ")
+      + (plane.hasUntrained ? "Hollow: the untrained twins at 21 equal depths. " : "")
+      + "No intervals. \(result.basis)"
   }
 
   var geometry: String {
