@@ -104,7 +104,7 @@ struct ProbeCurves {
         _ isDashed: Bool, _ number: (ProbeResult.Map) -> IntervalEstimate
       ) -> DepthCurves.Line {
         DepthCurves.Line(
-          model: places[index], isDashed: isDashed,
+          model: places[index], style: isDashed ? .dashed : .solid,
           points: model.maps.map {
             DepthCurves.Point(place: $0.depth, site: $0.site, estimate: number($0))
           })
