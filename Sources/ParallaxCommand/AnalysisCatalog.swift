@@ -56,17 +56,22 @@ enum AnalysisCatalog {
 
   /// Measures of the catalog between all pairs of sites, over the whole set.
   static func measures(
-    _ measures: [any Measure], permutations: Int,
+    _ measures: [any Measure], route: MeasureRoute = .automatic, permutations: Int? = nil,
+    groups: Int? = nil,
     preprocessing: FeaturePreprocessing = FeaturePreprocessing(), memoryLimit: Int = 1 << 33
   ) -> Maker {
     { material in
       var options = MeasureMatrix.Options()
-      (options.seed, options.permutations) = (material.seed, permutations)
+      options.seed = material.seed
+      if let permutations { options.permutations = permutations }
+      if let groups { options.groups = groups }
       let analysis = try MeasuresAnalysis(
         measures, material.representations, of: material.subjects,
-        images: material.images.samples.count, options: options,
+        images: material.images.samples.count, route: route, options: options,
+        isFlexible: permutations == nil && groups == nil,
         preprocessing: preprocessing, ids: material.images.samples.map(\.id),
         memoryLimit: memoryLimit)
+      if analysis.streams { material.progress.note("by second moments: \(analysis.routeReason)") }
       analysis.warned = { warnings in
         for one in warnings.prefix(3) {
           material.progress.note("warning: \(one.measure.map { "\($0): " } ?? "")\(one.text)")

@@ -26,7 +26,7 @@ struct Failure {
         self.init(
           "\(error)", code: 64,
           advice:
-            "take fewer sites with --sites, fewer images with --limit, for CKA --route minibatch, or with --measure a higher --memory-limit"
+            "take fewer sites with --sites, fewer images with --limit, for CKA --route minibatch, or with --measure fewer --permutations and --groups or a higher --memory-limit"
         )
       // No image and no model brings these about.
       case .blockOrder, .shape, .merge: self.init("\(error)", code: 70)

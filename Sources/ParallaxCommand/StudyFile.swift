@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Parallax
 import Yams
@@ -28,6 +29,7 @@ struct StudyFile {
   static let known = [
     "title", "models", "images", "limit", "sites", "tokens", "minimum_class_size", "alpha",
     "batch_size", "block_size", "seed", "device", "analyses", "strict", "random_weights",
+    "measures", "route", "permutations", "groups", "memory_limit",
   ]
 
   /// Reads a file.
@@ -94,7 +96,8 @@ struct StudyFile {
 
   /// The analyses by name.
   func makers() throws -> [AnalysisCatalog.Maker] {
-    guard !analyses.isEmpty else {
+    let measures = try measures()
+    guard !analyses.isEmpty || measures != nil else {
       throw bad(
         "'analyses' asks for nothing; expected some of "
           + AnalysisCatalog.all.map(\.name).joined(separator: ", "))
@@ -107,7 +110,44 @@ struct StudyFile {
             + known.map(\.name).joined(separator: ", "))
       }
       return found.make
+    } + [measures].compactMap(\.self)
+  }
+
+  /// Measures of the catalog, where the file names some.
+  private func measures() throws -> AnalysisCatalog.Maker? {
+    let names = try list("measures").flatMap { $0.split(separator: ",").map(String.init) }
+    guard !names.isEmpty else {
+      for key in ["route", "permutations", "groups", "memory_limit"] where keys[key] != nil {
+        throw bad("'\(key)' belongs to 'measures', which names none")
+      }
+      return nil
     }
+    var measures: [any Measure] = []
+    for name in names {
+      let name = name.trimmingCharacters(in: .whitespaces)
+      do {
+        let next = try MeasuresCommand.measure(named: name)
+        if !measures.contains(where: { $0.name == next.name }) { measures.append(next) }
+      } catch let error as ValidationError { throw bad("'measures': \(error.message)") }
+    }
+    var route = MeasureRoute.automatic
+    if let text = try text("route") {
+      guard let known = MeasureRoute(rawValue: text) else {
+        throw bad(
+          "'route' is '\(text)', expected "
+            + MeasureRoute.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      route = known
+    }
+    let (permutations, groups) = (try number("permutations"), try number("groups"))
+    let limit = try number("memory_limit") ?? 8
+    for (key, value, most) in [
+      ("permutations", permutations ?? 0, 100_000), ("groups", groups ?? 0, 1000),
+      ("memory_limit", limit, 1_000_000),
+    ] where value > most { throw bad("'\(key)' is \(value), expected at most \(most)") }
+    return AnalysisCatalog.measures(
+      measures, route: route, permutations: permutations, groups: groups,
+      memoryLimit: limit << 30)
   }
 
   /// A model's weights or folder are meant beside the study.

@@ -7,7 +7,7 @@ import ParallaxTensors
 /// needs no clamping. Agrees with netrep's angular CKA to 10 digits in float64.
 ///
 /// > Source: Williams et al., 2021, arXiv 2110.14739, section 2.4.
-public struct AngularCKA: Measure {
+public struct AngularCKA: MomentMeasure {
   /// The angle; there is nothing to choose.
   public init() {}
 
@@ -67,10 +67,16 @@ public struct AngularCKA: Measure {
   /// The angle 2·atan2(‖K/‖K‖ − L/‖L‖‖, ‖K/‖K‖ + L/‖L‖‖), in radians.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: GramSummary, _ b: GramSummary) throws -> Double {
+  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double
+  {
     // For its checks; the value itself would lose half of its digits in the arc cosine.
-    _ = try a.hsic(b, measure: name)
-    let (x, y) = (Gram.widened(a.gram.values), Gram.widened(b.gram.values))
+    let hsic = try a.hsic(b, cross, measure: name)
+    guard let left = a.gram, let right = b.gram else {
+      // ‖K/‖K‖ ∓ L/‖L‖‖² = 2 ∓ 2·CKA; of moments alone there is no more.
+      let cosine = hsic / (a.selfHSIC * b.selfHSIC).squareRoot()
+      return 2 * atan2((1 - cosine).rootOfDifference(of: 1), (1 + cosine).squareRoot())
+    }
+    let (x, y) = (Gram.widened(left.values), Gram.widened(right.values))
     let (u, v) = (x / x.norm(over: [0]), y / y.norm(over: [0]))
     let (difference, sum) = ((u - v).norm(over: [0]), (u + v).norm(over: [0]))
     return 2 * atan2(difference.item(Double.self), sum.item(Double.self))

@@ -17,7 +17,7 @@ import ParallaxTensors
 ///
 /// > Source: Hotelling, 1936, Biometrika 28; mean of squares: Kornblith et al., 2019, arXiv 1905.00414,
 /// > table 1 (R² of CCA).
-public struct CCA: Measure {
+public struct CCA: MomentMeasure {
   /// What is averaged.
   public enum Average: String, Sendable, Hashable, CaseIterable {
     /// ρ.
@@ -79,7 +79,7 @@ public struct CCA: Measure {
   ///
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> PrincipalBasis {
-    let basis = try parts.basis(atLeast: 3, measure: name).basis
+    let basis = try parts.basis(atLeast: 3, measure: name)
     try basis.checkSpan(measure: name)
     return basis
   }
@@ -94,8 +94,10 @@ public struct CCA: Measure {
   /// The mean over min(rank, rank′) correlations.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis) throws -> Double {
-    let cosines = try a.cosines(b, measure: name)
+  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    let cosines = try a.cosines(b, cross, measure: name)
     let sum =
       average == .squaredCorrelations
       ? cosines.squaredNorm() : try Decomposition.singularValues(cosines).reduce(0, +)

@@ -13,7 +13,7 @@ import ParallaxTensors
 ///
 /// > Source: Kornblith et al., 2019, arXiv 1905.00414, equation 4; debiased: Nguyen et al., 2021,
 /// > arXiv 2010.15327, equation 3.
-public struct CKA: Measure {
+public struct CKA: MomentMeasure {
   /// The kernel of both sides.
   public let kernel: Kernel
   /// The estimator of the three HSIC.
@@ -41,6 +41,10 @@ public struct CKA: Measure {
   public var range: ClosedRange<Double> { estimator == .debiased ? -1...1 : 0...1 }
   /// The Gram matrix once for each representation, one product of two packed triangles for each pair.
   public var cost: String { "N²D once a representation, N²/2 a pair" }
+  /// The RBF kernel needs the distances of the images.
+  public var needsRows: Bool { kernel != .linear }
+  /// Debiasing takes off what each image gives by itself.
+  public var needsLengths: Bool { estimator == .debiased }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The biased estimator grows with the widths.
@@ -89,7 +93,8 @@ public struct CKA: Measure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types, kernels or estimators
   ///   differ.
-  public func similarity(_ a: GramSummary, _ b: GramSummary) throws -> Double {
-    try a.hsic(b, measure: name) / (a.selfHSIC * b.selfHSIC).squareRoot()
+  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double
+  {
+    try a.hsic(b, cross, measure: name) / (a.selfHSIC * b.selfHSIC).squareRoot()
   }
 }

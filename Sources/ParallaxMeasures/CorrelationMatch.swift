@@ -14,7 +14,7 @@ import ParallaxTensors
 /// `linear_sum_assignment`.
 ///
 /// > Source: Li et al., 2016, arXiv 1511.07543, section 3 (bipartite and semi-matching).
-public struct CorrelationMatch: Measure {
+public struct CorrelationMatch: MomentMeasure {
   /// How neurons are matched.
   public enum Matching: String, Sendable, Hashable, CaseIterable {
     /// Every neuron of the narrower side with one of its own.
@@ -73,7 +73,8 @@ public struct CorrelationMatch: Measure {
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> NeuronSummary {
     try parts.part("neurons") {
-      try NeuronSummary(parts.features, .standardized, atLeast: 3, measure: name)
+      try parts.moments.map { try NeuronSummary($0, .standardized, atLeast: 3, measure: name) }
+        ?? NeuronSummary(parts.features, .standardized, atLeast: 3, measure: name)
     }
   }
 
@@ -86,8 +87,10 @@ public struct CorrelationMatch: Measure {
   /// The mean correlation of matched neurons.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: NeuronSummary, _ b: NeuronSummary) throws -> Double {
-    let correlations = try a.products(b, measure: name)
+  public func similarity(_ a: NeuronSummary, _ b: NeuronSummary, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    let correlations = try a.products(b, cross, measure: name)
     switch matching {
     case .hard:
       let costs = (-correlations).doubles

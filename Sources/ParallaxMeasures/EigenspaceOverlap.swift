@@ -9,7 +9,7 @@ import ParallaxTensors
 /// Float64 throughout. Agrees with ReSi's EigenspaceOverlapScore to 12 digits.
 ///
 /// > Source: May et al., 2019, arXiv 1909.01264.
-public struct EigenspaceOverlap: Measure {
+public struct EigenspaceOverlap: MomentMeasure {
   /// The score; there is nothing to choose.
   public init() {}
 
@@ -42,7 +42,17 @@ public struct EigenspaceOverlap: Measure {
   /// - Returns: the basis, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> PrincipalBasis {
-    let basis = try PrincipalBasis(features, centred: false, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The same, also of moments, which are taken about zero.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> PrincipalBasis {
+    let basis =
+      try parts.moments.map {
+        try PrincipalBasis($0.checked(atLeast: 2, measure: name), centred: false)
+      } ?? PrincipalBasis(parts.features, centred: false, measure: name)
     guard basis.rank < basis.images else {
       throw MeasureError.tooFew(measure: name, images: basis.images, needed: basis.width + 1)
     }
@@ -59,7 +69,9 @@ public struct EigenspaceOverlap: Measure {
   /// ‖UᵀU′‖²_F over the larger rank.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis) throws -> Double {
-    try a.cosines(b, measure: name).squaredNorm() / Double(max(a.rank, b.rank))
+  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    try a.cosines(b, cross, measure: name).squaredNorm() / Double(max(a.rank, b.rank))
   }
 }

@@ -13,7 +13,7 @@ import ParallaxTensors
 /// Float64 throughout. d² agrees with ReSi and with the authors' code to 12 digits.
 ///
 /// > Source: Boix-Adserà et al., 2022, arXiv 2210.06545.
-public struct GULP: Measure {
+public struct GULP: MomentMeasure {
   /// λ, the strength of the ridge penalty; the variances sum to 1.
   public let penalty: Double
   /// Whether the value is d².
@@ -74,7 +74,7 @@ public struct GULP: Measure {
   ///
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> PrincipalBasis {
-    let basis = try parts.basis(atLeast: penalty == 0 ? 3 : 2, measure: name).basis
+    let basis = try parts.basis(atLeast: penalty == 0 ? 3 : 2, measure: name)
     if penalty == 0 { try basis.checkSpan(measure: name) }
     return basis
   }
@@ -89,8 +89,10 @@ public struct GULP: Measure {
   /// d, or d².
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis) throws -> Double {
-    let cosines = try a.cosines(b, measure: name)
+  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    let cosines = try a.cosines(b, cross, measure: name)
     let (g, h) = (gains(a), gains(b))
     let gains = Tensor(g, shape: [g.count, 1]).to(cosines.device)
     let total = (g + h).reduce(0) { $0 + $1 * $1 }
@@ -98,15 +100,16 @@ public struct GULP: Measure {
     var squared = total - 2 * shared
     if squared < 0.01 * total {
       // Rounding would take over: the same in a basis of U and of E = U′ − UUᵀU′, where every term is a square.
-      let rest = b.vectors - a.vectors.times(cosines)
-      let (inside, outside) = (cosines.columns(times: h), rest.columns(times: h))
+      let rest = a.outside(b, cosines: cosines)
+      let inside = cosines.columns(times: h)
       let within = Tensor.identity(g.count, .float64).to(cosines.device) * gains
+      let outside = Tensor(h, shape: [h.count, 1]).to(rest.device) * rest
       squared =
         (within - inside.times(cosines.transposed())).squaredNorm()
-        + 2 * outside.times(cosines.transposed()).squaredNorm()
-        + outside.times(rest.transposed()).squaredNorm()
+        + 2 * (inside * inside.times(rest)).sum().item(Double.self)
+        + (outside * outside.transposed()).sum().item(Double.self)
     }
-    return isSquared ? squared : squared.squareRoot()
+    return isSquared ? squared.difference(of: total) : squared.rootOfDifference(of: total)
   }
 
   /// s²/(s² + λ) of each direction, the variances as shares of their sum.

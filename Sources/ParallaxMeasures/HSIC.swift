@@ -10,7 +10,7 @@ import ParallaxTensors
 /// sums float64. Agrees with repsim's `hsic` and with both closed forms to 1e-12 in float64.
 ///
 /// > Source: Gretton et al., 2005, definition 1 (biased); Song et al., 2012, JMLR 13, equation 5 (unbiased).
-public struct HSIC: Measure {
+public struct HSIC: MomentMeasure {
   /// The kernel of both sides.
   public let kernel: Kernel
   /// The estimator.
@@ -45,6 +45,10 @@ public struct HSIC: Measure {
   }
   /// The Gram matrix once for each representation, one product of two packed triangles for each pair.
   public var cost: String { "N²D once a representation, N²/2 a pair" }
+  /// The RBF kernel needs the distances of the images.
+  public var needsRows: Bool { kernel != .linear }
+  /// Debiasing takes off what each image gives by itself.
+  public var needsLengths: Bool { estimator == .debiased }
   /// Row i of both sides is the same image.
   public var needsPairing: Bool { true }
   /// The linear kernel's value follows the features' size; the biased estimator grows with the widths.
@@ -91,7 +95,8 @@ public struct HSIC: Measure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types, kernels or estimators
   ///   differ.
-  public func similarity(_ a: GramSummary, _ b: GramSummary) throws -> Double {
-    try a.hsic(b, measure: name)
+  public func similarity(_ a: GramSummary, _ b: GramSummary, _ cross: CrossMoment?) throws -> Double
+  {
+    try a.hsic(b, cross, measure: name)
   }
 }

@@ -11,7 +11,7 @@ import ParallaxTensors
 /// Float64 throughout. Agrees with ReSi's LinearRegression to 12 digits.
 ///
 /// > Source: Kornblith et al., 2019, arXiv 1905.00414, table 1.
-public struct LinearRegression: Measure {
+public struct LinearRegression: MomentMeasure {
   /// The regression; there is nothing to choose.
   public init() {}
 
@@ -59,7 +59,7 @@ public struct LinearRegression: Measure {
   ///
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> PrincipalBasis {
-    try parts.basis(atLeast: 3, measure: name).basis
+    try parts.basis(atLeast: 3, measure: name)
   }
 
   /// Reordered; nil where images are left out.
@@ -73,9 +73,11 @@ public struct LinearRegression: Measure {
   ///
   /// - Throws: `MeasureError.tooFew` where `b` spans all that the images can tell apart,
   ///   `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis) throws -> Double {
+  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis, _ cross: CrossMoment?) throws
+    -> Double
+  {
     // X = U·diag(s)·Vᵀ, and V changes no norm.
-    let cosines = try a.cosines(b, measure: name).transposed()
+    let cosines = try a.cosines(b, cross, measure: name).transposed()
     try b.checkSpan(measure: name)
     return cosines.columns(times: a.singularValues).squaredNorm() / a.squaredNorm
   }

@@ -9,7 +9,7 @@ import ParallaxTensors
 /// formula on Gram matrices to 10.
 ///
 /// > Source: Tang et al., 2020, arXiv 2003.11667; Harvey et al., 2023, arXiv 2311.11436.
-public struct NBS: Measure {
+public struct NBS: MomentMeasure {
   /// The similarity; there is nothing to choose.
   public init() {}
 
@@ -65,7 +65,9 @@ public struct NBS: Measure {
   /// The nuclear norm of the product of both, never clamped.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: ShapeSummary, _ b: ShapeSummary) throws -> Double {
-    try a.overlap(b, measure: name)
+  public func similarity(_ a: ShapeSummary, _ b: ShapeSummary, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    try a.overlap(b, cross, measure: name)
   }
 }

@@ -15,7 +15,7 @@ import ParallaxTensors
 /// than it has correlations where the first side is the wider one. Neither is followed.
 ///
 /// > Source: Morcos et al., 2018, arXiv 1806.05759, section 2.
-public struct PWCCA: Measure {
+public struct PWCCA: MomentMeasure {
   /// The side that gives the weights.
   public enum Weights: String, Sendable, Hashable, CaseIterable {
     /// The first representation.
@@ -78,9 +78,9 @@ public struct PWCCA: Measure {
   ///
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> PrincipalBasis {
-    let (basis, checked) = try parts.basis(atLeast: 3, measure: name)
+    let basis = try parts.weightedBasis(atLeast: 3, measure: name)
     try basis.checkSpan(measure: name)
-    return parts.part("loadings") { basis.withLoadings(of: checked.centred) }
+    return basis
   }
 
   /// Reordered; nil where images are left out.
@@ -94,8 +94,10 @@ public struct PWCCA: Measure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ or a
   ///   summary was made for a measure without weights.
-  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis) throws -> Double {
-    let (p, correlations, qt) = try Decomposition.singular(a.cosines(b, measure: name))
+  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    let (p, correlations, qt) = try Decomposition.singular(a.cosines(b, cross, measure: name))
     guard let left = a.loadings, let right = b.loadings else {
       throw MeasureError.summaries(
         measure: name, left: a.loadings == nil ? "no weights" : "weights",

@@ -12,7 +12,7 @@ import ParallaxTensors
 /// Float64 throughout. Agrees with ReSi's PermutationProcrustes to 12 digits.
 ///
 /// > Source: Williams et al., 2021, arXiv 2110.14739, section 2; Li et al., 2016, arXiv 1511.07543.
-public struct PermutationProcrustes: Measure {
+public struct PermutationProcrustes: MomentMeasure {
   /// The distance; there is nothing to choose.
   public init() {}
 
@@ -45,7 +45,15 @@ public struct PermutationProcrustes: Measure {
   /// - Returns: the neurons, float64.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite` or `.constant`.
   public func summary(of features: Tensor) throws -> NeuronSummary {
-    try NeuronSummary(features, .raw, atLeast: 2, measure: name)
+    try summary(from: SharedParts(features))
+  }
+
+  /// The same, also of moments, which are taken about zero.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> NeuronSummary {
+    try parts.moments.map { try NeuronSummary($0, .raw, atLeast: 2, measure: name) }
+      ?? NeuronSummary(parts.features, .raw, atLeast: 2, measure: name)
   }
 
   /// Reordered; nil where images are left out.
@@ -57,14 +65,12 @@ public struct PermutationProcrustes: Measure {
   /// The distance after the best renumbering.
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: NeuronSummary, _ b: NeuronSummary) throws -> Double {
-    let costs = try a.products(b, measure: name)
+  public func similarity(_ a: NeuronSummary, _ b: NeuronSummary, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    let costs = try a.products(b, cross, measure: name)
     let best = Assignment(costs: (-costs).doubles, width: b.neurons)
-    let matched = (a.columns.gathered(1, best.rows) - b.columns.gathered(1, best.columns))
-      .squaredNorm()
-    // The wider side's neurons that were left over meet zeros.
-    let (wide, used) = a.neurons > b.neurons ? (a, Set(best.rows)) : (b, Set(best.columns))
-    let left = (0..<wide.neurons).filter { !used.contains($0) }
-    return (matched + wide.columns.gathered(1, left).squaredNorm()).squareRoot()
+    let squared = a.squaredDistance(b, best, cross)
+    return squared.rootOfDifference(of: (a.squares + b.squares).reduce(0, +))
   }
 }

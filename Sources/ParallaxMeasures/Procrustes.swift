@@ -13,7 +13,7 @@ import ParallaxTensors
 ///
 /// > Source: Ding et al., 2021, arXiv 2108.01661, section 2 (normalised, squared there); Williams et al.,
 /// > 2021, arXiv 2110.14739, section 2 (size and shape).
-public struct Procrustes: Measure {
+public struct Procrustes: MomentMeasure {
   /// Whether both sides are divided by their norm.
   public let isNormalized: Bool
 
@@ -78,7 +78,9 @@ public struct Procrustes: Measure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types or
   ///   normalisations differ.
-  public func similarity(_ a: ShapeSummary, _ b: ShapeSummary) throws -> Double {
-    try a.distances(b, measure: name).difference
+  public func similarity(_ a: ShapeSummary, _ b: ShapeSummary, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    try a.distances(b, cross, measure: name).difference
   }
 }

@@ -12,7 +12,7 @@ import ParallaxTensors
 /// With the plain sums the golden pair at 0.9 has 0.7086 and not 0.9205.
 ///
 /// > Source: Raghu et al., 2017, arXiv 1706.05806, section 2.
-public struct SVCCA: Measure {
+public struct SVCCA: MomentMeasure {
   /// The share of the variance that is kept, above 0, at most 1.
   public let threshold: Double
 
@@ -67,7 +67,7 @@ public struct SVCCA: Measure {
   ///
   /// - Throws: as `summary(of:)`.
   public func summary(from parts: SharedParts) throws -> PrincipalBasis {
-    let basis = try parts.basis(atLeast: 3, measure: name).basis.holding(threshold)
+    let basis = try parts.basis(atLeast: 3, measure: name).holding(threshold)
     try basis.checkSpan(measure: name)
     return basis
   }
@@ -83,8 +83,10 @@ public struct SVCCA: Measure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types or thresholds
   ///   differ.
-  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis) throws -> Double {
-    try Decomposition.singularValues(a.cosines(b, measure: name)).reduce(0, +)
+  public func similarity(_ a: PrincipalBasis, _ b: PrincipalBasis, _ cross: CrossMoment?) throws
+    -> Double
+  {
+    try Decomposition.singularValues(a.cosines(b, cross, measure: name)).reduce(0, +)
       / Double(min(a.rank, b.rank))
   }
 }

@@ -17,7 +17,7 @@ import ParallaxTensors
 /// instead. Float64 throughout, no arc cosine near 1. Agrees with netrep to 12 digits on sides of full rank.
 ///
 /// > Source: Williams et al., 2021, arXiv 2110.14739, section 2.
-public struct ShapeMetric: Measure {
+public struct ShapeMetric: MomentMeasure {
   /// What is measured after the rotation.
   public enum Geometry: String, Sendable, Hashable, CaseIterable {
     /// The angle, in radians.
@@ -100,10 +100,12 @@ public struct ShapeMetric: Measure {
   ///
   /// - Throws: `MeasureError.unequalCounts`, or `MeasureError.summaries` where element types, α or geometries
   ///   differ.
-  public func similarity(_ a: ShapeSummary, _ b: ShapeSummary) throws -> Double {
+  public func similarity(_ a: ShapeSummary, _ b: ShapeSummary, _ cross: CrossMoment?) throws
+    -> Double
+  {
     switch geometry {
-    case .angular: try a.angle(b, measure: name)
-    case .euclidean: try a.distances(b, measure: name).difference
+    case .angular: try a.angle(b, cross, measure: name)
+    case .euclidean: try a.distances(b, cross, measure: name).difference
     }
   }
 }

@@ -28,6 +28,8 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
     public var refusals: [SimilarityResult.Refusal]
     /// Why other pairs have none; nil where all have one.
     public var pairRefusal: String?
+    /// Where the values come from: `features` of all images, or their second `moments`; nil in results of earlier versions.
+    public var route: String?
 
     /// An entry from its parts.
     public init(
@@ -106,6 +108,8 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
   public var permutations: Int
   /// What was done to each representation first, in words; nil where nothing was.
   public var preprocessing: String?
+  /// Why the measures were computed from features or from moments; nil in results of earlier versions.
+  public var routeReason: String?
   /// The models, in the order asked for.
   public var models: [ModelSites]
   /// The measures, in the order asked for.
@@ -153,7 +157,9 @@ public struct MeasuresResult: Codable, Sendable, Equatable {
           return TidyRow(
             analysis: "measures", measure: entry.name, a: names[a], b: names[b],
             value: entry.values[a][b], low: ends?.low, high: ends?.high, n: images,
-            estimator: "over the whole set" + (preprocessing.map { "; features \($0)" } ?? ""))
+            estimator: "over the whole set"
+              + (entry.route == "moments" ? ", by second moments" : "")
+              + (preprocessing.map { "; features \($0)" } ?? ""))
         }
       }
     }

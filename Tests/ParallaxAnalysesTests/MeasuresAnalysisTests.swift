@@ -64,7 +64,7 @@ struct MeasuresAnalysisTests {
       try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 12, options: few)
     }
     func add(_ block: Int, to analysis: MeasuresAnalysis) throws {
-      analysis.begin(BlockHeading(index: block, samples: Array(6 * block..<6 * block + 6)))
+      try analysis.begin(BlockHeading(index: block, samples: Array(6 * block..<6 * block + 6)))
       for index in wanted.indices {
         let source = RandomSource(seed: UInt64(100 * block + index))
         try analysis.add(index, source.normal([6, 12]))
@@ -89,7 +89,7 @@ struct MeasuresAnalysisTests {
   func stopped() throws {
     let wanted = try subjects.flatMap { try $0.representations() }
     let analysis = try MeasuresAnalysis([CKA()], wanted, of: subjects, images: 8, options: few)
-    analysis.begin(BlockHeading(index: 0, samples: Array(0..<8)))
+    try analysis.begin(BlockHeading(index: 0, samples: Array(0..<8)))
     for index in wanted.indices {
       try analysis.add(index, RandomSource(seed: UInt64(index)).normal([8, 12]))
     }
@@ -114,7 +114,7 @@ struct MeasuresAnalysisTests {
     let widths = wanted.count * 100
     #expect(throws: MeasureError.self) {
       try MeasuresAnalysis(
-        [MagnitudeDifference(), CKA()], wanted, of: subjects, images: 2000,
+        [MagnitudeDifference(), CKA()], wanted, of: subjects, images: 2000, route: .features,
         memoryLimit: 2000 * widths * 8)
     }
     #expect(throws: AnalysisError.tooFewImages(needed: 4, found: 3, where: "cka")) {
@@ -135,7 +135,7 @@ struct MeasuresAnalysisTests {
       [CKA(), InformationImbalance(), MutualKNN(neighbours: 3)], wanted, of: subjects, images: 14,
       options: few, ids: (0..<15).map { "set/\($0).png" })
     // Image 3 could not be read, so that row 3 is image 4.
-    analysis.begin(BlockHeading(index: 0, samples: [0, 1, 2] + Array(4..<15)))
+    try analysis.begin(BlockHeading(index: 0, samples: [0, 1, 2] + Array(4..<15)))
     for index in wanted.indices {
       let width = 12
       var numbers = RandomSource(seed: UInt64(index)).normal([14, width]).scalars(Float.self)
@@ -191,7 +191,7 @@ struct MeasuresAnalysisTests {
     var numbers = features[0].scalars(Float.self)
     for place in 24..<36 { numbers[place] = 0 }
     features[0] = Tensor(numbers, shape: [14, 12])
-    analysis.begin(BlockHeading(index: 0, samples: Array(0..<14)))
+    try analysis.begin(BlockHeading(index: 0, samples: Array(0..<14)))
     for (index, one) in features.enumerated() { try analysis.add(index, one) }
     try analysis.finish()
     let result = try analysis.result()

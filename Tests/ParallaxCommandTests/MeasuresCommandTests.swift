@@ -10,7 +10,7 @@ struct MeasuresCommandTests {
   private struct Listing: Decodable {
     struct Measure: Decodable {
       var name, direction, range, invariances, source, agreesWith: String
-      var isSymmetric, isRandom: Bool
+      var isSymmetric, isRandom, streams: Bool
     }
     struct Description: Decodable, Equatable {
       var name, meaning, range, unit, cost, source, agreesWith: String
@@ -33,13 +33,18 @@ struct MeasuresCommandTests {
     }
     let csv = try parallax("measures", "--format", "csv").output.split(separator: "\n")
     #expect(csv.count == names.count + descriptions.count + 1)
-    #expect(csv.first == "name,kind,range,unit,ignores,cost,meaning,source")
-    #expect(csv.contains { $0.hasPrefix("two-nn,description,0 to ∞,dimensions,T S P O,N²D,") })
+    #expect(csv.first == "name,kind,range,unit,ignores,cost,streams,meaning,source")
+    #expect(
+      csv.contains { $0.hasPrefix("two-nn,description,0 to ∞,dimensions,T S P O,N²D,false,") })
     let listing = try parallax("measures", "--json").json(Listing.self)
     #expect(listing.measures.map(\.name) == names)
     #expect(listing.descriptions.map(\.name) == descriptions)
     let cka = try #require(listing.measures.first { $0.name == "cka" })
     #expect(cka.direction == "similarity" && cka.invariances == "T S P O" && cka.isSymmetric)
+    #expect(cka.streams && listing.measures.count(where: \.streams) == 27)
+    #expect(!listing.measures.contains { $0.streams && $0.name.contains("rbf") })
+    #expect(text.output.contains("a pair; streams") && text.output.contains("--route moments"))
+    #expect(try parallax("measures", "jaccard").output.contains("needs the images themselves"))
     #expect(listing.measures.filter(\.isRandom).map(\.name) == ["imd-lanczos-10-100"])
   }
 
@@ -88,6 +93,36 @@ struct MeasuresCommandTests {
   }
 
   @Test(
+    "by moments the values are those of the features, some measures one way and some the other",
+    .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+  func moments() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(24)
+    let common = [
+      "compare", "mobilenetv2_100@blocks.*.0", "--random-weights", "1", "--images", "photos",
+      "--measure", "procrustes,mutual-knn,correlation-match-soft", "--groups", "4",
+      "--permutations", "19", "--output", "run",
+    ]
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let results = try ["features", "moments"].map { route in
+      let outcome = try parallax.run(common + ["--route", route])
+      outcome.expectSuccess()
+      #expect(outcome.errors.contains("by second moments: asked for") == (route == "moments"))
+      return try #require(try run.result(analysis: "measures") as MeasuresResult?)
+    }
+    for (a, b) in zip(results[0].measures, results[1].measures) {
+      #expect(b.route == (a.name.hasPrefix("mutual") ? "features" : "moments"))
+      for (x, y) in zip(a.values.joined(), b.values.joined()) {
+        #expect(abs(try #require(x) - (try #require(y))) < 1e-6, "\(a.name)")
+      }
+      #expect(b.pValues != nil && b.errors != nil)
+    }
+    let report = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(report.contains("by second moments accumulated in one pass in float64 (asked for"))
+    #expect(report.contains("from the features of all images (asked for"))
+  }
+
+  @Test(
     "a measure that is none, and a number of orders that is none, are mistakes of the command line")
   func mistakes() throws {
     let parallax = try CommandRunner()
@@ -96,15 +131,38 @@ struct MeasuresCommandTests {
       ("--measure", "ckaa", "did you mean cka"), ("--measure", ",", "names none"),
       ("--measure", "two-nn", "describes one representation"),
       ("--permutations", "-1", "expected 0 to 100000"),
+      ("--groups", "1001", "expected 0 to 1000"), ("--route", "exact", "auto, features, moments"),
     ] {
-      let outcome = try parallax(
-        "compare", "mobilenetv2_100", "\(option)=\(value)", "--images", "photos")
+      let measure = option == "--measure" ? [] : ["--measure", "cka"]
+      let outcome = try parallax.run(
+        ["compare", "mobilenetv2_100", "\(option)=\(value)", "--images", "photos"] + measure)
       #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
     }
     let both = try parallax(
       "compare", "mobilenetv2_100", "--measure", "cka", "--estimator", "biased", "--images",
       "photos")
     #expect(both.code == 64 && both.errors.contains("cka-biased"), "\(both.errors)")
+    for (options, word) in [
+      (["--route", "moments"], "belongs to --measure"),
+      (["--groups", "3"], "belongs to --measure"),
+    ] {
+      let outcome = try parallax.run(
+        ["compare", "mobilenetv2_100", "--images", "photos"] + options)
+      #expect(outcome.code == 64 && outcome.errors.contains(word), "\(outcome.errors)")
+    }
+    for (options, word) in [
+      (["--measure", "cka", "--clip", "abs:0.9"], "needs all images at once"),
+      (["--measure", "rsa,uniformity-difference"], "need the images themselves"),
+    ] {
+      let outcome = try parallax.run(
+        [
+          "compare", "mobilenetv2_100", "--random-weights", "1", "--images", "photos", "--route",
+          "moments",
+        ]
+          + options)
+      #expect(outcome.code == 64 || outcome.code == 65, "\(outcome.code)")
+      #expect(outcome.errors.contains(word), "\(outcome.errors)")
+    }
     let limit = try parallax(
       "compare", "mobilenetv2_100", "--measure", "cka", "--memory-limit", "0", "--images", "photos")
     #expect(limit.code == 64 && limit.errors.contains("--memory-limit"), "\(limit.errors)")

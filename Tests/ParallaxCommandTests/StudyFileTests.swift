@@ -55,6 +55,12 @@ struct StudyFileTests {
       ("sites: [blocks.0]", "'sites': expected a text"), ("title: {a: b}", "'title'"),
       ("analyses: [astrology]", "no analysis is called 'astrology'; expected similarity"),
       ("analyses: {a: b}", "'analyses': expected a list"),
+      ("measures: [ckaa]", "'measures': no measure is called 'ckaa'; did you mean cka"),
+      ("measures: {a: b}", "'measures': expected a list"),
+      ("route: moments", "'route' belongs to 'measures', which names none"),
+      ("measures: [cca]\nroute: exact", "'route' is 'exact', expected auto, features, moments"),
+      ("measures: [cca]\ngroups: 2000", "'groups' is 2000, expected at most 1000"),
+      ("measures: [cca]\npermutations: few", "'permutations': expected a whole number"),
     ])
   func badKey(line: String, part: String) throws {
     try study(Self.base + line + "\n").expectFailure(65, "study.yaml: ", part)
@@ -114,6 +120,25 @@ struct StudyFileTests {
     #expect(try second.json(Job.Summary.self).images == 10)
     let other = RunFolder(parallax.folder.url.appending(path: "other"))
     #expect(try other.provenance().seed == 6)
+  }
+
+  @Test(
+    "measures stand beside the analyses, by the route that the file says",
+    .enabled(if: hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+  func measures() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(24)
+    let yaml =
+      Self.base
+      + "sites: blocks.*.0\nanalyses: []\nmeasures: [procrustes, 'cka-biased,procrustes']\n"
+      + "route: moments\npermutations: 3\ngroups: 4\n"
+    try parallax.folder.write(Array(yaml.utf8), "small.yaml")
+    try parallax("study", "small.yaml", "--quiet").expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "runs/small"))
+    let result: MeasuresResult = try #require(try run.result(analysis: "measures"))
+    #expect(result.measures.map(\.name) == ["procrustes", "cka-biased"])
+    #expect(result.measures.allSatisfy { $0.route == "moments" && $0.pValues != nil })
+    #expect(result.permutations == 3 && result.groups == 4)
   }
 
   @Test(

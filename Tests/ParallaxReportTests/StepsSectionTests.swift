@@ -84,7 +84,7 @@ struct StepsSectionTests {
       "Above two seeds: the same minus the mean along the matches of model-0 and model-2",
       "Dotted grey: untrained twins", "Dotted in a model&#39;s colour",
       "Hollow: the untrained twins",
-      "shuffled 1.00 ↑", "By information-imbalance-zero-based: value × 1.002 − 0.002",
+      "shuffled 1.00 ↑", "By information-imbalance-zero-based: value × 1.0020 − 0.0020",
       "Pictures may share a statistic (up to 640 do)", "model-0-random",
       "Every statistic as a table",
     ] {

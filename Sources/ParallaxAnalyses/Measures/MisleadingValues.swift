@@ -15,6 +15,8 @@ struct MisleadingValues {
     var width: Int
     /// What dominates it; nil where that could not be computed.
     var dominance: MeasuresResult.Dominance?
+    /// The root mean square distance of the images from their mean; that of the dominance where nil.
+    var size: Double?
   }
 
   /// From this share of chance on, a warning.
@@ -96,7 +98,9 @@ struct MisleadingValues {
   ///
   /// > Source: Klabunde et al., 2025, arXiv 2305.06329 (invariance to isotropic scaling).
   private func size(_ name: String) -> MeasuresResult.Warning? {
-    let sizes = sites.compactMap { site in site.dominance.map { (site: site, size: $0.size) } }
+    let sizes = sites.compactMap { site in
+      (site.size ?? site.dominance?.size).map { (site: site, size: $0) }
+    }
     guard Set(sites.map(\.model)).count > 1,
       let least = sizes.min(by: { $0.size < $1.size }),
       let most = sizes.max(by: { $0.size < $1.size }), most.size >= Self.ratio * least.size

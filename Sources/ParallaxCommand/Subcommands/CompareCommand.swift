@@ -2,7 +2,12 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-extension SimilarityAnalysis.Route: ExpressibleByArgument {}
+/// The ways of both kinds: of CKA in one pass, and of measures.
+enum CompareRoute: String, ExpressibleByArgument, CaseIterable {
+  case automatic = "auto"
+  case exact, minibatch, features, moments
+}
+
 extension Estimator: ExpressibleByArgument {}
 
 extension FeaturePreprocessing.Clip: ExpressibleByArgument {
@@ -46,7 +51,8 @@ struct CompareCommand: ParsableCommand {
       otherwise; by minibatches or over the whole set, whichever is cheaper, and recorded.
 
       With --measure, any measures of `parallax measures` over the whole set instead, each with 95 % intervals and what \
-      shuffled pairs of images give. --clip, --centre and --l2 are done to each layer first, in this order.
+      shuffled pairs of images give. From the features of all images, or, where `parallax measures` says that they \
+      stream, from second moments whose memory does not grow with the images: what takes less, or --route. --clip, --centre and --l2 are done to each layer first, in this order.
 
       Example:  parallax compare clip-vit-base-patch16 efficientnet-lite0 --limit 96
       """)
@@ -81,8 +87,10 @@ struct CompareCommand: ParsableCommand {
 /// How similarity is computed.
 struct SimilarityOptions: ParsableArguments {
   @Option(
-    help: "auto (the cheaper), exact (the whole set at once) or minibatch (sums over blocks).")
-  var route = SimilarityAnalysis.Route.automatic
+    help:
+      "auto (the cheaper); exact (the whole set at once) or minibatch (sums over blocks); with --measure, features (of all images, gathered) or moments (second moments, accumulated)."
+  )
+  var route = CompareRoute.automatic
 
   @Option(help: "debiased or biased.")
   var estimator = Estimator.debiased
@@ -91,8 +99,17 @@ struct SimilarityOptions: ParsableArguments {
     help: ArgumentHelp("Measures instead, with commas between them.", valueName: "name,name"))
   var measure: String?
 
-  @Option(help: "Orders of shuffled images that each measure is tried on.")
-  var permutations = 99
+  @Option(
+    help:
+      "Orders of shuffled images that each measure is tried on; 99, or as many as fit where moments are accumulated."
+  )
+  var permutations: Int?
+
+  @Option(
+    help:
+      "Groups of images that are left out in turn for the intervals, 0 for none; 10, or fewer where moments of so many do not fit."
+  )
+  var groups: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -117,18 +134,34 @@ struct SimilarityOptions: ParsableArguments {
     guard measure != nil || !isPrepared else {
       throw ValidationError("--clip, --centre and --l2 belong to --measure")
     }
-    guard (0...100_000).contains(permutations) else {
-      throw ValidationError(
-        Outlier(option: "permutations", value: permutations, expected: "0 to 100000").asOption)
+    for (option, value, most) in [
+      ("permutations", permutations, 100_000), ("groups", groups, 1000),
+    ] {
+      guard let value else { continue }
+      guard measure != nil || preset != nil else {
+        throw ValidationError("--\(option) belongs to --measure")
+      }
+      guard (0...most).contains(value) else {
+        throw ValidationError(
+          Outlier(option: option, value: value, expected: "0 to \(most)").asOption)
+      }
     }
     guard (1...1_000_000).contains(memoryLimit) else {
       throw ValidationError(
         Outlier(option: "memory-limit", value: memoryLimit, expected: "1 to 1000000").asOption)
     }
-    guard try measures() == nil || route == .automatic && estimator == .debiased else {
+    let isMeasures = try measures() != nil
+    guard !isMeasures || estimator == .debiased else {
       throw ValidationError(
-        "--route and --estimator belong to CKA in one pass; with --measure take the name of a variant, such as cka-biased"
+        "--estimator belongs to CKA in one pass; with --measure take the name of a variant, such as cka-biased"
       )
+    }
+    let routes: [CompareRoute] =
+      isMeasures ? [.automatic, .features, .moments] : [.automatic, .exact, .minibatch]
+    guard routes.contains(route) else {
+      throw ValidationError(
+        "--route \(route.rawValue) belongs to \(isMeasures ? "CKA in one pass" : "--measure"); expected "
+          + routes.map(\.rawValue).joined(separator: ", "))
     }
   }
 
@@ -153,8 +186,12 @@ struct SimilarityOptions: ParsableArguments {
       ?? preparation.preprocessing
     return try measures().map {
       AnalysisCatalog.measures(
-        $0, permutations: permutations, preprocessing: steps, memoryLimit: memoryLimit << 30)
+        $0, route: MeasureRoute(rawValue: route.rawValue) ?? .automatic,
+        permutations: permutations, groups: groups, preprocessing: steps,
+        memoryLimit: memoryLimit << 30)
     }
-      ?? AnalysisCatalog.similarity(route: route, estimator: estimator)
+      ?? AnalysisCatalog.similarity(
+        route: SimilarityAnalysis.Route(rawValue: route.rawValue) ?? .automatic,
+        estimator: estimator)
   }
 }

@@ -65,14 +65,19 @@ struct MeasuresCommand: ParsableCommand {
     case .json: print(try json(Listing(measures: measures, descriptions: descriptions)))
     case .csv:
       // One table for a program: what a description has no word for stays empty.
-      let header = ["name", "kind", "range", "unit", "ignores", "cost", "meaning", "source"]
+      let header = [
+        "name", "kind", "range", "unit", "ignores", "cost", "streams", "meaning", "source",
+      ]
       let rows =
         measures.map {
-          [$0.name, $0.kind, $0.range, "", $0.invariances, $0.cost, "", $0.source]
+          [
+            $0.name, $0.kind, $0.range, "", $0.invariances, $0.cost, "\($0.streams)", "", $0.source,
+          ]
         }
         + descriptions.map {
           [
-            $0.name, "description", $0.range, $0.unit, $0.invariances, $0.cost, $0.meaning,
+            $0.name, "description", $0.range, $0.unit, $0.invariances, $0.cost,
+            "\($0.streams)", $0.meaning,
             $0.source,
           ]
         }
@@ -80,11 +85,11 @@ struct MeasuresCommand: ParsableCommand {
     case nil:
       let compared = Table(
         header: ["name", "kind", "range", "ignores", "cost"],
-        rows: measures.map { [$0.name, $0.kind, $0.range, $0.invariances, $0.cost] })
+        rows: measures.map { [$0.name, $0.kind, $0.range, $0.invariances, $0.costAndRoute] })
       let alone = Table(
         header: ["of one representation", "what it says", "range and unit", "cost", "source"],
         rows: descriptions.map {
-          [$0.name, $0.meaning, "\($0.range) \($0.unit)", $0.cost, $0.source]
+          [$0.name, $0.meaning, "\($0.range) \($0.unit)", $0.costAndRoute, $0.source]
         })
       print(
         """
@@ -92,7 +97,8 @@ struct MeasuresCommand: ParsableCommand {
 
         \(alone.text)
 
-        N images, D features. `parallax measures NAME` tells where one is defined and who agrees with it.
+        N images, D features. What streams needs second moments only: `parallax compare --measure NAME --route moments` \
+        accumulates them in memory that does not grow with the images, N·D² + D³ a pair. `parallax measures NAME` tells where one is defined and who agrees with it.
         """)
     }
   }
@@ -109,7 +115,7 @@ struct MeasuresCommand: ParsableCommand {
 /// What is printed of a measure.
 private struct MeasureRow: Encodable {
   var name, direction, range, invariances, cost, source, agreesWith: String
-  var isSymmetric, isMetric, needsPairing, isRandom: Bool
+  var isSymmetric, isMetric, needsPairing, isRandom, streams: Bool
   var fewestImages: Int
 
   init(_ measure: some Measure) {
@@ -119,8 +125,11 @@ private struct MeasureRow: Encodable {
     (source, agreesWith) = (measure.source, measure.agreesWith)
     (isSymmetric, isMetric) = (measure.isSymmetric, measure.isMetric)
     (needsPairing, isRandom) = (measure.needsPairing, measure.isRandom)
-    fewestImages = measure.fewestImages
+    (fewestImages, streams) = (measure.fewestImages, measure.streams)
   }
+
+  /// The cost, and whether second moments do.
+  var costAndRoute: String { cost + (streams ? "; streams" : "") }
 
   /// `distance, a metric`, `similarity, asymmetric`.
   var kind: String {
@@ -133,14 +142,22 @@ private struct MeasureRow: Encodable {
       ["needs the same images on both sides", needsPairing ? "yes" : "no"],
       ["fewest images", String(fewestImages)],
     ] + (isRandom ? [["random", "yes, with a fixed seed: the same features, the same value"]] : [])
-      + [["cost", cost], ["source", source], ["agrees with", agreesWith]]
+      + [
+        ["cost", cost],
+        [
+          "streams",
+          streams
+            ? "yes: second moments do, in memory that does not grow with the images (--route moments)"
+            : "no: it needs the images themselves",
+        ],
+      ] + [["source", source], ["agrees with", agreesWith]]
   }
 }
 
 /// What is printed of a description.
 private struct DescriptionRow: Encodable {
   var name, meaning, range, unit, invariances, cost, source, agreesWith: String
-  var hasStandardError: Bool
+  var hasStandardError, streams: Bool
   var fewestImages: Int
 
   init(_ description: some Description) {
@@ -149,15 +166,20 @@ private struct DescriptionRow: Encodable {
     (invariances, cost) = (description.invariances.letters, description.cost)
     (source, agreesWith) = (description.source, description.agreesWith)
     hasStandardError = description.hasStandardError
-    fewestImages = description.fewestImages
+    (fewestImages, streams) = (description.fewestImages, description.streams)
   }
+
+  /// The cost, and whether second moments do.
+  var costAndRoute: String { cost + (streams ? "; streams" : "") }
 
   var facts: [[String]] {
     [
       ["name", name], ["kind", "description of one representation"], ["what it says", meaning],
       ["range", "\(range) \(unit)"], ["ignores", invariances],
       ["standard error", hasStandardError ? "yes" : "no"],
-      ["fewest images", String(fewestImages)], ["cost", cost], ["source", source],
+      ["fewest images", String(fewestImages)], ["cost", cost],
+      ["streams", streams ? "yes: second moments do" : "no: it needs the images themselves"],
+      ["source", source],
       ["agrees with", agreesWith],
     ]
   }

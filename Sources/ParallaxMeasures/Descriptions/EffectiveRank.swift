@@ -9,7 +9,7 @@ import ParallaxTensors
 /// to 11 digits.
 ///
 /// > Source: Roy and Vetterli, 2007, "The effective rank", EUSIPCO, definition 1.
-public struct EffectiveRank: Description {
+public struct EffectiveRank: MomentDescription {
   /// What is made to sum to 1.
   public enum Weights: String, Sendable, Hashable, Codable {
     /// The singular values of the centred features.

@@ -6,7 +6,7 @@ import ParallaxTensors
 /// (tr C)²/tr C² to 11 digits.
 ///
 /// > Source: Gao et al., 2017, bioRxiv 214262, participation ratio.
-public struct ParticipationRatio: Description {
+public struct ParticipationRatio: MomentDescription {
   /// There is nothing to choose.
   public init() {}
 

@@ -11,7 +11,7 @@ import ParallaxTensors
 ///
 /// > Source: Stringer et al., 2019, Nature 571, "High-dimensional geometry of population responses in
 /// > visual cortex", power-law fit; Agrawal et al., 2022, "α-ReQ", NeurIPS 35.
-public struct SpectralDecay: Description {
+public struct SpectralDecay: MomentDescription {
   /// The ranks that are fitted; beyond the spectrum's rank there is nothing to fit.
   public let ranks: ClosedRange<Int>
 

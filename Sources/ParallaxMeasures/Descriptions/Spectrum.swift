@@ -46,4 +46,17 @@ public struct Spectrum: Sendable, Hashable {
     let tolerance = largest * Double(max(images, width)) * Double.ulpOfOne
     singularValues = all.filter { $0 > tolerance }
   }
+
+  /// The spectrum of a representation whose second moments are known and checked.
+  ///
+  /// Squares of singular values have the digits of the sums: those at or below 8·D·2⁻⁵² of the largest are left out, which
+  /// are singular values below about 10⁻⁶ of it.
+  ///
+  /// - Throws: `TensorError.operation` where LAPACK does not converge.
+  init(_ moments: Moments) throws {
+    (images, width) = (moments.images, moments.width)
+    let squares: [Double] = try Decomposition.eigenvalues(moments.centred).reversed()
+    let tolerance = squares[0] * moments.noise
+    singularValues = squares.filter { $0 > tolerance }.map { $0.squareRoot() }
+  }
 }

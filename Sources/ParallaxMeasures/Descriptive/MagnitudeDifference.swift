@@ -7,7 +7,7 @@ import ParallaxTensors
 /// to 15 decimals.
 ///
 /// > Source: Klabunde et al., 2025, arXiv 2305.06329, section on descriptive statistics.
-public struct MagnitudeDifference: Measure {
+public struct MagnitudeDifference: MomentMeasure {
   /// There is nothing to choose.
   public init() {}
 
@@ -42,6 +42,19 @@ public struct MagnitudeDifference: Measure {
   /// - Returns: ‖x̄‖.
   /// - Throws: `MeasureError.shape`, `.tooFew` or `.notFinite`.
   public func summary(of features: Tensor) throws -> NumberSummary {
+    try summary(from: SharedParts(features))
+  }
+
+  /// The same, also of moments.
+  ///
+  /// - Throws: as `summary(of:)`.
+  public func summary(from parts: SharedParts) throws -> NumberSummary {
+    if let moments = parts.moments {
+      let length = moments.mean.norm(over: [0]).item(Double.self)
+      guard length.isFinite else { throw MeasureError.notFinite(measure: name) }
+      return NumberSummary(images: moments.images, precision: moments.precision, value: length)
+    }
+    let features = parts.features
     let precision = try Checked.precision(of: features, atLeast: fewestImages, measure: name)
     let sum = features.to(Gram.home(of: features.device)).sum(over: [0], in: .float64)
     let value = sum.norm(over: [0]).item(Double.self) / Double(features.shape[0])
@@ -51,7 +64,9 @@ public struct MagnitudeDifference: Measure {
   /// |‖x̄‖ − ‖ȳ‖|.
   ///
   /// - Throws: `MeasureError.summaries` where the element types differ.
-  public func similarity(_ a: NumberSummary, _ b: NumberSummary) throws -> Double {
+  public func similarity(_ a: NumberSummary, _ b: NumberSummary, _ cross: CrossMoment?) throws
+    -> Double
+  {
     try a.difference(b, measure: name)
   }
 }

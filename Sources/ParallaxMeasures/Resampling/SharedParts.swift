@@ -65,6 +65,8 @@ public struct SharedPart: Sendable, Hashable {
 public final class SharedParts {
   /// What is needed of the representation; nil where only one summary is made of it.
   let plan: SharedPart?
+  /// The second moments, where these are all that is known of the representation; then there are no features.
+  let moments: Moments?
   private let make: () -> Tensor
   private var made: [String: Any] = [:]
 
@@ -73,7 +75,13 @@ public final class SharedParts {
 
   /// A representation whose features are made when they are first asked for.
   init(_ plan: SharedPart?, _ features: @escaping () -> Tensor) {
-    (self.plan, make) = (plan, features)
+    (self.plan, make, moments) = (plan, features, nil)
+  }
+
+  /// A representation of which only the moments are known: for a ``MomentMeasure``.
+  public init(_ moments: Moments) {
+    (plan, self.moments) = (nil, moments)
+    make = { preconditionFailure("SharedParts: moments have no rows") }
   }
 
   /// `[images, width]`.
@@ -81,7 +89,8 @@ public final class SharedParts {
 
   /// What is kept under that name, or is made now.
   public func part<Part>(_ name: String, _ make: () throws -> Part) rethrows -> Part {
-    if let found = made[name] as? Part { return found }
+    // In two steps: nil would pass for a part that is optional.
+    if let known = made[name], let found = known as? Part { return found }
     let new = try make()
     made[name] = new
     return new

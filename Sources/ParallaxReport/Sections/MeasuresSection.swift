@@ -54,14 +54,16 @@ enum MeasuresSection {
       entry.direction == "distance"
       ? "A distance: darker is more alike." : "A similarity: brighter is more alike."
     let dots =
-      entry.pValues == nil
-      ? "It does not care which image is which, so nothing was shuffled. "
-      : MeasureFigure.canTell(result)
-        ? "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
-        : "\(Text.plural(result.permutations, "order")) of shuffled images are too few to tell a value from chance at 5 %: 19 can. "
+      result.permutations == 0
+      ? "No images were shuffled: there is no baseline of chance. "
+      : entry.pValues == nil
+        ? "It does not care which image is which, so nothing was shuffled. "
+        : MeasureFigure.canTell(result)
+          ? "A dot: \(result.permutations) orders of shuffled images do not tell the value from chance (p > 0.05, each cell by itself). "
+          : "\(Text.plural(result.permutations, "order")) of shuffled images are too few to tell a value from chance at 5 %: 19 can. "
     let errors =
       entry.errors == nil
-      ? "No intervals: too few images to leave groups out. "
+      ? "No intervals: no groups of images were left out. "
       : "95 % intervals by a jackknife over \(result.groups) groups of images. "
     let grey = entry.pairRefusal.map { "Grey cells have no value: \($0). " } ?? ""
     let treatment = result.preprocessing.map { "The features were \($0) first. " } ?? ""
@@ -70,11 +72,22 @@ enum MeasuresSection {
       ? "Its values depend on the number of images: compare at equal numbers only. " : ""
     return
       "\(kind) \(treatment)\(counts)It ignores \(words(entry.invariances)). \(dots)\(grey)\(errors)\(Text.plural(result.images, "image")), "
-      + "\(result.dtype), the whole set at once, seed \(result.seed). Definition: \(entry.source). "
+      + "\(result.dtype), the whole set at once\(route(entry, result)), seed \(result.seed). Definition: \(entry.source). "
       + "Agrees with \(entry.agreesWith)."
   }
 
   /// What may make values say less than they seem to, with the layers that it concerns.
+  /// Where the values come from, and why.
+  private static func route(
+    _ entry: MeasuresResult.Entry, _ result: MeasuresResult
+  ) -> String {
+    guard let route = entry.route else { return "" }
+    let why = result.routeReason.map { " (\($0))" } ?? ""
+    return route == "moments"
+      ? ", by second moments accumulated in one pass in float64\(why)"
+      : ", from the features of all images\(why)"
+  }
+
   private static func warning(_ warning: MeasuresResult.Warning) -> HTML {
     .group([
       .element(
