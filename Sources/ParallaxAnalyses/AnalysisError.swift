@@ -12,6 +12,8 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
   case imageSize(model: String, problem: String)
   /// A site is none that the analysis can look at.
   case site(_ address: String, problem: String)
+  /// The images' classes do not suffice.
+  case classes(String)
   /// A saved state does not belong to this job.
   case state(path: String, problem: String)
 
@@ -22,7 +24,7 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
     case .tooFewImages(let needed, let found, let place):
       "\(place): expected at least \(needed) images that can be read, found \(found)"
     case .duplicateModel(let name): "two different models are called '\(name)'"
-    case .nothingAsked(let what): what
+    case .nothingAsked(let what), .classes(let what): what
     case .imageSize(let model, let problem): "\(model): \(problem)"
     case .site(let address, let problem): "\(address): \(problem)"
     case .state(let path, let problem): "\(path): \(problem)"

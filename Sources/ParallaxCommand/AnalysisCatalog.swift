@@ -13,6 +13,7 @@ enum AnalysisCatalog {
     ("attention", attention(AttentionAnalysis.Options())),
     ("residual", residual(ResidualAnalysis.Options())),
     ("localize", localize(LocalizationAnalysis.Options())),
+    ("probe", probe(ofStudy)),
   ]
 
   /// Those that a study runs where its file names them: they cost more than a pass.
@@ -20,6 +21,26 @@ enum AnalysisCatalog {
     ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
   ]
+
+  /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
+  private static var ofStudy: ProbeAnalysis.Options {
+    var options = ProbeAnalysis.Options()
+    options.adapts = true
+    return options
+  }
+
+  /// How well classes can be read off each layer.
+  static func probe(_ options: ProbeAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try ProbeAnalysis(
+        material.representations, of: material.subjects, images: material.images, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
 
   /// Effective receptive fields.
   static func receptiveField(_ options: ReceptiveFieldAnalysis.Options) -> Maker {

@@ -86,7 +86,7 @@ struct Failure {
   private init(_ error: AnalysisError) {
     switch error {
     case .interrupted: self.init("\(error)", code: 130)
-    case .tooFewImages, .state: self.init("\(error)", code: 65)
+    case .tooFewImages, .classes, .state: self.init("\(error)", code: 65)
     case .duplicateModel, .nothingAsked, .imageSize, .site: self.init("\(error)", code: 64)
     }
   }

@@ -23,7 +23,7 @@ struct ParallaxCommand: ParsableCommand {
     subcommands: [
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
       CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
-      ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self,
+      ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self, ProbeCommand.self,
       CheckpointsCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])

@@ -76,6 +76,10 @@ struct HelpTests {
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }
+    case let command as ProbeCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
     case let command as StructureCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

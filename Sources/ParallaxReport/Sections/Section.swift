@@ -28,7 +28,7 @@ enum SectionCatalog {
 
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
-    ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make,
+    ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
     CheckpointsSection.make,
     MeasuresSection.make,
   ]
