@@ -27,7 +27,7 @@ struct StructureTests {
       var seen: [String: Tensor] = [:]
       _ = try subject.model.run(
         batch,
-        Tap(nil) { visit in
+        Tap(Set(analysis.wanted.map(\.site.name) + analysis.watched.flatMap(\.sites))) { visit in
           seen[visit.site] = visit.value.cloned()
           return nil
         })
@@ -121,7 +121,7 @@ struct StructureTests {
     let layers = SubLayers.sparse(of: subject)
     #expect(
       layers.filter { $0.unit == 1 }.map(\.name)
-        == ["blocks.1.attn", "blocks.1.sum", "blocks.1.mlp", "blocks.1"])
+        == ["blocks.1.attn", "blocks.1.residual1", "blocks.1.mlp", "blocks.1"])
     #expect(
       SubLayers.full(of: subject).filter { $0.unit == 1 }.map(\.kind)
         == [.norm, .attention, .sum, .norm, .hidden, .block])

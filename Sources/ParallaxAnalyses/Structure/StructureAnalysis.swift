@@ -74,9 +74,10 @@ public final class StructureAnalysis: StudyAnalysis {
         case .site(let site):
           wanted.append(Representation(model: subject.name, site: site, tokens: .flat))
           ofWanted.append(row)
-        case .sum(let sites):
+        case .sum(let sum):
           watched.append(
-            Watch(model: subject.name, sites: sites.map(\.name), width: layer.width) { values in
+            Watch(model: subject.name, sites: [sum.skip, sum.branch], width: layer.width) {
+              values in
               values.dropFirst().reduce(values[0], +).reshaped(values[0].shape[0], -1)
             })
           ofWatched.append(row)
