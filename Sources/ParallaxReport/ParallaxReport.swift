@@ -16,7 +16,10 @@ public enum Report {
     let material = Material(
       run: run, provenance: try run.provenance(), samples: try run.samples())
     let analyses = try SectionCatalog.all.compactMap { try $0(material) }
-    let claims = ClaimsSection.make(analyses.flatMap(\.findings)).map { [$0] } ?? []
+    let claims =
+      ClaimsSection.make(
+        analyses.flatMap(\.findings), models: material.provenance.models
+      ).map { [$0] } ?? []
     let sections = claims + analyses + [ProvenanceSection(material: material).section()]
     var entries: [String: Figure.Entry] = [:]
     var data: [String: Dataset] = [:]

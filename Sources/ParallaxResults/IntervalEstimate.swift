@@ -17,11 +17,13 @@ public struct IntervalEstimate: Codable, Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - value: of all images.
-  ///   - left: the same without each group; where one of them is undefined there is no interval.
+  ///   - left: the same without each group; where one of them is undefined, or all are equal, there is no interval: a number
+  ///     of steps, such as a depth, does not show its spread then.
   public init(_ value: Double?, leavingOut left: [Double?]) {
     let known = left.compactMap(\.self)
     self.init(value)
-    guard let value, known.count == left.count, let margin = StudentT.margin(leavingOut: known)
+    guard let value, known.count == left.count, let margin = StudentT.margin(leavingOut: known),
+      margin > 0
     else { return }
     (low, high) = (value - margin, value + margin)
   }

@@ -159,7 +159,8 @@ struct StepsBaselineTests {
     let own = try residual(0, 2)
     #expect(abs((found.value ?? .nan) - (own - between)) < 1e-12 && found.low != nil)
     let remaining = try #require(result.findings.first { $0.sentence.hasPrefix("Strong") })
-    #expect(remaining.quantity.contains("farther than models that differ in their seed only"))
+    #expect(
+      remaining.quantity.contains("farther than models of one architecture, objective and sites"))
     let (none, _) = try run([models[0], models[2]], set, options())
     #expect(none.seedPairs.isEmpty && none.positions.allSatisfy { $0.aboveSeeds == nil })
   }

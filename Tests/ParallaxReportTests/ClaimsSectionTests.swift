@@ -36,6 +36,23 @@ struct ClaimsSectionTests {
     #expect(sections.allSatisfy { $0 == nil })
   }
 
+  @Test("made-up weights bear on no claim, an untrained twin beside its model does not matter")
+  func untrained() throws {
+    func model(_ name: String, _ origin: String?) -> Provenance.Model {
+      Provenance.Model(
+        name: name, family: "ViT", summary: "", fingerprint: "", preprocessing: "",
+        origin: origin, licence: nil, caveat: nil, parameters: 1, seconds: nil)
+    }
+    let findings = [finding(0.2, .uniform)]
+    let twin = ClaimsSection.make(
+      findings, models: [model("a", "a.pth"), model("a-random", nil)])
+    #expect(twin?.body.isEmpty == false)
+    let alone = ClaimsSection.make(
+      findings, models: [model("a-random", nil), model("b", "b.pth")])
+    let isThere = alone != nil
+    #expect(!isThere)
+  }
+
   @Test("a finding keeps its claim in a file, and one without reads as before")
   func coding() throws {
     let made = finding(0.5, .transition)

@@ -35,7 +35,7 @@ struct LocalizationComputed {
       models: analysis.subjects.map { subject in
         LocalizationResult.Model(
           name: subject.name, family: subject.family, design: subject.design.rawValue,
-          readout: Self.readout(subject), height: subject.imageSize.height,
+          readout: subject.readout, height: subject.imageSize.height,
           width: subject.imageSize.width,
           twinOf: subject.objective != .untrained
             ? nil : analysis.subjects.first { "\($0.name)-random" == subject.name }?.name,
@@ -80,16 +80,6 @@ struct LocalizationComputed {
     result.findings = LocalizationFindings(result: result, scalars: scalars)()
     // Models without a layer are among the refusals.
     result.models.removeAll { $0.layers.isEmpty }
-  }
-
-  /// What the head reads.
-  private static func readout(_ subject: Subject) -> String {
-    let hasClassToken = subject.model.tokenLayout?.hasClassToken ?? false
-    switch subject.model {
-    case is ViT, is ImportedGraph: return hasClassToken ? "class token" : "pooled"
-    case is Beit, is Eva, is Mixer, is Swin: return "pooled"
-    default: return hasClassToken ? "class token" : "pooled"
-    }
   }
 
   /// The patches that vary over images, and of these the ones whose token does.

@@ -210,7 +210,7 @@ struct ProbeComputation {
     var made = ProbeResult.Model(
       name: view.subject.name, family: view.subject.family, design: view.subject.design.rawValue,
       objective: view.subject.objective.rawValue,
-      hasClassToken: view.subject.model.tokenLayout?.hasClassToken == true,
+      hasClassToken: view.subject.readout == "class token",
       views: view.names.map { name in
         ProbeResult.View(
           tokens: name, label: view.label(name), isNative: view.isNative(name),

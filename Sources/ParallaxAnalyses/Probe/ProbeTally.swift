@@ -72,6 +72,8 @@ struct ProbeIntervals {
     }
     guard !squares.isEmpty else { return IntervalEstimate(value) }
     let margin = squares.reduce(0, +).squareRoot()
+    // Shares of few images can be equal wherever some are left out: their spread does not show then.
+    guard margin > 0 else { return IntervalEstimate(value) }
     return IntervalEstimate(value, low: value - margin, high: value + margin)
   }
 

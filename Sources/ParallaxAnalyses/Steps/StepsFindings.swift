@@ -65,10 +65,13 @@ struct StepsFindings {
 
   /// How much of it is more than what two seeds of one model differ by, in words.
   private var seeds: String {
-    guard !pairs.seedPairs.isEmpty else { return "; no two models differ in their seed only" }
+    guard !pairs.seedPairs.isEmpty else {
+      return "; no two models are of one architecture, objective and sites"
+    }
     let above = tables.estimate { pairs.aboveSeeds($0) }
     return above.value == nil
-      ? "" : "; they are \(Self.shown(above)) farther than models that differ in their seed only"
+      ? ""
+      : "; they are \(Self.shown(above)) farther than models of one architecture, objective and sites"
   }
 
   /// 2. Classifiers, unlike the others, discard low-level statistics in their final layers.

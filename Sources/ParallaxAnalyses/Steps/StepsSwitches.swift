@@ -49,7 +49,9 @@ enum StepsSwitches {
         ? "none; --untrained SEED makes them"
         : "\(untrained.map(\.name).joined(separator: ", ")): baselines, in no pair and no finding")
     add(
-      "seeds", "models of one family, with the same sites and objective, differ in their seed only")
+      "seeds",
+      "models of one family, with the same sites and objective, stand for two seeds of one training"
+    )
     add("relative depth", "l / (L − 1) over the L stages")
     add("both directions", "their mean; the symmetrised score of Glielmo et al. is √2 times it")
     add(

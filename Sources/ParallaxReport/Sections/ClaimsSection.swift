@@ -2,8 +2,15 @@ import ParallaxResults
 
 /// What the paper says, and what the findings of this run say of it. A claim that nothing tested is not printed.
 enum ClaimsSection {
-  /// The section; nil where no finding bears on a claim.
-  static func make(_ findings: [Finding]) -> Section? {
+  /// The section; nil where no finding bears on a claim, or a model that is no twin of another has made-up weights: papers
+  /// speak of trained ones.
+  static func make(_ findings: [Finding], models: [Provenance.Model] = []) -> Section? {
+    let names = Set(models.map(\.name))
+    let isMadeUp = models.contains { model in
+      let base = model.name.hasSuffix("-random") ? String(model.name.dropLast(7)) : model.name
+      return model.origin == nil && !(base != model.name && names.contains(base))
+    }
+    guard !isMadeUp else { return nil }
     let tested = Claim.allCases.compactMap { claim -> HTML? in
       let own = findings.filter { $0.claim == claim && $0.value != nil }
       return own.isEmpty ? nil : row(claim, own)

@@ -150,7 +150,7 @@ public struct ProbeResult: Codable, Sendable, Equatable {
     public var design: String
     /// What it was trained to do.
     public var objective: String
-    /// Whether it has a class token.
+    /// Whether its head reads a class token.
     public var hasClassToken: Bool
     /// The one that suits the model first.
     public var views: [View]

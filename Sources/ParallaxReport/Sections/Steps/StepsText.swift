@@ -184,15 +184,17 @@ struct StepsText {
       + "where they are nearest. \(seeds)\(result.intervals) \(result.basis)"
   }
 
-  /// Which models differ in their seed only.
+  /// Which models are of one architecture, objective and sites.
   private var seeds: String {
     let pairs = result.seedPairs.filter {
       $0.count == 2 && $0.allSatisfy(result.models.indices.contains)
     }
-    guard !pairs.isEmpty else { return "No two models differ in their seed only. " }
+    guard !pairs.isEmpty else {
+      return "No two models are of one architecture, objective and sites. "
+    }
     let names = pairs.map { "\(result.models[$0[0]].name) and \(result.models[$0[1]].name)" }
     return
-      "Above two seeds: the same minus the mean along the matches of \(Text.list(names)), which have one architecture, sites and objective. "
+      "Above two seeds: the same minus the mean along the matches of \(Text.list(names)), which have one architecture, sites and objective; whether they differ in more than their seed is not known here. "
   }
 
   private var floorNote: String {
