@@ -175,28 +175,6 @@ struct AttentionAnalysisTests {
     }
   }
 
-  @Test(
-    "a graph's softmax nodes are patterns where every node is a site; fused attention says what to do"
-  )
-  func graphs() throws {
-    let folder = try imageFolder(4)
-    let images = try ImageSet(folder.path)
-    func graph(_ file: String) throws -> Subject {
-      try Subject(
-        Catalog.load(
-          .graph(fixtures.appending(path: file).path), graphs: GraphOptions(everyNode: true)))
-    }
-    let eager = try graph("onnx/vit-timm-torchscript.onnx")
-    let result = try run([eager], images, options())
-    #expect(
-      result.models[0].layers.map(\.site) == ["blocks.0.attn.Softmax", "blocks.1.attn.Softmax"])
-    #expect(result.models[0].layers.map(\.heads.count) == [3, 3])
-    let error = #expect(throws: AnalysisError.self) {
-      try AttentionAnalysis(of: [graph("onnx/vit-timm.onnx")], images: images)
-    }
-    #expect(error?.description.contains("TIMM_FUSED_ATTN=0") == true)
-  }
-
   @Test("maps are pictures in the run folder: the image, the rollout, and layers with their heads")
   func maps() throws {
     let folder = try imageFolder(6)
@@ -213,14 +191,17 @@ struct AttentionAnalysisTests {
     let rows = try analysis.write(into: run)
     #expect(rows.count == (4 * (3 * 3 + 2)) + (2 * 5 + 2 * 8 + 8))
     let result: AttentionResult = try #require(try run.result(analysis: "attention"))
-    // Windows have no maps; of the other model four layers with a mean and two heads each.
-    #expect(result.maps.count == 2 * (2 + 4 * 3))
-    #expect(result.maps.allSatisfy { $0.model == 0 })
+    // Four layers with a mean and two heads each; where there is one head, the mean alone. Windows have no rollout.
+    #expect(result.maps.count { $0.model == 0 } == 2 * (2 + 4 * 3))
+    let windowed = result.maps.filter { $0.model == 1 }
+    #expect(
+      windowed.count == 2 * (1 + 1 + 1 + 3 + 3)
+        && !windowed.contains { $0.file.contains("rollout") })
     for map in result.maps {
       #expect(try Data(contentsOf: place.url.appending(path: map.file)) == map.picture)
       let picture = try ImageBuffer(decoding: map.picture)
       #expect(picture.width == 128 && picture.height == 128)
-      if let mass = map.mass { #expect(mass > 0 && mass < 1) }
+      if let mass = map.mass { #expect(mass > 0 && mass < (map.model == 0 ? 1 : 1.0001)) }
     }
     #expect(result.maps.prefix(2).map(\.token) == ["image", "class token"])
     func refused(_ change: (inout AttentionAnalysis.Options) -> Void) throws -> String? {
@@ -231,8 +212,54 @@ struct AttentionAnalysisTests {
     }
     let patch = try refused { ($0.maps.images, $0.maps.patch) = (1, .init(row: 4, column: 0)) }
     #expect(patch == "vit: expected a patch within 4×4, found (4, 0)")
+    let wide = try refused { ($0.maps.images, $0.maps.patch) = (1, .init(row: 3, column: 7)) }
+    #expect(wide == "vit: expected a patch within 4×4, found (3, 7)")
     let head = try refused { ($0.maps.images, $0.maps.head) = (1, 3) }
     #expect(head == "vit: expected a head from 0 to 2, found 3")
+  }
+
+  @Test("a patch's map inside a window lies where the window was before the shift")
+  func windowMaps() throws {
+    let folder = try imageFolder(1)
+    let images = try ImageSet(folder.path)
+    let subject = try swin()
+    let analysis = try AttentionAnalysis(
+      of: [subject], images: images,
+      options: options {
+        ($0.maps.images, $0.maps.side, $0.maps.patch) = (1, 28, .init(row: 6, column: 1))
+      })
+    var pass = Pass(subjects: [subject], images: images)
+    pass.blockSize = 1
+    try pass.run([analysis])
+    let maps = try AttentionMaps(analysis, analysis.result(), [0]).maps()
+    #expect(maps.map(\.layer) == [nil, 0, 1, 3, 3, 3, 4, 4, 4])
+    // The second block is shifted by 1: what patch (6, 1) sees, by the model's own mask of zeros and −100.
+    let block = try #require(maps.first { $0.layer == 1 && $0.head == nil })
+    #expect(block.token == "patch (6, 1)")
+    let picture = try ImageBuffer(decoding: block.picture)
+    let places = analysis.layers[1].distance.places
+    var seen: Set<AttentionPlaces.Place> = []
+    for (window, tokens) in places.windows.enumerated() {
+      guard let token = tokens.firstIndex(of: .init(row: 6, column: 1)) else { continue }
+      for (other, place) in tokens.enumerated() where places.sees(window, token, other) {
+        if let place { seen.insert(place) }
+      }
+    }
+    #expect(!seen.isEmpty && seen.count <= 9)
+    // Grey where it does not see, coloured where it does; a patch is four pixels wide.
+    for row in 0..<7 {
+      for column in 0..<7 {
+        let place = 3 * ((4 * row + 2) * picture.width + 4 * column + 2)
+        let (r, g, b) = (
+          Int(picture.pixels[place]), Int(picture.pixels[place + 1]), Int(picture.pixels[place + 2])
+        )
+        let isGrey = abs(r - g) <= 1 && abs(g - b) <= 1
+        #expect(isGrey != seen.contains(.init(row: row, column: column)), "\(row) \(column)")
+      }
+    }
+    #expect((block.mass ?? 0) > 0.5 && (block.mass ?? 2) <= 1.0001)
+    // In the last stage one position covers sixteen pixels.
+    #expect(maps.last?.token == "patch (1, 0)")
   }
 
   @Test(

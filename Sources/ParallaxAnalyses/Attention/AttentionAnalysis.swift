@@ -72,9 +72,7 @@ public final class AttentionAnalysis: Accumulator {
     var refusals: [SimilarityResult.Refusal] = []
     for subject in subjects {
       let own = chosen.filter { $0.model == subject.name }.map(\.site.name)
-      let patterns = AttentionSites.patterns(of: subject).filter { site in
-        own.isEmpty || own.contains { site.name == $0 || site.name.hasPrefix($0 + ".") }
-      }
+      let patterns = AttentionSites.patterns(of: subject, among: own)
       guard !patterns.isEmpty else {
         refusals.append(
           SimilarityResult.Refusal(
@@ -89,7 +87,10 @@ public final class AttentionAnalysis: Accumulator {
           ?? AttentionDistance(
             places, options.others, hasEntropy: options.entropy, on: subject.device)
         known[places] = distance
-        try options.maps.check(places, heads: site.shape[0], subject.name)
+        if layers.last?.subject != kept.count {
+          let heads = patterns.map { $0.shape[0] }.max() ?? 0
+          try options.maps.check(places, heads: heads, subject.name)
+        }
         layers.append(Layer(subject: kept.count, site: site, distance: distance))
       }
       kept.append(subject)

@@ -109,7 +109,7 @@ public struct AttentionDistance: Sendable {
   /// - Returns: `[batch, heads]` distances in pixels, and behind them in the same rows as many entropies in nats.
   /// - Precondition: the pattern has the tokens and windows of `places`.
   /// - Complexity: one product with the table of distances; the entropy takes a logarithm of each weight. A few images at a
-  ///   time, so that memory does not grow with the batch.
+  ///   time, so that what is made of them stays in the cache and memory does not grow with the batch.
   public func callAsFunction(_ pattern: Tensor) -> Tensor {
     let windows = places.windows.count
     let images = pattern.shape[0] / windows
@@ -144,14 +144,8 @@ public struct AttentionDistance: Sendable {
     let (batch, windows, heads, n) = sizes(weights)
     let table = table(like: weights)
     guard windows > 1 else {
-      // A few rows at a time: one long product in float32 would lose digits.
-      let (flat, distances) = (weights.reshaped(batch * heads, n * n), table.reshaped(n * n))
-      let step = max(1, 1024 / n) * n
-      let parts = stride(from: 0, to: n * n, by: step).map { start in
-        flat.sliced(1, start, min(n * n, start + step))
-          .times(distances.sliced(0, start, min(n * n, start + step)))
-      }
-      return Tensor.stacked(parts).sum(over: [0]).reshaped(batch, heads) / Double(queries)
+      // Row by row: one long product in float32 would lose digits, and this one stays in the cache.
+      return (weights * table.reshaped(n, n)).sum(over: [3]).sum(over: [2]) / Double(queries)
     }
     return weights.reshaped(batch, windows, heads, n * n).times(table.unsqueezed(2))
       .sum(over: [1, 3]) / Double(queries)

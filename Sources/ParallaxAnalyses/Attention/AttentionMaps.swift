@@ -5,12 +5,16 @@ import ParallaxResults
 import ParallaxTensors
 
 /// Where a token looks, drawn over a few images.
+///
+/// Where attention is kept inside windows, a patch of the first layer's grid looks, and in later stages the position that it
+/// has gone into. Its window is drawn where it lies in the whole grid, the shift undone; what it does not see stays grey. There is
+/// no rollout then: the product of patterns over windows that merge and shift is none of tokens among themselves.
 public struct AttentionMaps {
   /// Which images, which token and which heads.
   public struct Options: Sendable, Equatable {
     /// Images, spread over the set; 0 for none.
     public var images = 2
-    /// The place of the patch that looks; nil for the class token, and without one the centre.
+    /// The place of the patch that looks, in the first layer's grid; nil for the class token, and without one the centre.
     public var patch: AttentionPlaces.Place?
     /// The head; nil for the mean over heads and each layer's most local and most global head.
     public var head: Int?
@@ -24,7 +28,7 @@ public struct AttentionMaps {
 
     /// Refuses a patch or a head that a layer lacks.
     func check(_ places: AttentionPlaces, heads: Int, _ model: String) throws {
-      guard images > 0, !places.isWindowed else { return }
+      guard images > 0 else { return }
       if let patch, patch.row >= places.rows || patch.column >= places.columns {
         throw AnalysisError.nothingAsked(
           "\(model): expected a patch within \(places.rows)×\(places.columns), found (\(patch.row), \(patch.column))"
@@ -59,7 +63,7 @@ public struct AttentionMaps {
   /// An image that has become unreadable since the pass is left out.
   func maps() throws -> [AttentionResult.Map] {
     var maps: [AttentionResult.Map] = []
-    for (model, subject) in analysis.subjects.enumerated() where !result.models[model].isWindowed {
+    for (model, subject) in analysis.subjects.enumerated() {
       for (place, sample) in shown.enumerated() {
         guard
           let image = try? ImageBuffer(decoding: URL(filePath: sample.path), alpha: options.alpha),
@@ -78,42 +82,69 @@ public struct AttentionMaps {
     let layers = analysis.layers.filter { $0.subject == model }
     guard let first = layers.first else { return [] }
     let places = first.distance.places
-    guard let query = query(subject, places) else { return [] }
     let patterns = try patterns(subject, layers.map(\.site.name), pixels)
     guard patterns.count == layers.count else { return [] }
     let canvas = AttentionOverlay(subject.preprocessing, pixels, side: options.side)
     var maps: [AttentionResult.Map] = []
-    func add(_ layer: Int?, _ head: Int?, _ weights: [Double]?, _ name: String) throws {
+    func add(
+      _ layer: Int?, _ head: Int?, _ weights: [Double]?, _ token: String, _ name: String
+    ) throws {
+      let places = layers[layer ?? 0].distance.places
       maps.append(
         AttentionResult.Map(
-          model: model, image: id, layer: layer, head: head,
-          token: weights == nil ? "image" : query.name,
+          model: model, image: id, layer: layer, head: head, token: token,
           distance: layer.flatMap { layer in
             head.flatMap { result.models[model].layers[layer].heads[$0].distance.value }
           },
-          mass: weights.map { $0.reduce(0, +) }.flatMap { $0.isFinite ? $0 : nil },
-          file: "\(stem)-\(name).png",
+          mass: weights.flatMap(Self.mass), file: "\(stem)-\(name).png",
           picture: try canvas.picture(weights, rows: places.rows, columns: places.columns)))
     }
-    let patches = places.windows[0].indices.filter { places.windows[0][$0] != nil }
-    func onPatches(_ row: Tensor) -> [Double] {
-      let all = row.to(.cpu).to(.float64).contiguous().scalars(Double.self)
-      return patches.map { all[$0] }
-    }
-    try add(nil, nil, nil, "image")
-    var rollout = AttentionRollout()
-    for pattern in patterns { rollout.add(pattern) }
-    if let rolled = rollout.rolled {
-      try add(nil, nil, onPatches(rolled.selected(0, 0).selected(0, query.token)), "rollout")
+    try add(nil, nil, nil, "image", "image")
+    if !result.models[model].isWindowed, let query = query(subject, places, places) {
+      var rollout = AttentionRollout()
+      for pattern in patterns { rollout.add(pattern) }
+      if let rolled = rollout.rolled {
+        let row = rolled.selected(0, 0).selected(0, query.token)
+        try add(nil, nil, Self.spread(row, places, query), query.name, "rollout")
+      }
     }
     for layer in Self.spread(layers.count) {
-      let rows = patterns[layer].selected(0, 0).selected(1, query.token)  // [heads, tokens]
-      try add(layer, nil, onPatches(rows.to(.float64).mean(over: [0])), "\(layer)-mean")
+      let own = layers[layer].distance.places
+      guard let query = query(subject, own, places) else { continue }
+      // [heads, tokens]
+      let rows = patterns[layer].selected(0, query.window).selected(1, query.token)
+      let mean = Self.spread(rows.to(.float64).mean(over: [0]), own, query)
+      try add(layer, nil, mean, query.name, "\(layer)-mean")
       for head in heads(model, layer) {
-        try add(layer, head, onPatches(rows.selected(0, head)), "\(layer)-\(head)")
+        let weights = Self.spread(rows.selected(0, head), own, query)
+        try add(layer, head, weights, query.name, "\(layer)-\(head)")
       }
     }
     return maps
+  }
+
+  /// A token that looks.
+  private struct Query {
+    var window = 0
+    var token: Int
+    var name: String
+  }
+
+  /// A query's weights over the whole grid, row by row; NaN where it does not see.
+  private static func spread(_ row: Tensor, _ places: AttentionPlaces, _ query: Query) -> [Double] {
+    let all = row.to(.cpu).to(.float64).contiguous().scalars(Double.self)
+    var weights = [Double](repeating: .nan, count: places.rows * places.columns)
+    for (token, place) in places.windows[query.window].enumerated() {
+      guard let place, places.sees(query.window, query.token, token) else { continue }
+      weights[place.row * places.columns + place.column] = all[token]
+    }
+    return weights
+  }
+
+  /// What of a query's weight falls on patches; nil without a finite one.
+  private static func mass(_ weights: [Double]) -> Double? {
+    let seen = weights.filter(\.isFinite)
+    return seen.isEmpty ? nil : seen.reduce(0, +)
   }
 
   /// At most four layers from the first to the last.
@@ -129,17 +160,24 @@ public struct AttentionMaps {
     return [first, last]
   }
 
+  /// The token that looks, in a layer's grid.
   private func query(
-    _ subject: Subject, _ places: AttentionPlaces
-  ) -> (token: Int, name: String)? {
-    if options.patch == nil, subject.model.tokenLayout?.hasClassToken == true {
-      return (0, "class token")
+    _ subject: Subject, _ places: AttentionPlaces, _ first: AttentionPlaces
+  ) -> Query? {
+    if options.patch == nil, !places.isWindowed, subject.model.tokenLayout?.hasClassToken == true {
+      return Query(token: 0, name: "class token")
     }
-    let place =
-      options.patch ?? AttentionPlaces.Place(row: places.rows / 2, column: places.columns / 2)
-    return places.windows[0].firstIndex(of: place).map {
-      ($0, "patch (\(place.row), \(place.column))")
+    let chosen =
+      options.patch ?? AttentionPlaces.Place(row: first.rows / 2, column: first.columns / 2)
+    // Of a later stage the position that covers its pixels.
+    let place = AttentionPlaces.Place(
+      row: min(places.rows - 1, chosen.row * first.step / places.step),
+      column: min(places.columns - 1, chosen.column * first.step / places.step))
+    for (window, tokens) in places.windows.enumerated() {
+      guard let token = tokens.firstIndex(of: place) else { continue }
+      return Query(window: window, token: token, name: "patch (\(place.row), \(place.column))")
     }
+    return nil
   }
 
   private func patterns(

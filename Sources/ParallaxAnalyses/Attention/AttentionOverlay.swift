@@ -36,21 +36,25 @@ struct AttentionOverlay {
     size = (max(1, width * side / longest), max(1, height * side / longest))
   }
 
-  /// The picture, grey under the weights' colours; the largest weight is brightest. Without weights the picture itself.
+  /// The picture, grey under the weights' colours; the largest weight is brightest, and where a weight is NaN it stays grey.
+  /// Without weights the picture itself.
   func picture(_ weights: [Double]?, rows: Int, columns: Int) throws -> Data {
-    guard let weights, let most = weights.max(), most > 0 else { return try png(pixels) }
+    guard let weights, let most = weights.filter(\.isFinite).max(), most > 0 else {
+      return try png(pixels)
+    }
     var result = pixels
     for y in 0..<height {
       let row = min(rows - 1, y * rows / height)
       for x in 0..<width {
         let weight = weights[row * columns + min(columns - 1, x * columns / width)]
-        let colour = Self.colour(weight / most)
+        let colour = weight.isNaN ? nil : Self.colour(weight / most)
         let place = 3 * (y * width + x)
         let grey =
           0.299 * Double(pixels[place]) + 0.587 * Double(pixels[place + 1]) + 0.114
           * Double(pixels[place + 2])
         for channel in 0..<3 {
-          let value = Self.strength * colour[channel] + (1 - Self.strength) * grey
+          let value =
+            colour.map { Self.strength * $0[channel] + (1 - Self.strength) * grey } ?? grey
           result[place + channel] = UInt8(min(max(value.rounded(), 0), 255))
         }
       }

@@ -4,19 +4,30 @@ import ParallaxModels
 enum AttentionSites {
   /// The patterns, in execution order.
   ///
-  /// An architecture names them. In an imported graph they are the results of a softmax over tokens and tokens, which are
-  /// sites where every node is one.
-  static func patterns(of subject: Subject) -> [Site] {
+  /// An architecture names them `pattern`, and so does an imported graph, whether it attends in one step or writes its weights
+  /// out. Where it names none, the results of a softmax over tokens and tokens count, which are sites where every node is one.
+  ///
+  /// - Parameters:
+  ///   - subject: the model.
+  ///   - chosen: only those at or under these sites; all where there are none.
+  /// - Returns: sites `[heads, tokens, tokens]`.
+  static func patterns(of subject: Subject, among chosen: [String] = []) -> [Site] {
     let isGraph = subject.model is ImportedGraph
-    return subject.sites.filter { site in
+    let (height, width) = subject.imageSize
+    let sites = subject.sites.filter { site in
       guard site.shape.count == 3, site.shape[1] == site.shape[2],
-        let last = site.name.split(separator: ".").last?.lowercased()
+        chosen.isEmpty
+          || chosen.contains(where: { site.name == $0 || site.name.hasPrefix($0 + ".") })
       else { return false }
-      guard isGraph else { return last == "pattern" }
-      return (last.contains("softmax") || last.contains("pattern"))
-        && subject.model.attentionPlaces(
-          at: site, height: subject.imageSize.height, width: subject.imageSize.width) != nil
+      return !isGraph
+        || subject.model.attentionPlaces(at: site, height: height, width: width) != nil
     }
+    let named = sites.filter { last($0).hasPrefix("pattern") }
+    return named.isEmpty && isGraph ? sites.filter { last($0).contains("softmax") } : named
+  }
+
+  private static func last(_ site: Site) -> String {
+    site.name.split(separator: ".").last?.lowercased() ?? ""
   }
 
   /// Where a pattern's tokens lie.
@@ -40,15 +51,28 @@ enum AttentionSites {
   /// Why a model has none.
   static func absence(_ subject: Subject, isChosen: Bool) -> String {
     if isChosen { return "no attention pattern lies at or under the sites asked for" }
-    guard subject.model is ImportedGraph else { return "the model has no attention" }
-    let isFused = subject.sites.contains { $0.name.contains("scaled_dot_product_attention") }
-    if isFused || subject.design == .transformer {
+    guard let graph = subject.model as? ImportedGraph else { return "the model has no attention" }
+    let square = subject.sites.first { site in
+      site.kind == .pattern && site.shape.count == 3 && site.shape[1] == site.shape[2]
+        && last(site).hasPrefix("pattern")
+    }
+    if let square {
+      guard let layout = graph.tokenLayout else {
+        return
+          "\(square.name) has \(square.shape[1]) tokens, and the names of the graph's parameters do not tell where patches lie"
+      }
+      let (height, width) = subject.imageSize
       return
-        "the graph hands out no attention weights: nodes called softmax are seen with --every-node, and a fused "
-        + "scaled_dot_product_attention has none; export it with eager attention (timm: TIMM_FUSED_ATTN=0, "
-        + "transformers: attn_implementation=\"eager\")"
+        "\(square.name) has \(square.shape[1]) tokens, expected \(layout.prefix) and "
+        + "\(height / layout.patch)×\(width / layout.patch) patches of \(layout.patch) pixels"
+    }
+    if graph.attends {
+      return
+        "the graph's attention has no weights [batch, heads, tokens, tokens] over the whole image, as inside windows, whose "
+        + "places a graph does not tell; an architecture with the same weights does (parallax models)"
     }
     return
-      "no softmax over tokens and tokens is among the graph's sites; --every-node makes every node one"
+      "the graph has no attention: neither a fused step of it nor a product with a softmax; --every-node makes every node a "
+      + "site"
   }
 }

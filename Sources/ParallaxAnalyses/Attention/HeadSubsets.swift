@@ -57,20 +57,15 @@ struct HeadSubsets {
 
   /// Outputs A·V of all heads before the projection, heads first: `[batch, heads · tokens · d]`.
   private static func watch(_ subject: Subject, _ layer: AttentionAnalysis.Layer) -> Watch? {
-    guard layer.site.name.hasSuffix(".pattern") else { return nil }
-    let name = layer.site.name.dropLast("pattern".count) + "qkv"
-    let (heads, tokens) = (layer.heads, layer.site.shape[1])
-    guard let qkv = subject.sites.first(where: { $0.name == name }), qkv.shape.count == 2,
-      qkv.shape[0] == tokens, qkv.shape[1] % (3 * heads) == 0
+    let (height, width) = subject.imageSize
+    guard
+      let outputs = try? subject.model.headOutputs(
+        of: layer.site, height: height, width: width, device: subject.device),
+      outputs.shape.count == 3, outputs.shape[0] == layer.heads
     else { return nil }
-    let d = qkv.shape[1] / (3 * heads)
     return Watch(
-      model: subject.name, sites: [qkv.name, layer.site.name], width: heads * tokens * d
-    ) { seen in
-      let values = seen[0].reshaped(seen[0].shape[0], tokens, 3, heads, d).selected(2, 2)
-        .transposed(1, 2)
-      return seen[1].times(values).reshaped(seen[1].shape[0], -1)
-    }
+      model: subject.name, sites: [outputs.name], width: outputs.shape.reduce(1, *)
+    ) { $0[0].reshaped($0[0].shape[0], -1) }
   }
 
   /// One for each source.

@@ -25,15 +25,17 @@ struct Plan {
     }
     let sites = Dictionary(
       uniqueKeysWithValues: subjects.map { ($0.name, Set($0.sites.map(\.name))) })
-    // What residual connections add is on no list of sites.
+    // What residual connections add, and what heads give, is on no list of sites.
     var connections: [String: Set<String>] = [:]
     func check(_ model: String, _ site: String, called name: String) throws {
       guard let known = sites[model] else {
         throw AnalysisError.nothingAsked("\(name): there is no such model")
       }
       if known.contains(site) { return }
+      let subject = subjects.first { $0.name == model }
+      if subject?.sites.contains(where: { $0.headOutputs == site }) == true { return }
       if connections[model] == nil {
-        let found = try subjects.first { $0.name == model }?.connections() ?? []
+        let found = try subject?.connections() ?? []
         connections[model] = Set(found.flatMap { [$0.skip, $0.branch] })
       }
       guard connections[model]?.contains(site) == true else {

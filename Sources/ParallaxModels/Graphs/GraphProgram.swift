@@ -17,6 +17,20 @@ struct GraphProgram: Sendable {
     let outputs: [Int?]
     /// The results from the values of `inputs`, one each.
     let run: @Sendable ([GraphValue]) throws -> [GraphValue]
+    /// How to look into it, where it is attention in one step.
+    var attention: FusedAttention?
+  }
+
+  /// What is shown at a place.
+  enum Role: Sendable, Hashable {
+    /// An activation.
+    case value
+    /// Attention weights in a slot; pattern·V under another name.
+    case pattern(heads: String)
+    /// pattern·V of each head in a slot, for who asks by name; no site.
+    case heads
+    /// Attention weights that are written out where somebody looks; pattern·V under another name. Without a slot.
+    case fused(heads: String)
   }
 
   /// A place where a value is shown.
@@ -32,6 +46,14 @@ struct GraphProgram: Sendable {
     var shape: [Int] = []
     /// Among places of one name, the lowest that holds an activation of each image is the site.
     var rank = 0
+    var role = Role.value
+    /// Where attention weights are seen, the name of the heads' outputs.
+    var heads: String? {
+      switch role {
+      case .pattern(let heads), .fused(let heads): heads
+      case .value, .heads: nil
+      }
+    }
   }
 
   /// What goes in.
@@ -63,9 +85,16 @@ struct GraphProgram: Sendable {
   var usesChannelsLast = false
   /// Steps that add a branch to what goes past it.
   var sums: [Int: ResidualSum] = [:]
+  /// Whether it attends, be it in a way that is no site.
+  var attends: Bool { places.contains { $0.heads != nil } || isAttentive }
+  private var isAttentive = false
   /// Sites, by the step that they follow; those inside before those around them.
   private(set) var places: [Place]
   private var placesByStep: [[Place]] = []
+  /// Steps of fused attention that may be looked into.
+  private var fused: [Int: Place] = [:]
+  /// Steps whose first result is the only one that is read.
+  private var isAlone: [Bool] = []
   /// Slots by the step that reads them last.
   private var freed: [[Int]] = []
 
@@ -82,6 +111,7 @@ struct GraphProgram: Sendable {
   /// The same graph with other sites.
   func showing(_ places: [Place]) -> GraphProgram {
     var copy = self
+    copy.isAttentive = attends
     copy.places = places
     copy.arrange()
     return copy
@@ -112,10 +142,20 @@ struct GraphProgram: Sendable {
     var last = [Int](repeating: -1, count: slotCount)
     for (index, step) in steps.enumerated() {
       for slot in step.inputs { last[slot] = index }
+    }
+    isAlone = steps.map { step in
+      step.outputs.dropFirst().allSatisfy { $0.map { last[$0] < 0 && $0 != output } ?? true }
+    }
+    fused = [:]
+    for (index, step) in steps.enumerated() {
       // What nobody reads goes at once.
       for case .some(let slot) in step.outputs { last[slot] = max(last[slot], index) }
     }
     for place in places where steps.indices.contains(place.step) {
+      if case .fused = place.role {
+        fused[place.step] = place
+        continue
+      }
       placesByStep[place.step].append(place)
       last[place.slot] = max(last[place.slot], place.step)
     }
@@ -155,7 +195,7 @@ struct GraphProgram: Sendable {
       if tap.isSatisfied { return current }
       var values = step.inputs.map { slots[$0] }
       if let sum = sums[index] { show(sum, &values, of: step, to: tap) }
-      let results = try results(of: step, values)
+      let results = try results(of: index, values, tap, watch)
       for (slot, value) in zip(step.outputs, results) {
         guard let slot else { continue }
         slots[slot] = value
@@ -163,6 +203,12 @@ struct GraphProgram: Sendable {
       }
       for place in placesByStep[index] {
         guard case .tensor(let value) = slots[place.slot] else { continue }
+        if place.role == .heads {
+          guard tap.names(place.name) else { continue }
+          slots[place.slot] = .tensor(
+            own(value, place.slot) { tap.named(place.name, $0, as: .mixed) })
+          continue
+        }
         watch?(place, value)
         guard tap.wants(place.name) else { continue }
         slots[place.slot] = .tensor(shown(value, at: place, to: tap))
@@ -175,9 +221,12 @@ struct GraphProgram: Sendable {
     return result
   }
 
-  private func results(of step: Step, _ values: [GraphValue]) throws -> [GraphValue] {
+  private func results(
+    of index: Int, _ values: [GraphValue], _ tap: Tap, _ watch: ((Place, Tensor) -> Void)?
+  ) throws -> [GraphValue] {
+    let step = steps[index]
     do {
-      let results = try step.run(values)
+      let results = try attended(index, values, tap, watch) ?? step.run(values)
       guard results.count >= step.outputs.count else {
         throw problem("gave \(results.count) results, expected \(step.outputs.count)")
       }
@@ -188,6 +237,32 @@ struct GraphProgram: Sendable {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: problem.text)
     } catch ModelError.checkpoint(_, let message) {
       throw ModelError.graph(file: file, node: step.name, kind: step.kind, problem: message)
+    }
+  }
+
+  /// The results of a step of attention with its weights written out; nil where nobody looks.
+  private func attended(
+    _ index: Int, _ values: [GraphValue], _ tap: Tap, _ watch: ((Place, Tensor) -> Void)?
+  ) throws -> [GraphValue]? {
+    guard let place = fused[index], let attention = steps[index].attention,
+      let heads = place.heads
+    else { return nil }
+    // Its shape is all that anybody asks for, and takes no memory.
+    if let watch, let shape = try? attention.shape(values), !shape.contains(0) {
+      watch(place, Tensor.zeros(shape.map { _ in 1 }, .float32).expanded(shape))
+    }
+    guard tap.wants(place.name) || tap.names(heads) else { return nil }
+    let view = AttentionView {
+      tap(place.name, $0, as: .pattern)
+    } heads: {
+      tap.named(heads, $0, as: .mixed)
+    }
+    let results = try attention.run(values, view)
+    // What the fused form alone gives is seldom read.
+    let others = isAlone[index] ? [] : try steps[index].run(values)
+    return steps[index].outputs.indices.map { place in
+      if results.indices.contains(place), let result = results[place] { return result }
+      return others.indices.contains(place) ? others[place] : .none
     }
   }
 
@@ -208,8 +283,11 @@ struct GraphProgram: Sendable {
 
   /// The value after the tap; a copy on both ways where a later step writes to it.
   private func shown(_ value: Tensor, at place: Place, to tap: Tap) -> Tensor {
-    guard volatile.contains(place.slot) else { return seen(value, at: place, by: tap) }
-    return seen(value.cloned(), at: place, by: tap).cloned()
+    own(value, place.slot) { seen($0, at: place, by: tap) }
+  }
+
+  private func own(_ value: Tensor, _ slot: Int, _ look: (Tensor) -> Tensor) -> Tensor {
+    volatile.contains(slot) ? look(value.cloned()).cloned() : look(value)
   }
 
   private func seen(_ value: Tensor, at place: Place, by tap: Tap) -> Tensor {

@@ -33,6 +33,9 @@ public struct ImportedGraph: Model {
   /// The only number of images that it takes at a time; nil where any will do.
   public var fixedBatch: Int? { program.input.batch }
 
+  /// Whether it has attention, be it in a form that is no site, such as inside windows.
+  public var attends: Bool { program.attends }
+
   /// Its sites, once it has run.
   var places: [GraphProgram.Place] { program.places }
 
@@ -82,7 +85,7 @@ public struct ImportedGraph: Model {
     }
     let input = Site(name: "input", kind: .map, shape: [3, height, width], isBlock: false)
     return [input]
-      + program.places.map {
+      + program.places.filter { $0.role != .heads }.map {
         Site(name: $0.name, kind: $0.kind ?? .vector, shape: $0.shape, isBlock: $0.isBlock)
       }
   }
@@ -130,6 +133,8 @@ public struct ImportedGraph: Model {
     }
     var taken: Set<String> = []
     kept = kept.filter { $0.rank == best[$0.name] && taken.insert($0.name).inserted }
+    let heads = Set(kept.compactMap(\.heads))
+    kept += program.places.filter { $0.role == .heads && heads.contains($0.name) }
     return ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
   }
 
@@ -166,10 +171,14 @@ public struct ImportedGraph: Model {
     var kept: [GraphProgram.Place] = []
     let watch = { (place: GraphProgram.Place, value: Tensor) in
       let shape = value.shape
-      guard value.dtype.isFloatingPoint, shape.count > 1, shape[0] == batch else { return }
+      guard value.dtype.isFloatingPoint, shape.count > 1, shape[0] == batch,
+        place.heads == nil || shape.count == 4
+      else { return }
       var place = place
       place.shape = Array(shape.dropFirst())
-      place.kind = kind(place.shape, height: images.shape[2], width: images.shape[3])
+      place.kind =
+        place.heads != nil
+        ? .pattern : kind(place.shape, height: images.shape[2], width: images.shape[3])
       kept.append(place)
     }
     _ = try GraphLimits.$largest.withValue(GraphLimits.trial) {

@@ -154,6 +154,15 @@ struct ModuleTree {
     }.map(\.element)
   }
 
+  /// The site of the innermost module that each step ran in; of those in none, the node's name.
+  var modulesOfSteps: [Int: String] {
+    var found: [Int: String] = [:]
+    for node in nodes {
+      found[node.origin.step] = node.origin.chain.last.map { calls[$0].site } ?? node.origin.name
+    }
+    return found
+  }
+
   // MARK: Blocks
 
   /// The site of the block that each step ran in.

@@ -4,6 +4,8 @@ import ParallaxTensors
 
 /// softmax(s·QKᵀ + bias)·V over `[batch, heads, tokens, d]`; its weights are the site `pattern`.
 ///
+/// What it gives, each head's output before the projection, is shown as `heads` to a tap that asks for it by name.
+///
 /// - Parameters:
 ///   - q: queries.
 ///   - k: keys.
@@ -17,11 +19,16 @@ func attended(
   _ q: Tensor, _ k: Tensor, _ v: Tensor, bias: Tensor? = nil, scale: Double? = nil,
   as kind: SiteKind = .pattern, _ tap: Tap
 ) -> Tensor {
-  guard tap.wants("pattern") else { return Tensor.attention(q, k, v, bias: bias, scale: scale) }
+  let outputs: SiteKind = kind == .windows ? .windows : .mixed
+  guard tap.wants("pattern") else {
+    return tap.named(
+      "heads", Tensor.attention(q, k, v, bias: bias, scale: scale), as: outputs)
+  }
   let width = Double(q.shape[q.rank - 1])
-  var scores = q.times(k.transposed()) * (scale ?? 1 / width.squareRoot())
+  // The factor goes to the queries, of which there are fewer than scores.
+  var scores = (q * (scale ?? 1 / width.squareRoot())).times(k.transposed())
   if let bias { scores = scores + bias }
-  return tap("pattern", scores.softmax(-1), as: kind).times(v)
+  return tap.named("heads", tap("pattern", scores.softmax(-1), as: kind).times(v), as: outputs)
 }
 
 /// Queries, keys and values in one product, the keys without a bias: it would shift all scores alike (BEiT).

@@ -1,3 +1,5 @@
+import ParallaxTensors
+
 /// Where the tokens of an attention pattern lie in the image, and which of them see each other.
 public struct AttentionPlaces: Sendable, Hashable {
   /// A position in the grid of patches.
@@ -57,5 +59,45 @@ extension Model {
     guard rows * columns > 0, layout.prefix + rows * columns == site.shape[1] else { return nil }
     return AttentionPlaces(
       prefix: layout.prefix, rows: rows, columns: columns, step: layout.patch)
+  }
+}
+
+extension Model {
+  /// Where the outputs pattern·V of the heads are seen whose weights a site holds, before the projection.
+  ///
+  /// They are no site of the model, and no list shows them; a tap that asks for them by name sees them and may replace them.
+  /// They are found by running one image of zeros.
+  ///
+  /// - Parameters:
+  ///   - pattern: the weights, `blocks.0.attn.pattern`.
+  ///   - height: of the images.
+  ///   - width: of the images.
+  ///   - device: where the parameters lie.
+  /// - Returns: `blocks.0.attn.heads`, for one image `[heads, queries, d]`; nil where the model does not show them.
+  /// - Throws: what ``Model/run(_:_:)`` throws.
+  public func headOutputs(
+    of pattern: Site, height: Int, width: Int, device: Device
+  ) throws -> Site? {
+    guard let name = pattern.headOutputs else { return nil }
+    var found: Site?
+    let tap = Tap([name]) { visit in
+      found = Site(
+        name: name, kind: visit.kind, shape: Array(visit.value.shape.dropFirst()), isBlock: false)
+      return nil
+    }
+    _ = try run(Tensor.zeros([fixedBatch ?? 1, 3, height, width]).to(device), tap)
+    return found
+  }
+}
+
+extension Site {
+  /// The name of the outputs of the heads whose weights it holds: `blocks.0.attn.heads` of `blocks.0.attn.pattern`; nil where
+  /// it holds none.
+  public var headOutputs: String? {
+    var parts = name.split(separator: ".").map(String.init)
+    guard kind == .pattern || kind == .windows, let last = parts.popLast(),
+      last.hasPrefix("pattern")
+    else { return nil }
+    return (parts + ["heads" + last.dropFirst("pattern".count)]).joined(separator: ".")
   }
 }

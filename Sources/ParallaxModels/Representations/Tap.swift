@@ -118,6 +118,17 @@ public struct Tap {
   }
 }
 
+// What is shown to who asks for it by name, and is on no list of sites.
+extension Tap {
+  /// Shows a value where somebody asks for it by its name; the model goes on with what comes back.
+  public func named(_ site: String, _ value: Tensor, as kind: SiteKind) -> Tensor {
+    names(site) ? show(site, value, kind, false) : value
+  }
+
+  /// Whether anybody asks for a site by its name, and not for all there are.
+  public func names(_ site: String) -> Bool { watcher?.names(prefix + site) ?? false }
+}
+
 // Residual connections: shown to who asks for one by name, and on no list of sites.
 extension Tap {
   /// A branch added to what goes past it, `skip + branch`; both may be replaced.

@@ -156,7 +156,15 @@ struct ExportCompiler {
     }
     while case .byDefault? = template.last { template.removeLast() }
     let arguments = template
-    let made = try append(node, name, reads) { values in
+    let attention =
+      Self.attention.contains(node.target)
+      ? FusedAttention.aten { name, values in
+        guard let place = schema.firstIndex(where: { $0.name == name }),
+          arguments.indices.contains(place)
+        else { return .none }
+        return try arguments[place].value(values)
+      } : nil
+    let made = try append(node, name, reads, attention) { values in
       var given: [any OperatorArgument] = []
       given.reserveCapacity(arguments.count)
       for argument in arguments { given.append(try argument.argument(values)) }
@@ -169,6 +177,15 @@ struct ExportCompiler {
       }
     }
   }
+
+  /// Attention in one step.
+  private static let attention: Set<String> = Set(
+    [
+      "scaled_dot_product_attention", "_scaled_dot_product_flash_attention_for_cpu",
+      "_scaled_dot_product_flash_attention", "_scaled_dot_product_efficient_attention",
+      "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_attention_math",
+      "_scaled_dot_product_fused_attention_overrideable",
+    ].map { "torch.ops.aten.\($0).default" })
 
   /// In evaluation dropout hands its input on, which no schema says.
   private static func use(
@@ -199,7 +216,7 @@ struct ExportCompiler {
 
   @discardableResult
   private mutating func append(
-    _ node: ExportedNode, _ name: String, _ reads: Reads,
+    _ node: ExportedNode, _ name: String, _ reads: Reads, _ attention: FusedAttention? = nil,
     _ run: @escaping @Sendable ([GraphValue]) throws -> [GraphValue]
   ) throws -> [Int] {
     var outputs: [Int?] = []
@@ -213,7 +230,8 @@ struct ExportCompiler {
       makes: outputs.compactMap { $0 })
     steps.append(
       GraphProgram.Step(
-        name: name, kind: node.target, inputs: reads.slots, outputs: outputs, run: run))
+        name: name, kind: node.target, inputs: reads.slots, outputs: outputs, run: run,
+        attention: attention))
     return outputs.compactMap { $0 }
   }
 

@@ -76,7 +76,8 @@ extension ImportedGraph {
     var program = GraphProgram(
       file: path, steps: compiler.steps, slotCount: compiler.slotCount, constants: constants,
       input: input, output: output, volatile: compiler.volatile,
-      places: compiler.tree.places(output: output, everyNode: everyNode))
+      places: AttentionSteps(compiler.steps, modules: compiler.tree.modulesOfSteps).joined(
+        to: compiler.tree.places(output: output, everyNode: everyNode)))
     program.isBlind = true
     program.sums = ResidualSums(program, blocks: compiler.tree.blocksOfSteps).found
     return GraphImport(

@@ -33,8 +33,9 @@ extension ImportedGraph {
       constants: compiler.known.filter { used.contains($0.key) }.sorted { $0.key < $1.key }
         .map { (slot: $0.key, value: $0.value) },
       input: input, output: output,
-      places: compiler.tree.places(
-        output: output, everyNode: options.everyNode || !compiler.hasModules))
+      places: AttentionSteps(compiler.steps, modules: compiler.tree.modulesOfSteps).joined(
+        to: compiler.tree.places(
+          output: output, everyNode: options.everyNode || !compiler.hasModules)))
     program.sums = ResidualSums(program, blocks: compiler.tree.blocksOfSteps).found
     let parameters = try parameters(file)
     let model = file.model

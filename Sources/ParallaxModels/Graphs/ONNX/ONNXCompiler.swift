@@ -132,7 +132,8 @@ struct ONNXCompiler {
     let body = try located(node, kind) { try make(ready) }
     let fixed = inputs.compactMap { $0 }
     guard fixed.count == inputs.count else {
-      try append(node, kind, slots) { try body(ONNXValues(values: $0)) }
+      let attention = try located(node, kind) { try ONNXAttention.looked(ready) }
+      try append(node, kind, slots, attention) { try body(ONNXValues(values: $0)) }
       return
     }
     let results = try located(node, kind) { try body(ONNXValues(values: fixed)) }
@@ -159,7 +160,7 @@ struct ONNXCompiler {
   }
 
   private mutating func append(
-    _ node: ONNXNodeProto, _ kind: String, _ slots: [Int],
+    _ node: ONNXNodeProto, _ kind: String, _ slots: [Int], _ attention: FusedAttention? = nil,
     _ run: @escaping @Sendable ([GraphValue]) throws -> [GraphValue]
   ) throws {
     var outputs: [Int?] = []
@@ -177,8 +178,7 @@ struct ONNXCompiler {
     }
     steps.append(
       GraphProgram.Step(
-        name: name, kind: kind, inputs: slots,
-        outputs: outputs, run: run))
+        name: name, kind: kind, inputs: slots, outputs: outputs, run: run, attention: attention))
   }
 
   /// The class of the whole network, where a node tells.

@@ -23,7 +23,22 @@ struct ONNXAttention: Sendable {
     (shown, resultCount) = (node.int("qk_matmul_output_mode", 0), node.outputCount)
   }
 
-  func callAsFunction(_ values: ONNXValues) throws -> [GraphValue] {
+  /// How to look into a node; nil where it is no attention.
+  static func looked(_ node: ONNXNode) throws -> FusedAttention? {
+    guard node.kind == "Attention" else { return nil }
+    let attention = try ONNXAttention(node)
+    return FusedAttention { values in
+      let values = ONNXValues(values: values)
+      let q = try attention.heads(values[0], attention.queryHeads).shape
+      let k = try attention.heads(values[1], attention.keyHeads).shape
+      guard q.count == 4, k.count == 4 else { return [] }
+      return q.dropLast() + [k[2] + (values.optional(4)?.shape.dropLast().last ?? 0)]
+    } run: { values, view in
+      try attention(ONNXValues(values: values), view)
+    }
+  }
+
+  func callAsFunction(_ values: ONNXValues, _ view: AttentionView? = nil) throws -> [GraphValue] {
     let q = try heads(values[0], queryHeads)
     var (k, v) = (try heads(values[1], keyHeads), try heads(values[2], keyHeads))
     guard (values.optional(4) == nil) == (values.optional(5) == nil) else {
@@ -49,7 +64,7 @@ struct ONNXAttention: Sendable {
     let factor = scale ?? 1 / Double(max(1, q.shape[3])).squareRoot()
     try ONNXShape.check([q.shape[2], k.shape[2]], q.dtype)
     let bias = try bias(values, q, keys: k.shape[2])
-    if cap == 0, resultCount < 4, bias == nil, precision == nil {
+    if view == nil, cap == 0, resultCount < 4, bias == nil, precision == nil {
       let y = try Self.scaled(q, k, v, Tensor?.none, 0.0, false, factor)
       return [.tensor(try joined(y, values[0]))] + present
     }
@@ -70,7 +85,9 @@ struct ONNXAttention: Sendable {
       weights = try Self.fill(weights, blind, 0.0)
     }
     weights = try ONNXOperators.toDType(weights, q.dtype)
-    let y = try joined(ONNXOperators.matmul(weights, v), values[0])
+    if let view { weights = view.pattern(weights) }
+    let mixed = try ONNXOperators.matmul(weights, v)
+    let y = try joined(view?.heads(mixed) ?? mixed, values[0])
     let forms = [raw, capped, masked, weights]
     return [.tensor(y)] + present + [.tensor(forms[max(0, min(3, shown))])]
   }

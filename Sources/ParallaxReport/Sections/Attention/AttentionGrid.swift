@@ -16,7 +16,7 @@ struct AttentionGrid {
           Where one token looks, over the image as the model sees it. Each square is a patch; the brightest is the one with \
           the most weight in that map, so maps compare by shape and not by brightness. The most local and the most global \
           head are those of the figures above. Attention rollout (Abnar and Zuidema, 2020) multiplies ½ (A + I) over the \
-          layers, A the mean over heads. Whether such maps explain what a model does is disputed; they show where weight lies. \
+          layers, A the mean over heads. \(windows)Whether such maps explain what a model does is disputed; they show where weight lies. \
           The pictures are also in the run's folder attention/.
           """)
       ]
@@ -34,6 +34,14 @@ struct AttentionGrid {
                   Text.plural(rest.count, "more image"), rest.map { table(model, $0) })
               ])
         })
+  }
+
+  private var windows: String {
+    guard result.maps.contains(where: { result.models[$0.model].isWindowed }) else { return "" }
+    return
+      "Where attention is kept inside windows, one patch's window is drawn where it lies in the whole grid, and what the "
+      + "patch cannot see stays grey; in later stages the position looks that the patch has gone into. Windows that shift and "
+      + "merge have no rollout. "
   }
 
   private func images(of model: Int) -> [String] {
