@@ -96,8 +96,8 @@ def main():
     inputs = {}
     for unit in range(config["depth"]):
         block = f"blocks.{unit}"
-        inputs[f"{block}.sum"] = f"{block}.norm2"
-        parts = [("norm1", "norm"), ("attn", "attention"), ("sum", "sum"), ("norm2", "norm"), ("mlp.act", "hidden")]
+        inputs[f"{block}.residual1"] = f"{block}.norm2"
+        parts = [("norm1", "norm"), ("attn", "attention"), ("residual1", "sum"), ("norm2", "norm"), ("mlp.act", "hidden")]
         order += [(f"{block}.{part}", kind, unit, "blocks") for part, kind in parts] + [(block, "block", unit, "blocks")]
     cases = {"vit": (model, order, inputs)}
 
@@ -109,9 +109,9 @@ def main():
     for stage, depth in enumerate(config["layers"], 1):
         for place in range(depth):
             block = f"layer{stage}.{place}"
-            inputs[f"{block}.sum"] = f"{block}.act3"
+            inputs[f"{block}.residual1"] = f"{block}.act3"
             parts = [(f"{kind}{i}", name) for i in (1, 2, 3) for kind, name in (("conv", "convolution"), ("bn", "norm"))]
-            order += [(f"{block}.{part}", kind, unit, f"layer{stage}") for part, kind in [*parts, ("sum", "sum")]]
+            order += [(f"{block}.{part}", kind, unit, f"layer{stage}") for part, kind in [*parts, ("residual1", "sum")]]
             order += [(block, "block", unit, f"layer{stage}")]
             unit += 1
     cases["resnet"] = (model, order, inputs)

@@ -53,6 +53,18 @@ struct CheckpointsTests {
     let nearer = try #require(result.findings.first { $0.sentence.contains("nearest on the axis") })
     #expect(nearer.sentence.contains("b, is more like c than the farthest, a"))
     #expect(nearer.verdict == .doesNotShow)
+    #expect(result.findings.allSatisfy { $0.claim == .scale })
+    // Of made-up weights the paper claims nothing.
+    var others = subjects
+    others[0].objective = .untrained
+    let untrained = try CheckpointsAnalysis(
+      wanted, of: others, images: 24, blockSize: 8, options: options)
+    #expect(
+      untrained.restore(
+        Dictionary(uniqueKeysWithValues: checkpoints.state().map { ($0.name, $0.tensor) })))
+    let findings = try untrained.result().findings
+    #expect(findings.count == result.findings.count)
+    #expect(findings.allSatisfy { $0.claim == nil })
   }
 
   @Test("what is no list of checkpoints is refused with what was expected")

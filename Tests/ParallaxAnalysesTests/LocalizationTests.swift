@@ -186,6 +186,29 @@ struct LocalizationTests {
     #expect(gap(a.map, b.map) < 1e-5 && a.grid.count == b.grid.count && a.grid.count > 4)
   }
 
+  @Test("of a token that is the same for all images nothing is read off but the mean")
+  func constantToken() throws {
+    let images = 12
+    let patches = RandomSource(seed: 5).normal([images, 3, 7]).to(.float64)
+    let decoding = PatchDecoding(patches, seed: 3)
+    let scores = try decoding.scores(Tensor.ones([images, 4]))
+    var (errors, totals) = (0.0, 0.0)
+    let first = patches.selected(1, 0)
+    let centred = first - first.mean(over: [0], keeping: true)
+    for held in decoding.parts {
+      let fitted = (0..<images).filter { !held.contains($0) }
+      let mean = first.gathered(0, fitted).mean(over: [0], keeping: true)
+      errors += (first.gathered(0, held) - mean).squared().sum().item(Double.self)
+      totals += centred.gathered(0, held).squared().sum().item(Double.self)
+    }
+    let found = try #require(scores[0][0])
+    #expect(abs(found - (1 - errors / totals)) < 1e-9)
+    #expect(scores.joined().allSatisfy { $0?.isFinite == true })
+    let none = try decoding.scores(Tensor([Float](repeating: .nan, count: 12), shape: [images, 1]))
+    #expect(none.count == PatchDecoding.folds + 1)
+    #expect(none.joined().allSatisfy { $0 == nil })
+  }
+
   private func run(
     _ subjects: [Subject], _ images: ImageSet, blockSize: Int = 5,
     among: [Representation] = [],

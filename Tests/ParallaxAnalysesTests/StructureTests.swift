@@ -27,7 +27,7 @@ struct StructureTests {
       var seen: [String: Tensor] = [:]
       _ = try subject.model.run(
         batch,
-        Tap(nil) { visit in
+        Tap(Set(analysis.wanted.map(\.site.name) + analysis.watched.flatMap(\.sites))) { visit in
           seen[visit.site] = visit.value.cloned()
           return nil
         })
@@ -121,7 +121,7 @@ struct StructureTests {
     let layers = SubLayers.sparse(of: subject)
     #expect(
       layers.filter { $0.unit == 1 }.map(\.name)
-        == ["blocks.1.attn", "blocks.1.sum", "blocks.1.mlp", "blocks.1"])
+        == ["blocks.1.attn", "blocks.1.residual1", "blocks.1.mlp", "blocks.1"])
     #expect(
       SubLayers.full(of: subject).filter { $0.unit == 1 }.map(\.kind)
         == [.norm, .attention, .sum, .norm, .hidden, .block])
@@ -210,11 +210,38 @@ struct StructureTests {
     let outcome = try pass.run([analysis])
     let result = try analysis.result()
     #expect(result.similarity.blocks == 6)
-    #expect(result.similarity.images == 48)
+    #expect(result.similarity.images == 16)
+    #expect(result.similarity.errorMethod?.contains("3 passes") == true)
     #expect(Set(outcome.samples).count == outcome.samples.count)
     #expect(outcome.samples.count >= 16)
     pass.blockSize = 32
     #expect(throws: AnalysisError.self) { try pass.run([analysis]) }
+  }
+
+  @Test("of several findings that all must show, one that does not outweighs one that cannot tell")
+  func weakest() {
+    func finding(_ low: Double, _ high: Double) -> Finding {
+      let estimate = IntervalEstimate((low + high) / 2, low: low, high: high)
+      return Finding("\(low)", estimate, "", estimate.verdict(), analysis: "")
+    }
+    let found = [finding(0.1, 0.2), finding(-0.5, 0.6), finding(-0.2, -0.1)]
+    #expect(found.weakest?.verdict == .doesNotShow)
+    #expect(found.prefix(2).map(\.self).weakest?.verdict == .cannotTell)
+    #expect([Finding]().weakest == nil)
+  }
+
+  @Test(
+    "a graph's kind of network follows from what its branches do",
+    arguments: [
+      ("swin-timm.pt2", Design.transformer), ("swin-hf.pt2", .transformer),
+      ("swinv2-timm.pt2", .transformer), ("vit-torchvision.pt2", .transformer),
+      ("mixer-timm.pt2", .mixer), ("convnext-timm.pt2", .convolutional),
+      ("resnet-timm.pt2", .convolutional), ("densenet-torchvision.pt2", .convolutional),
+    ])
+  func designs(_ file: String, _ design: Design) throws {
+    let path = fixtures.appending(path: "exports/\(file)").path
+    let subject = try Subject(Catalog.load(.graph(path)))
+    #expect(subject.design == design)
   }
 
   @Test func refusesWhatCannotBeSeen() throws {

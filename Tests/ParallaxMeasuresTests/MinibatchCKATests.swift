@@ -29,6 +29,33 @@ struct MinibatchCKATests {
     return sums
   }
 
+  @Test("images that are seen four times tell no more than once")
+  func seenSeveralTimes() throws {
+    let blocks = blocks(8)
+    func sums(_ passes: Int) throws -> CKAMatrix {
+      let sums = made { $0.groups = 8 * passes }
+      for pass in 0..<passes {
+        for (index, block) in blocks.enumerated() {
+          try sums.add(block: 8 * pass + index, features: block)
+        }
+      }
+      return try sums.result()
+    }
+    let (once, all) = (try sums(1), try sums(4))
+    let wide = all.seen(4)
+    let images: [Int] = [once.images, all.images, wide.images]
+    #expect(images == [64, 256, 64])
+    #expect(wide.values == all.values)
+    #expect(once.seen(1).standardErrors == once.standardErrors)
+    let errors = try [once, all, wide].map { try #require($0.standardErrors)[1] }
+    #expect(errors[1] < 0.6 * errors[0])
+    #expect(abs(errors[2] / errors[0] - 1) < 0.15)
+    let left = wide.leftOut.map { $0[1] }
+    let mean = left.reduce(0, +) / 32
+    let spread = (left.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } * 31 / 32).squareRoot()
+    #expect(abs(spread / errors[2] - 1) < 1e-9)
+  }
+
   @Test("one block that holds all images is the pairs' own CKA", arguments: Estimator.allCases)
   func oneBlock(_ estimator: Estimator) throws {
     let all = MadeUp.related(40, Self.widths, seed: 12)

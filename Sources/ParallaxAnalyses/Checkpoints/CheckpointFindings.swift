@@ -45,6 +45,8 @@ struct CheckpointFindings {
   let reference: Int
   let whole: CheckpointTable
   let parts: [CheckpointTable]
+  /// Whether all are trained: of made-up weights the paper says nothing.
+  let areTrained: Bool
 
   /// The sentences in the order of the page.
   var all: [Finding] { [lowBlocks, nearer, highNeedMore].compactMap(\.self) }
@@ -56,8 +58,8 @@ struct CheckpointFindings {
   ) -> Finding? {
     let estimate = IntervalEstimate(statistic(whole), leavingOut: parts.map(statistic))
     guard estimate.value != nil else { return nil }
-    return Finding(sentence, estimate, quantity, estimate.verdict(), analysis: "checkpoints")
-      .bearing(on: .scale)
+    let found = Finding(sentence, estimate, quantity, estimate.verdict(), analysis: "checkpoints")
+    return areTrained ? found.bearing(on: .scale) : found
   }
 
   /// The checkpoint that shows it least decides.
@@ -70,8 +72,7 @@ struct CheckpointFindings {
         "CKA with the same block, first third of the depth less last"
       ) { $0.fall(index, reference) }
     }
-    guard found.count == others.count else { return nil }
-    return found.min { ($0.low ?? $0.value ?? 0) < ($1.low ?? $1.value ?? 0) }
+    return found.count == others.count ? found.weakest : nil
   }
 
   /// Checkpoints in the order of their distance from the reference on the axis, the nearest first.

@@ -38,6 +38,7 @@ public final class CheckpointsAnalysis: StudyAnalysis {
   private let sites: ModelSites
   private let names: [String]
   private let reference: Int
+  private let areTrained: Bool
   private let sums: MinibatchCKA
 
   /// An analysis of some checkpoints.
@@ -101,6 +102,7 @@ public final class CheckpointsAnalysis: StudyAnalysis {
       })
     names = options.names.count == subjects.count ? options.names : subjects.map(\.name)
     (self.options, self.blockSize, self.reference) = (options, blockSize, reference)
+    areTrained = subjects.allSatisfy { $0.objective != .untrained }
     var settings = MinibatchCKA.Options()
     (settings.estimator, settings.seed, settings.permutations) = (
       options.estimator, options.seed, 0
@@ -176,7 +178,8 @@ public final class CheckpointsAnalysis: StudyAnalysis {
       }, switches: switches, findings: [])
     result.findings =
       CheckpointFindings(
-        names: names, places: options.places, reference: reference, whole: whole, parts: parts
+        names: names, places: options.places, reference: reference, whole: whole, parts: parts,
+        areTrained: areTrained
       ).all
     return result
   }

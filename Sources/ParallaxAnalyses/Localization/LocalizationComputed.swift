@@ -172,7 +172,7 @@ struct LocalizationComputed {
       var drawn = LocalizationResult.Token(
         row: token / grid.columns, column: token % grid.columns,
         own: estimate(
-          own.selected(1, token).contiguous().scalars(Double.self).map { $0.isNaN ? nil : $0 }),
+          own.selected(1, token).contiguous().scalars(Double.self).map { $0.isFinite ? $0 : nil }),
         rank: row[token].map { own in Double(1 + row.count { ($0 ?? own) > own }) }, values: row)
       if let decoded { drawn.decoded = decoded[place][0] }
       one.tokens.append(drawn)

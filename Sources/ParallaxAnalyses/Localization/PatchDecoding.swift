@@ -35,9 +35,14 @@ struct PatchDecoding {
   /// How well every patch is read off a token.
   ///
   /// - Parameter token: its vectors `[images, width]`.
-  /// - Returns: of all images, then without each fold, R² of every patch; nil of a patch that does not vary.
+  /// - Returns: of all images, then without each fold, R² of every patch; nil of a patch that does not vary, and of a
+  ///   token with a number that is not finite.
   /// - Throws: `TensorError.operation` where LAPACK does not converge.
   func scores(_ token: Tensor) throws -> [[Double?]] {
+    guard token.isFinite() else {
+      return Array(
+        repeating: Array(repeating: nil, count: patches.shape[0]), count: parts.count + 1)
+    }
     let gram = Self.grams(token.unsqueezed(1)).selected(0, 0)
     let cube = patches.reshaped(-1, images, images)
     var errors: [[Double]] = []
@@ -73,14 +78,21 @@ struct PatchDecoding {
     let outer = columns.gathered(0, held)
     let outside = outer - outer.mean(over: [1], keeping: true) - means + mean
     let trace = centred.diagonal().sum().item(Double.self)
+    let order = held + fitted
+    let whole = cube.gathered(1, order).gathered(2, order).reshaped(-1, images * images)
+    let unit = Tensor.identity(held.count, .float64)
+    let share = Tensor.ones([held.count, count], .float64) / Double(count)
+    guard trace > 1e-12 * gram.diagonal().sum().item(Double.self) else {
+      // Of a token that is the same for all fitted images nothing is read off but their mean.
+      let mean = Tensor.concatenated([unit, -share], 1)
+      return whole.times(mean.transposed().times(mean).reshaped(-1, 1)).scalars(Double.self)
+    }
     // Centring takes one direction away, in which nothing is penalised.
     let flat = Tensor.ones([count, count], .float64) / Double(count)
     let own = cube.gathered(1, fitted).gathered(2, fitted).reshaped(-1, count * count)
     let decomposed = try Self.eigh.attempt([(centred + centred.transposed()) / 2, "L"])
       .compactMap(\.tensor)
     let (squares, vectors) = (decomposed[0].clamped(0, nil), decomposed[1])
-    let order = held + fitted
-    let whole = cube.gathered(1, order).gathered(2, order).reshaped(-1, images * images)
     var leaving: [Tensor] = []
     var predicting: [Tensor] = []
     for penalty in Self.penalties {
@@ -94,9 +106,7 @@ struct PatchDecoding {
       // Errors of held images: Y_held − mean − K (K + λ)⁻¹ (Y_fitted − mean).
       let smooth = (outside.times(vectors) * shrunk).times(vectors.transposed())
       let centre = Tensor.identity(count, .float64) - flat
-      let share = Tensor.ones([held.count, count], .float64) / Double(count)
-      let operators = Tensor.concatenated(
-        [Tensor.identity(held.count, .float64), -(smooth.times(centre) + share)], 1)
+      let operators = Tensor.concatenated([unit, -(smooth.times(centre) + share)], 1)
       predicting.append(operators.transposed().times(operators).reshaped(-1))
     }
     // The constant direction of `rest` has weight 1 − 1 = 0, for it is no eigenvector that is shrunk.

@@ -93,9 +93,13 @@ extension Subject {
     Subject(self, name: name, model: model, fingerprint: "\(fingerprint) \(change)")
   }
 
-  /// What kind of network it is, by the kinds of its sites and their names.
+  /// What kind of network it is, by the kinds of its sites and their names, and of a graph by what its branches do.
   public var design: Design {
     if sites.contains(where: { $0.kind == .mixed }) { return .mixer }
+    if let parts = (model as? ImportedGraph)?.parts {
+      if parts.contains(.attention) { return .transformer }
+      if parts.contains(.mixing) { return .mixer }
+    }
     let attends = sites.contains { site in
       [.pattern, .windows].contains(site.kind)
         || ["attn", "attention", "self_attention"].contains(

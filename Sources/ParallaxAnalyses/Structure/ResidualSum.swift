@@ -1,85 +1,52 @@
 import ParallaxModels
 import ParallaxTensors
 
-/// A sum of skip connection and branch inside a block, which has no site of its own: what goes on after attention, or what a
+/// A sum of skip connection and branch inside a block that is not the block's output: what goes on after attention, or what a
 /// residual unit hands to its last activation.
-///
-/// Found by timm's names, and believed only where the block's output follows from it on a trial image.
 struct ResidualSum {
-  /// What figures call it.
+  /// What figures call it: the connection's name.
   let name: String
   /// The site after which it is complete.
   let after: String
-  /// The summands: the skip connection, then the branch.
-  let sites: [Site]
+  /// Where the summands are seen.
+  let skip: String
+  let branch: String
+  /// Its shape for one image.
+  let shape: [Int]
 
-  /// The sums of a model, in execution order.
+  /// The sums of a model, in execution order, as one trial image shows them; none where the model cannot run it.
   static func all(of subject: Subject) -> [ResidualSum] {
-    let candidates = candidates(subject)
-    let wanted = Set(candidates.flatMap { $0.sum.sites.map(\.name) + $0.rest + [$0.block] })
-    guard !wanted.isEmpty else { return [] }
+    guard let connections = try? subject.connections(), !connections.isEmpty else { return [] }
+    let parts = Set(connections.flatMap { [$0.skip, $0.branch] })
+    let blocks = Set(connections.map(\.block))
     var values: [String: Tensor] = [:]
+    var (last, after) = ("", [String: String]())
     let (height, width) = subject.imageSize
     let images = RandomSource(seed: 7).normal([subject.model.fixedBatch ?? 1, 3, height, width])
-    do {
-      _ = try subject.model.run(
-        images.to(subject.device),
-        Tap(wanted) { visit in
-          values[visit.site] = visit.value
-          return nil
-        })
-    } catch { return [] }
-    return candidates.filter { candidate in
-      let parts = candidate.sum.sites.compactMap { values[$0.name] }
-      let rest = candidate.rest.compactMap { values[$0] }
-      guard let output = values[candidate.block], parts.count == 2,
-        rest.count == candidate.rest.count, (parts + rest).allSatisfy({ $0.shape == output.shape })
-      else { return false }
-      let sum = (parts + rest).dropFirst().reduce(parts[0], +)
-      let made = candidate.isRectified ? sum.relu() : sum
-      let scale = max(output.absolute().maximum().item(Double.self), .leastNormalMagnitude)
-      return (made - output).absolute().maximum().item(Double.self) <= 1e-4 * scale
-    }.map(\.sum)
-  }
-
-  private struct Candidate {
-    let sum: ResidualSum
-    let block: String
-    /// Sites whose values the block's output holds besides.
-    let rest: [String]
-    let isRectified: Bool
-  }
-
-  private static func candidates(_ subject: Subject) -> [Candidate] {
-    var found: [Candidate] = []
-    let places = Dictionary(
-      subject.sites.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-    for block in subject.sites where block.isBlock {
-      func site(_ names: String...) -> Site? {
-        names.lazy.compactMap { name in
-          subject.sites.first { $0.name == "\(block.name).\(name)" && $0.shape == block.shape }
-        }.first
+    let tap = Tap(parts.union(subject.sites.map(\.name))) { visit in
+      if parts.contains(visit.site) {
+        // What is written to later would not be what was seen.
+        values[visit.site] = visit.value.cloned()
+        after[visit.site] = last
+      } else {
+        last = visit.site
+        if blocks.contains(visit.site) { values[visit.site] = visit.value.cloned() }
       }
-      let own = subject.sites.filter { $0.name.hasPrefix(block.name + ".") }
-      guard let start = own.compactMap({ places[$0.name] }).min() else { continue }
-      let before = subject.sites[..<start].last { $0.shape == block.shape && $0.kind == block.kind }
-      if let skip = before, let first = site("ls1", "attn"), let second = site("ls2", "mlp") {
-        found.append(
-          Candidate(
-            sum: ResidualSum(
-              name: "\(block.name).sum", after: first.name, sites: [skip, first]),
-            block: block.name, rest: [second.name], isRectified: false))
-      } else if let branch = site("bn3", "bn2"), let skip = site("downsample") ?? before {
-        found.append(
-          Candidate(
-            sum: ResidualSum(
-              name: "\(block.name).sum",
-              after: (places[skip.name] ?? 0) > (places[branch.name] ?? 0)
-                ? skip.name : branch.name,
-              sites: [skip, branch]),
-            block: block.name, rest: [], isRectified: true))
-      }
+      return nil
     }
-    return found
+    guard (try? subject.model.run(images.to(subject.device), tap)) != nil else { return [] }
+    return connections.compactMap { one in
+      guard let skip = values[one.skip], let branch = values[one.branch],
+        let output = values[one.block], let site = after[one.branch], skip.shape == branch.shape
+      else { return nil }
+      let sum = skip + branch
+      if sum.shape == output.shape {
+        let scale = max(output.absolute().maximum().item(Double.self), .leastNormalMagnitude)
+        let gap = (sum - output).absolute().maximum().item(Double.self)
+        if gap <= 1e-6 * scale { return nil }
+      }
+      return ResidualSum(
+        name: one.name, after: site, skip: one.skip, branch: one.branch, shape: one.shape)
+    }
   }
 }

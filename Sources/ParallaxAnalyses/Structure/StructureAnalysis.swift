@@ -74,9 +74,10 @@ public final class StructureAnalysis: StudyAnalysis {
         case .site(let site):
           wanted.append(Representation(model: subject.name, site: site, tokens: .flat))
           ofWanted.append(row)
-        case .sum(let sites):
+        case .sum(let sum):
           watched.append(
-            Watch(model: subject.name, sites: sites.map(\.name), width: layer.width) { values in
+            Watch(model: subject.name, sites: [sum.skip, sum.branch], width: layer.width) {
+              values in
               values.dropFirst().reduce(values[0], +).reshaped(values[0].shape[0], -1)
             })
           ofWatched.append(row)
@@ -147,12 +148,17 @@ public final class StructureAnalysis: StudyAnalysis {
   ///
   /// - Throws: `MeasureError.tooFew`.
   public func result() throws -> StructureResult {
-    let matrix = try sums.result()
+    let matrix = try sums.result().seen(options.passes)
     let table = SimilarityTable(
       models: models, addresses: models.flatMap { model in model.sites.indices.map(model.address) },
       reason: "every number of an activation", blockSize: blockSize,
       estimator: options.estimator, seed: options.seed)
-    let whole = table.result(matrix)
+    var whole = table.result(matrix)
+    if options.passes > 1 {
+      whole.errorMethod = whole.errorMethod.map {
+        "\($0), times the root of the \(options.passes) passes, which share their images"
+      }
+    }
     let parts = matrix.leftOut.map { table.result(matrix.replacing($0)) }
     var result = StructureResult(
       similarity: whole, layers: options.layers.rawValue, passes: options.passes,

@@ -78,8 +78,7 @@ struct StructureFindings {
         "mean CKA of sub-layers of one kind less that of two kinds, at equal distance in blocks"
       ) { $0.numbers[index].grid }
     }
-    guard found.count == transformers.count else { return nil }
-    return found.min { ($0.low ?? $0.value ?? 0) < ($1.low ?? $1.value ?? 0) }
+    return found.count == transformers.count ? found.weakest : nil
   }
 
   private var stages: Finding? {
@@ -127,5 +126,17 @@ struct StructureFindings {
           return (first + middle) / 2 - last
         })
     }
+  }
+}
+
+extension [Finding] {
+  /// The one that decides where all must show: one that does not show before one that cannot tell, and of equals the one
+  /// whose interval begins lowest.
+  var weakest: Finding? {
+    func order(_ one: Finding) -> (Int, Double) {
+      let place = [Finding.Verdict.doesNotShow, .cannotTell, .shows].firstIndex(of: one.verdict)
+      return (place ?? 0, one.low ?? one.value ?? 0)
+    }
+    return self.min { order($0) < order($1) }
   }
 }

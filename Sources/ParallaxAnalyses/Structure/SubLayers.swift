@@ -8,8 +8,8 @@ struct SubLayer {
   enum Source {
     /// An activation.
     case site(Site)
-    /// The sum of activations of one shape.
-    case sum([Site])
+    /// A sum inside a block.
+    case sum(ResidualSum)
   }
 
   let name: String
@@ -46,15 +46,15 @@ public enum SubLayers: String, Sendable, Codable, CaseIterable {
       subject.sites.firstIndex { $0.name == first.name || $0.name.hasPrefix(first.name + ".") } ?? 0
     var found: [SubLayer] = []
     func add(_ name: String, _ source: SubLayer.Source, _ kind: StructureResult.Kind, _ unit: Int) {
-      let site =
+      let shape =
         switch source {
-        case .site(let site): site
-        case .sum(let sites): sites[0]
+        case .site(let site): site.shape
+        case .sum(let sum): sum.shape
         }
       found.append(
         SubLayer(
           name: name, source: source, kind: kind, unit: unit,
-          stage: unit < 0 ? "stem" : blocks[unit].stage, width: site.shape.reduce(1, *)))
+          stage: unit < 0 ? "stem" : blocks[unit].stage, width: shape.reduce(1, *)))
     }
     for site in subject.sites[..<start] where site.name != "input" && Self.isSeen(site) {
       add(site.name, .site(site), .stem, -1)
@@ -68,7 +68,7 @@ public enum SubLayers: String, Sendable, Codable, CaseIterable {
           add(site.name, .site(site), kind, unit)
         }
         if kinds.contains(.sum), let sum = sums[site.name] {
-          add(sum.name, .sum(sum.sites), .sum, unit)
+          add(sum.name, .sum(sum), .sum, unit)
         }
       }
       add(block.name, .site(block), .block, unit)
@@ -91,14 +91,20 @@ public enum SubLayers: String, Sendable, Codable, CaseIterable {
     func has(_ name: String) -> Bool { own.contains { $0.name == "\(block.name).\(name)" } }
     switch String(path) {
     case "ls1": return .attention
-    case "attn": return has("ls1") ? nil : .attention
+    case "attn", "attention", "self_attn", "self_attention": return has("ls1") ? nil : .attention
     case "ls2": return .mlp
-    case "mlp", "mlp_channels", "mlp_tokens": return has("ls2") ? nil : .mlp
+    case "mlp", "mlp_channels", "mlp_tokens", "output": return has("ls2") ? nil : .mlp
+    // transformers' name for what its perceptron hides.
+    case "intermediate": return .hidden
     default: break
     }
-    if path.hasPrefix("attn.") { return nil }
+    if ["attn.", "attention.", "self_att", "intermediate."].contains(where: path.hasPrefix) {
+      return nil
+    }
     if path.hasPrefix("mlp") { return last.hasPrefix("act") ? .hidden : nil }
-    if last.hasPrefix("norm") || last.hasPrefix("bn") || last.hasPrefix("ln") { return .norm }
+    if ["norm", "bn", "ln", "layernorm", "layer_norm"].contains(where: last.hasPrefix) {
+      return .norm
+    }
     return last.hasPrefix("conv") || last == "0" && path.contains("conv") ? .convolution : nil
   }
 }

@@ -34,6 +34,24 @@ public struct CKAMatrix: Sendable {
       leftOut: [])
   }
 
+  /// The same where every image was seen several times, each time in other blocks.
+  ///
+  /// Groups of blocks share images then, and their spread tells of too little variance: to first order in the images by the
+  /// number of passes. Errors, and the distance of ``leftOut`` from the values, grow by its root. That is an upper bound:
+  /// what blocks differ by that hold the same images is averaged out by several passes, and is not taken off.
+  ///
+  /// - Parameter passes: how often each image was seen, at least once.
+  /// - Returns: the matrix with the images counted once, and wider errors.
+  public func seen(_ passes: Int) -> CKAMatrix {
+    guard passes > 1 else { return self }
+    let factor = Double(passes).squareRoot()
+    return CKAMatrix(
+      size: size, values: values, standardErrors: standardErrors?.map { factor * $0 },
+      estimator: estimator, route: route, images: images / passes, blocks: blocks, groups: groups,
+      skipped: skipped, refusals: refusals, shuffled: shuffled,
+      leftOut: leftOut.map { left in zip(values, left).map { $0 + factor * ($1 - $0) } })
+  }
+
   /// The value of a pair; nil where a side was refused.
   public subscript(a: Int, b: Int) -> Double? {
     let value = values[a * size + b]

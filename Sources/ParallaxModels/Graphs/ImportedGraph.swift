@@ -36,6 +36,9 @@ public struct ImportedGraph: Model {
   /// Its sites, once it has run.
   var places: [GraphProgram.Place] { program.places }
 
+  /// What its residual branches do.
+  package var parts: Set<ResidualConnection.Part> { Set(program.sums.values.map(\.part)) }
+
   /// The images that it takes, in words.
   var images: String {
     let input = program.input
