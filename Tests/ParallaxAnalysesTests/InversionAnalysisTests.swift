@@ -74,6 +74,9 @@ struct InversionAnalysisTests {
     }
     #expect(result.findings.map(\.verdict) == [.shows, .shows])
     #expect(result.findings[0].sentence.contains("Early layers"))
+    // A range over pictures must not pass for an interval.
+    #expect(result.findings[0].low == nil)
+    #expect(result.findings[0].quantity.hasSuffix("over 3 pictures"))
     #expect(result.switches.allSatisfy { !$0.value.isEmpty })
     #expect(result.tidyRows().count == 2 * (2 + 3 * 12))
     let again = try JSONDecoder().decode(

@@ -32,7 +32,7 @@ struct InversionFindings {
     }
   }
 
-  /// Mean with the range over pictures; the verdict by unanimity.
+  /// The mean, the range over pictures in words; the verdict by unanimity.
   private func finding(_ sentence: String, _ values: [Double], _ quantity: String) -> Finding {
     guard let low = values.min(), let high = values.max() else {
       return Finding(
@@ -42,12 +42,14 @@ struct InversionFindings {
     }
     let verdict: Finding.Verdict =
       values.count < 2 ? .cannotTell : low > 0 ? .shows : high <= 0 ? .doesNotShow : .cannotTell
+    // A range over a few pictures is no interval.
+    func number(_ value: Double) -> String { String(format: "%.3f", value) }
     return Finding(
-      sentence: sentence, value: values.reduce(0, +) / Double(values.count),
-      low: values.count > 1 ? low : nil, high: values.count > 1 ? high : nil,
+      sentence: sentence, value: values.reduce(0, +) / Double(values.count), low: nil, high: nil,
       quantity: quantity
         + (values.count > 1
-          ? "; the range over \(values.count) pictures, no interval" : "; one picture"),
+          ? "; from \(number(low)) to \(number(high)) over \(values.count) pictures"
+          : "; one picture"),
       verdict: verdict, analysis: "inversion")
   }
 

@@ -98,8 +98,18 @@ struct InversionTraces {
 
   func figure() -> Figure {
     let (panels, row) = (panels, Self.layers)
-    var charts = panels.indices.map { panel($0, panels[$0], isFirst: $0.isMultiple(of: row)) }
-    while !charts.count.isMultiple(of: row) { charts.append(.empty(width: 205, height: 130)) }
+    // A row a model.
+    var charts: [Chart] = []
+    for (index, one) in panels.enumerated() {
+      let isFirst = index == 0 || panels[index - 1].model != one.model
+      while isFirst, !charts.count.isMultiple(of: row) {
+        charts.append(.empty(width: 205, height: 130))
+      }
+      charts.append(panel(index, one, isFirst: isFirst))
+    }
+    while charts.count > row, !charts.count.isMultiple(of: row) {
+      charts.append(.empty(width: 205, height: 130))
+    }
     let marks = panels.reduce(0) { sum, panel in
       sum + 2 * panel.layer.reconstructions.reduce(0) { $0 + $1.trace.count }
     }
@@ -109,7 +119,7 @@ struct InversionTraces {
         "Small multiples, one a layer: the distance of the embedding and the distance of the picture over the steps of the descent, on a logarithmic axis",
       chart: Chart(
         concat: charts, columns: min(row, charts.count),
-        spacing: Chart.Spacing(row: 50, column: 28),
+        spacing: Chart.Spacing(row: 76, column: 28),
         align: "each", bounds: "flush"),
       data: [Self.id], exported: [Self.id], marks: marks)
   }
