@@ -20,6 +20,7 @@ enum AnalysisCatalog {
   static let onDemand: [(name: String, make: Maker)] = [
     ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
+    ("inversion", inversion(InversionAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -50,6 +51,20 @@ enum AnalysisCatalog {
       let analysis = try ReceptiveFieldAnalysis(
         material.representations, of: material.subjects, images: material.images.samples.count,
         options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Pictures reconstructed from what layers hold of them.
+  static func inversion(_ options: InversionAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try InversionAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis

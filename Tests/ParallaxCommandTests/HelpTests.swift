@@ -68,6 +68,10 @@ struct HelpTests {
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }
+    case let command as InvertCommand:
+      for text in command.addresses {
+        _ = try Catalog.entry(named: Address(parsing: text).model)
+      }
     case let command as ResidualCommand:
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)

@@ -52,6 +52,7 @@ enum Style {
       border: 2px solid currentColor; }
     .verdict.yes { color: var(--yes); } .verdict.yes::before { border-radius: 50%; background: currentColor; }
     .verdict.no { color: var(--no); } .verdict.no::before { transform: rotate(45deg); }
+    .verdict.small { font-size: .75rem; } .verdict.small::before { width: .45rem; height: .45rem; margin-right: .3rem; }
     .verdict.open { color: var(--open); } .verdict.open::before { border-radius: 50%; }
     .strip, .sheet { display: flex; flex-wrap: wrap; gap: .5rem; margin: .5rem 0; }
     .strip img, .sheet img { display: block; width: 72px; height: 72px; object-fit: contain; background: #fff;

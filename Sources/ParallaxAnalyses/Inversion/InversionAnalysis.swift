@@ -1,0 +1,383 @@
+import Foundation
+import ParallaxImages
+import ParallaxMeasures
+import ParallaxModels
+import ParallaxResults
+import ParallaxTensors
+
+/// Pictures reconstructed from the embeddings of some layers of some models.
+///
+/// Gradients are no part of a pass. It hands over the pixels of the first images; descents run once it has ended, all images
+/// and starts of a layer at once. Where that is stopped, pictures of finished layers and the state of the running descent are kept
+/// with the state of the pass, and the same run goes on with the next step.
+///
+/// > Source: Badger, 2022, arXiv 2211.06496. What it leaves open is our reconstruction, and the result names it.
+public final class InversionAnalysis: Accumulator {
+  /// The recipes that have names.
+  public enum Preset: String, Sendable, CaseIterable {
+    /// ``InversionRecipe/quick``.
+    case quick
+    /// ``InversionRecipe/badger2022(_:features:)`` for the model's kind.
+    case badger2022
+  }
+
+  /// How pictures are reconstructed.
+  public struct Options: Sendable {
+    /// The recipe.
+    public var preset = Preset.quick
+    /// Steps instead of the recipe's; nil for those.
+    public var steps: Int?
+    /// λ of the total variation instead of the recipe's; nil for that.
+    public var variation: Double?
+    /// Pixels of jitter instead of the recipe's; nil for those.
+    public var jitter: Int?
+    /// Images that enter.
+    public var images = 2
+    /// Starts of each image.
+    public var starts = 1
+    /// Layers of a model whose sites nobody chose, evenly spread.
+    public var layers = 4
+    /// The shift that distances are held against.
+    public var shift = ReferenceShift()
+    /// Pictures that descend at once.
+    public var batchSize = 8
+    /// The seed of starts, shifts and jitter.
+    public var seed: UInt64 = 0
+
+    /// Two images, one start each, the quick recipe.
+    public init() {}
+
+    /// The recipe for a layer.
+    func recipe(_ design: Design, features: Int) -> InversionRecipe {
+      var recipe: InversionRecipe
+      switch preset {
+      case .quick: recipe = .quick
+      case .badger2022:
+        let kind: InversionRecipe.Kind =
+          switch design {
+          case .transformer: .transformer
+          case .convolutional: .convolutional
+          case .mixer: .mixer
+          case .other: .perceptron
+          }
+        recipe = .badger2022(kind, features: features)
+      }
+      if let steps { recipe.steps = steps }
+      if let variation { recipe.variation = variation }
+      if let jitter { recipe.jitter = jitter }
+      return recipe
+    }
+  }
+
+  /// A layer to be inverted.
+  struct Layer {
+    var subject: Int
+    var site: Site
+    var depth: Double
+    var recipe: InversionRecipe
+  }
+
+  /// Some pictures of a layer that have been found.
+  struct Found {
+    var pictures: Tensor
+    var numbers: [InversionResult.Reconstruction]
+  }
+
+  /// `inversion`.
+  public let name = "inversion"
+  /// Asked before each step; where it says yes, the run stops and what was found stays.
+  public var isInterrupted: () -> Bool = { false }
+  /// Told what is computed and how much of it is done, from 0 to 1.
+  public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// The pixels that go into each model.
+  public let wanted: [Representation]
+  let options: Options
+  let subjects: [Subject]
+  let layers: [Layer]
+  private let samples: [Sample]
+  private let limit: Int
+  private var gathered: GatheredFeatures
+  private var room = 0
+  private var found: [String: Found] = [:]
+  private var running: (key: String, state: Inversion.State)?
+
+  /// An analysis of sites of some models.
+  ///
+  /// - Parameters:
+  ///   - wanted: the sites, those of one model together and in execution order; their tokens do not matter.
+  ///   - subjects: the models. One called `NAME-random` whose objective is `untrained` is the untrained twin of `NAME`.
+  ///   - images: the data set.
+  ///   - named: those of the sites that somebody chose; of a model without one only some layers are inverted.
+  ///   - options: how.
+  /// - Throws: `AnalysisError.site`, `AnalysisError.nothingAsked`, `AnalysisError.tooFewImages`.
+  public init(
+    _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
+    among named: [Representation] = [], options: Options = Options()
+  ) throws {
+    limit = min(images.samples.count, options.images)
+    guard limit >= 1 else {
+      throw AnalysisError.tooFewImages(needed: 1, found: limit, where: "inversion")
+    }
+    var inputs: [Representation] = []
+    var layers: [Layer] = []
+    let chosen = Set(named.map(\.model))
+    for (place, subject) in subjects.enumerated() {
+      var seen: Set<String> = []
+      let own = wanted.filter { $0.model == subject.name }.map(\.site)
+        .filter { seen.insert($0.name).inserted }
+      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
+        !own.isEmpty
+      else {
+        throw AnalysisError.nothingAsked(
+          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
+      }
+      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
+      let all = own.enumerated().map { index, site in
+        Layer(
+          subject: place, site: site, depth: Depths.relative(index, of: own.count),
+          recipe: options.recipe(subject.design, features: site.shape.reduce(1, *)))
+      }
+      layers += chosen.contains(subject.name) ? all : Self.spread(all, options.layers)
+    }
+    (self.wanted, self.subjects, self.layers, self.options) = (inputs, subjects, layers, options)
+    samples = images.samples
+    gathered = GatheredFeatures(
+      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
+  }
+
+  /// At most so many, evenly spread, the first and the last among them.
+  static func spread<Item>(_ items: [Item], _ count: Int) -> [Item] {
+    guard items.count > count, count > 1 else { return Array(items.prefix(max(count, 1))) }
+    return (0..<count).map { items[($0 * (items.count - 1) + (count - 1) / 2) / (count - 1)] }
+  }
+
+  /// Recipes, layers, images, shifts and seed.
+  public var fingerprint: String {
+    let places = layers.map { "\($0.subject) \($0.site.name) \($0.recipe.fingerprint)" }
+    return
+      "1 images \(limit) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(options.batchSize) seed \(options.seed) layers \(places.joined(separator: ";"))"
+  }
+
+  /// Opens a block; of images beyond those that enter nothing is kept.
+  public func begin(_ block: BlockHeading) {
+    room = min(block.samples.count, limit - gathered.samples.count)
+    gathered.begin(BlockHeading(index: block.index, samples: Array(block.samples.prefix(room))))
+  }
+
+  /// Keeps pixels `[images, 3 · height · width]`.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where no block is open, or pixels come twice.
+  public func add(_ index: Int, _ features: Tensor) throws {
+    try gathered.add(index, features.sliced(0, 0, room))
+  }
+
+  /// Closes the block.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where a model's pixels are missing.
+  public func finish() throws { try gathered.finish() }
+
+  /// The pixels of all finished blocks, the pictures found so far, and the descent that is running.
+  public func state() -> [(name: String, tensor: Tensor)] {
+    var list = gathered.state()
+    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
+      guard let notes = try? JSONEncoder().encode(one.numbers) else { continue }
+      list.append(("found.\(key).pictures", one.pictures.to(.cpu).contiguous()))
+      list.append(("found.\(key).numbers", Tensor([UInt8](notes), shape: [notes.count])))
+    }
+    if let running, let tensors = try? running.state.tensors() {
+      list += tensors.map { ("running.\(running.key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+    }
+    return list
+  }
+
+  /// Goes on from the state of an interrupted run.
+  ///
+  /// - Returns: false where it is of other models, layers or sizes; nothing has changed then.
+  public func restore(_ state: [String: Tensor]) -> Bool {
+    let count = state["samples"]?.count ?? 0
+    guard count <= limit else { return false }
+    var restored: [String: Found] = [:]
+    var going: (key: String, state: Inversion.State)?
+    for unit in units(images: count) {
+      let shape = shape(unit)
+      if let pictures = state["found.\(unit.key).pictures"] {
+        guard pictures.shape == shape, let notes = state["found.\(unit.key).numbers"],
+          notes.dtype == .uint8,
+          let numbers = try? JSONDecoder().decode(
+            [InversionResult.Reconstruction].self, from: Data(notes.scalars(UInt8.self))),
+          numbers.count == shape[0]
+        else { return false }
+        restored[unit.key] = Found(pictures: pictures, numbers: numbers)
+      }
+      let prefix = "running.\(unit.key)."
+      let own = state.filter { $0.key.hasPrefix(prefix) }.map {
+        (String($0.key.dropFirst(prefix.count)), $0.value)
+      }
+      if !own.isEmpty {
+        let tensors = Dictionary(own) { first, _ in first }
+        guard let state = Inversion.State(tensors, shape: shape) else { return false }
+        going = (unit.key, state)
+      }
+    }
+    guard gathered.restore(state) else { return false }
+    (found, running) = (restored, going)
+    return true
+  }
+
+  /// Pictures of one layer that descend at once.
+  struct Unit {
+    var key: String
+    var layer: Int
+    /// Image and start of each.
+    var rows: [(image: Int, start: Int)]
+  }
+
+  func units(images: Int) -> [Unit] {
+    let rows = (0..<images).flatMap { image in (0..<options.starts).map { (image, $0) } }
+    return layers.indices.flatMap { layer -> [Unit] in
+      let size = max(1, subjects[layers[layer].subject].model.fixedBatch ?? options.batchSize)
+      return stride(from: 0, to: rows.count, by: size).enumerated().map { number, first in
+        Unit(
+          key: "\(layer).\(number)", layer: layer,
+          rows: rows[first..<min(first + size, rows.count)].map { (image: $0.0, start: $0.1) })
+      }
+    }
+  }
+
+  private func shape(_ unit: Unit) -> [Int] {
+    let size = subjects[layers[unit.layer].subject].imageSize
+    return [unit.rows.count, 3, size.height, size.width]
+  }
+
+  /// The result, once the pass has ended.
+  ///
+  /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`, `AnalysisError.site` where no gradient reaches the
+  ///   pixels, and what models throw.
+  public func result() throws -> InversionResult { try computed().result }
+
+  func computed() throws -> InversionComputed {
+    let images = gathered.samples.count
+    guard images >= 1 else {
+      throw AnalysisError.tooFewImages(needed: 1, found: images, where: "inversion")
+    }
+    let originals = subjects.indices.map { index in
+      let size = subjects[index].imageSize
+      return subjects[index].preprocessing.pixels(
+        of: gathered.whole(index).reshaped(images, 3, size.height, size.width))
+    }
+    let units = units(images: images)
+    for (number, unit) in units.enumerated() where found[unit.key] == nil {
+      found[unit.key] = try invert(unit, originals, share: { Double(number) + $0 }, of: units.count)
+      running = nil
+    }
+    progress("inversion", 1)
+    return try InversionComputed(
+      self, originals, units.compactMap { unit in found[unit.key].map { (unit, $0) } },
+      ids: gathered.samples.map { samples[$0].id })
+  }
+
+  private func invert(
+    _ unit: Unit, _ originals: [Tensor], share: (Double) -> Double, of units: Int
+  ) throws -> Found {
+    let layer = layers[unit.layer]
+    let subject = subjects[layer.subject]
+    let embedding = LayerEmbedding(subject: subject, site: layer.site, isRaw: layer.recipe.isRaw)
+    let targets = originals[layer.subject].gathered(0, unit.rows.map(\.image)).to(subject.device)
+    let shape = Array(targets.shape.dropFirst())
+    let start = Tensor.stacked(
+      unit.rows.map { row in
+        layer.recipe.beginning(shape, seed: seed(1, row.image, row.start))
+      }
+    ).to(subject.device)
+    let inversion = Inversion(embedding.name, layer.recipe) { try embedding($0) }
+    var state = running?.key == unit.key ? running?.state ?? Inversion.State(start) : .init(start)
+    state = state.moved(to: subject.device)
+    let part = "inverting \(embedding.name)"
+    do {
+      try inversion.run(
+        targets, &state, seed: options.seed, every: max(1, layer.recipe.steps / 50),
+        isInterrupted: isInterrupted
+      ) { step in
+        progress(part, share(Double(step) / Double(max(1, layer.recipe.steps))) / Double(units))
+      }
+    } catch {
+      running = (unit.key, state)
+      throw error
+    }
+    let pictures = inversion.result(state)
+    return Found(
+      pictures: pictures.to(.cpu),
+      numbers: try numbers(unit, inversion, state, pictures, targets, start))
+  }
+
+  /// A seed of its own for each purpose, image and repetition.
+  private func seed(_ purpose: UInt64, _ image: Int, _ repetition: Int) -> UInt64 {
+    ((options.seed &* 1_000_003 &+ purpose) &* 1_000_003 &+ UInt64(image)) &* 1_000_003
+      &+ UInt64(repetition)
+  }
+
+  private func numbers(
+    _ unit: Unit, _ inversion: Inversion, _ state: Inversion.State, _ pictures: Tensor,
+    _ targets: Tensor, _ start: Tensor
+  ) throws -> [InversionResult.Reconstruction] {
+    func distances(_ a: Tensor, _ b: Tensor) -> [Double] {
+      (a - b).to(.float64).reshaped(a.shape[0], -1).norm(over: [1]).scalars(Double.self)
+    }
+    let count = unit.rows.count
+    let wanted = try inversion.embedding(targets)
+    let reached = try distances(inversion.embedding(pictures), wanted)
+    let (inputs, beginnings) = (distances(pictures, targets), distances(start, targets))
+    var (moved, shifted) = (
+      [Double](repeating: 0, count: count), [Double](repeating: 0, count: count)
+    )
+    let shape = Array(targets.shape.dropFirst())
+    for repetition in 0..<options.shift.count {
+      let shift = Tensor.stacked(
+        unit.rows.map { options.shift.draw(shape, seed: seed(2, $0.image, repetition)) }
+      ).to(targets.device)
+      let there = targets + shift
+      let (a, b) = (try distances(inversion.embedding(there), wanted), distances(there, targets))
+      for row in 0..<count {
+        moved[row] += a[row] / Double(options.shift.count)
+        shifted[row] += b[row] / Double(options.shift.count)
+      }
+    }
+    let inputsCount = Double(shape.reduce(1, *))
+    return try unit.rows.enumerated().map { row, place in
+      guard reached[row].isFinite, moved[row].isFinite, inputs[row].isFinite else {
+        throw AnalysisError.site(
+          inversion.name, problem: "NaN or infinity in the embedding of image \(place.image + 1)")
+      }
+      let diverged = state.stopped[row]
+      var one = InversionResult.Reconstruction(
+        image: place.image, start: place.start, embedding: reached[row], reference: moved[row],
+        input: inputs[row], inputReference: shifted[row], beginning: beginnings[row],
+        rmse: inputs[row] / inputsCount.squareRoot(),
+        step: inversion.recipe.kept == .best || diverged != nil
+          ? state.bestStep[row] : inversion.recipe.steps,
+        diverged: diverged,
+        trace: state.trace[row].map {
+          InversionResult.Point(
+            step: $0.step, loss: $0.loss, embedding: $0.embedding, input: $0.input)
+        })
+      let comparison = PictureComparison(pictures.selected(0, row), targets.selected(0, row))
+      (one.psnr, one.ssim) = (comparison.psnr, comparison.ssim)
+      one.highFrequency = comparison.highFrequency
+      return one
+    }
+  }
+}
+
+extension InversionAnalysis: StudyAnalysis {
+  /// Writes `results/inversion.json`, and to `tensors/inversion/` every picture as a PNG and, unclamped, all in one file.
+  ///
+  /// - Parameter run: the folder.
+  /// - Returns: a row each number.
+  /// - Throws: `ResultsError.unwritable`, and what `result` throws.
+  public func write(into run: RunFolder) throws -> [TidyRow] {
+    let computed = try computed()
+    try computed.write(into: run)
+    try run.write(computed.result, analysis: name)
+    return computed.result.tidyRows()
+  }
+}
