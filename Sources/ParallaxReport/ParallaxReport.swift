@@ -16,10 +16,15 @@ public enum Report {
     let material = Material(
       run: run, provenance: try run.provenance(), samples: try run.samples())
     let analyses = try SectionCatalog.all.compactMap { try $0(material) }
+    let findings = analyses.flatMap(\.findings)
     let claims =
       ClaimsSection.make(
-        analyses.flatMap(\.findings), models: material.provenance.models
+        findings, models: material.provenance.models
       ).map { [$0] } ?? []
+    // Of many findings those on claims stand with the claims alone.
+    let moved =
+      claims.isEmpty || findings.count <= 12
+      ? [] : findings.filter { $0.claim != nil && $0.value != nil }
     let sections = claims + analyses + [ProvenanceSection(material: material).section()]
     var entries: [String: Figure.Entry] = [:]
     var data: [String: Dataset] = [:]
@@ -47,7 +52,10 @@ public enum Report {
         .element(
           "main", [:],
           [
-            Introduction(material: material, findings: analyses.flatMap(\.findings)).html()
+            Introduction(
+              material: material, findings: findings.filter { !moved.contains($0) },
+              claimed: moved.count
+            ).html()
           ] + sections.map(element)),
         .element(
           "noscript", [:],

@@ -17,13 +17,14 @@ public struct IntervalEstimate: Codable, Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - value: of all images.
-  ///   - left: the same without each group; where one of them is undefined, or all are equal, there is no interval: a number
-  ///     of steps, such as a depth, does not show its spread then.
-  public init(_ value: Double?, leavingOut left: [Double?]) {
+  ///   - left: the same without each group; where one of them is undefined there is no interval.
+  ///   - isStepped: whether the number takes few values, such as places among layers: where all of `left` are equal its spread
+  ///     does not show, and there is no interval.
+  public init(_ value: Double?, leavingOut left: [Double?], isStepped: Bool = false) {
     let known = left.compactMap(\.self)
     self.init(value)
     guard let value, known.count == left.count, let margin = StudentT.margin(leavingOut: known),
-      margin > 0
+      margin > 0 || !isStepped
     else { return }
     (low, high) = (value - margin, value + margin)
   }

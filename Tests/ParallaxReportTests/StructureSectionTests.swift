@@ -48,6 +48,27 @@ struct StructureSectionTests {
     #expect(page.contains("the paper"))
   }
 
+  @Test("of many findings those on claims stand with the claims alone")
+  func claimed() throws {
+    var result = result([8, 8])
+    func findings(_ count: Int) -> [Finding] {
+      (0..<count).map { index in
+        Finding(
+          sentence: "Sentence number \(index)", value: 0.1, low: nil, high: nil, quantity: "CKA",
+          verdict: .cannotTell, analysis: "structure"
+        ).bearing(on: .uniform)
+      }
+    }
+    result.findings = findings(13)
+    let many = try page(result)
+    let line = many.contains("13 findings on what a paper claims")
+    #expect(line)
+    #expect(many.components(separatedBy: "Sentence number 5.").count == 2)
+    result.findings = findings(2)
+    let few = try page(result)
+    #expect(few.components(separatedBy: "Sentence number 1.").count == 3)
+  }
+
   @Test("one model has partners within itself and no correspondences")
   func alone() throws {
     let page = try page(result([12]))

@@ -209,13 +209,17 @@ public final class StructureAnalysis: StudyAnalysis {
   ) -> StructureResult.Correspondence {
     let all = whole.matching(a, b)
     let left = parts.map { $0.matching(a, b) }
-    func estimate(_ number: (SimilarityResult.Matching) -> Double?) -> IntervalEstimate {
-      IntervalEstimate(number(all), leavingOut: left.map(number))
+    func estimate(
+      _ number: (SimilarityResult.Matching) -> Double?, isStepped: Bool = false
+    ) -> IntervalEstimate {
+      IntervalEstimate(number(all), leavingOut: left.map(number), isStepped: isStepped)
     }
     return StructureResult.Correspondence(
       a: a, b: b, monotonicity: estimate(\.monotonicity),
-      partnerDepths: (0..<3).map { third in estimate { $0.partnerDepths[third] } },
-      strengths: (0..<3).map { third in estimate { $0.strengths[third] } }, half: estimate(\.half))
+      partnerDepths: (0..<3).map { third in estimate({ $0.partnerDepths[third] }, isStepped: true)
+      },
+      strengths: (0..<3).map { third in estimate { $0.strengths[third] } },
+      half: estimate(\.half, isStepped: true))
   }
 
   private var switches: [Switch] {

@@ -31,7 +31,8 @@ struct StructureFindings {
   private func finding(
     _ claim: Claim, _ sentence: String, _ quantity: String, _ statistic: (View) -> Double?
   ) -> Finding? {
-    let estimate = IntervalEstimate(statistic(whole), leavingOut: parts.map(statistic))
+    let estimate = IntervalEstimate(
+      statistic(whole), leavingOut: parts.map(statistic), isStepped: claim == .lowerHalf)
     guard estimate.value != nil else { return nil }
     return Finding(sentence, estimate, quantity, estimate.verdict(), analysis: "structure")
       .bearing(on: claim)

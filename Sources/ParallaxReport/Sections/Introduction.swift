@@ -5,6 +5,8 @@ import ParallaxResults
 struct Introduction {
   let material: Material
   let findings: [Finding]
+  /// How many more stand with the claims that they bear on.
+  var claimed = 0
 
   private var provenance: Provenance { material.provenance }
 
@@ -55,7 +57,15 @@ struct Introduction {
     guard !findings.isEmpty else {
       return .element("p", [:], "This run holds no result that a sentence could be made of.")
     }
-    return .element("ol", ["class": "findings"], findings.map { Self.item($0) })
+    let list = HTML.element("ol", ["class": "findings"], findings.map { Self.item($0) })
+    guard claimed > 0 else { return list }
+    let more = "\(Text.plural(claimed, "finding")) on what a paper claims"
+    return .group([
+      list,
+      .element(
+        "p", ["class": "quiet"],
+        [.text("Below: "), .element("a", ["href": "#claims"], more), .text(".")]),
+    ])
   }
 
   /// A finding with its verdict and number.
