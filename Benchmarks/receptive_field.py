@@ -17,8 +17,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
+
+# torchvision beside the CPU build of torch lacks its compiled operators; declaring them lets timm import it.
+_library = torch.library.Library("torchvision", "DEF")
+for _name in ("nms", "qnms"):
+    _library.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+import timm
 from PIL import Image
 
 
