@@ -9,8 +9,8 @@ import ParallaxTensors
 ///
 /// - the pass gathers the **features**, and the measures are computed once it has ended. The memory is 4 bytes for each image
 ///   and feature, and as many again while images are shuffled, beside what the measures keep of each representation
-///   (``MeasureMatrix/peak(_:images:widths:options:)``);
-/// - the pass accumulates second **moments** (``MomentSums``), which is enough for a ``MomentMeasure``. The memory does not
+///   (`MeasureMatrix/peak(_:images:widths:options:)`);
+/// - the pass accumulates second **moments** (`MomentSums`), which is enough for a `MomentMeasure`. The memory does not
 ///   grow with the number of images.
 ///
 /// Of both the one that takes less memory is taken, unless one is asked for; in one run some measures may go one way and
