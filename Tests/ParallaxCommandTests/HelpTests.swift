@@ -52,42 +52,6 @@ struct HelpTests {
     case let command as LayersCommand:
       _ = try Catalog.entry(named: Address(parsing: command.model).model)
       _ = try command.sites.map { try SitePattern(parsing: $0) }
-    case let command as ExtractCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as StepsCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as AttentionCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as ReceptiveFieldCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as InvertCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as ResidualCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as LocalizeCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as ProbeCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
-    case let command as StructureCommand:
-      for text in command.addresses {
-        _ = try Catalog.entry(named: Address(parsing: text).model)
-      }
     case let command as CheckpointsCommand:
       for text in command.addresses {
         guard case .file(let name, _) = try ModelReference(parsing: text) else {
@@ -96,7 +60,8 @@ struct HelpTests {
         }
         _ = try Catalog.entry(named: name)
       }
-    case let command as CompareCommand:
+    case let command as any ModelsTaking:
+      #expect(!command.addresses.isEmpty)
       for text in command.addresses {
         _ = try Catalog.entry(named: Address(parsing: text).model)
       }

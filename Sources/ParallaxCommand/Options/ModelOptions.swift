@@ -24,6 +24,18 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
+  /// For a command whose analysis decides itself what of an activation it takes.
+  ///
+  /// - Parameters:
+  ///   - texts: the addresses.
+  ///   - reason: why there is nothing to choose.
+  /// - Throws: `CommandError` where tokens were chosen all the same.
+  func refuseTokens(_ texts: [String], _ reason: String) throws {
+    let typed = try texts.first { try Address(parsing: $0).tokens != nil }
+    guard let found = typed ?? tokens.map({ "--tokens \($0)" }) else { return }
+    throw CommandError("\(found): \(reason); there are no tokens to choose", code: 64)
+  }
+
   /// Loads what the addresses name; several addresses of one model share it.
   func load(_ texts: [String], _ progress: ProgressLine) throws -> [Chosen] {
     try Self.load(texts, sites: sites, tokens: tokens, loading, progress)
@@ -93,4 +105,9 @@ struct ModelOptions: ParsableArguments {
       }.map(\.element)
     }
   }
+}
+
+/// A command that takes models, or sites of them.
+protocol ModelsTaking {
+  var addresses: [String] { get }
 }

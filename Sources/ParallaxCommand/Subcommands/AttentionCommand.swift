@@ -4,7 +4,7 @@ import Parallax
 
 extension AttentionDistance.Others: ExpressibleByArgument {}
 
-struct AttentionCommand: ParsableCommand {
+struct AttentionCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "attention",
     abstract: "How far each head of each layer looks, and over which image patches.",

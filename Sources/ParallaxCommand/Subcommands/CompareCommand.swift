@@ -42,7 +42,7 @@ enum MeasurePreset: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-struct CompareCommand: ParsableCommand {
+struct CompareCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Similarity heat maps of every model with itself and with every other.",

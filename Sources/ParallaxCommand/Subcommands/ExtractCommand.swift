@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-struct ExtractCommand: ParsableCommand {
+struct ExtractCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "extract",
     abstract: "Write representations to safetensors shards, with a table of the images.",

@@ -4,7 +4,7 @@ import Parallax
 
 extension InversionAnalysis.Preset: ExpressibleByArgument {}
 
-struct InvertCommand: ParsableCommand {
+struct InvertCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "invert",
     abstract: "What each layer knows of its input: pictures reconstructed from its embedding.",
@@ -40,7 +40,7 @@ struct InvertCommand: ParsableCommand {
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
     let names = try ModelOptions.checked(addresses)
-    try refuseTokens()
+    try models.refuseTokens(addresses, "an inversion matches everything that a layer holds")
     var images = images
     // More would be decoded for nothing.
     images.limit = images.limit ?? inversion.pictures
@@ -58,14 +58,6 @@ struct InvertCommand: ParsableCommand {
       let result: InversionResult? = try finished.run.result(analysis: "inversion")
       return result.map { $0.models.flatMap(Self.lines) + $0.findings.map(\.line) } ?? []
     }
-  }
-
-  private func refuseTokens() throws {
-    let typed = try addresses.first { try Address(parsing: $0).tokens != nil }
-    guard let found = typed ?? models.tokens.map({ "--tokens \($0)" }) else { return }
-    throw CommandError(
-      "\(found): an inversion matches everything that a layer holds; there are no tokens to choose",
-      code: 64)
   }
 
   /// `efficientnet-lite0@blocks.0: RMSE 0.012, 2 accurate`.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-struct LocalizeCommand: ParsableCommand {
+struct LocalizeCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "localize",
     abstract: "How much of its own place in the image each token still holds, layer by layer.",
@@ -35,13 +35,7 @@ struct LocalizeCommand: ParsableCommand {
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
     let names = try ModelOptions.checked(addresses)
-    if let found = try addresses.first(where: { try Address(parsing: $0).tokens != nil })
-      ?? models.tokens.map({ "--tokens \($0)" })
-    {
-      throw CommandError(
-        "\(found): localisation is of every token of the grid; there are no tokens to choose",
-        code: 64)
-    }
+    try models.refuseTokens(addresses, "localisation is of every token of the grid")
     let job = Job(
       title: {
         $0 == 1 ? "Places in the layers of one model" : "Places in the layers of \($0) models"

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-struct ProbeCommand: ParsableCommand {
+struct ProbeCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "probe",
     abstract: "How well the images' classes can be read off each layer, and off each token.",

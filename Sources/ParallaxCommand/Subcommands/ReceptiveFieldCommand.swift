@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-struct ReceptiveFieldCommand: ParsableCommand {
+struct ReceptiveFieldCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "receptive-field",
     abstract: "How far the pixels reach that move the centre location of each layer.",
@@ -37,7 +37,7 @@ struct ReceptiveFieldCommand: ParsableCommand {
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
     let names = try ModelOptions.checked(addresses)
-    try refuseTokens()
+    try models.refuseTokens(addresses, "a receptive field is of the centre location")
     var images = images
     // More would be decoded for nothing.
     images.limit = images.limit ?? field.imagesPerSite
@@ -53,14 +53,6 @@ struct ReceptiveFieldCommand: ParsableCommand {
       let result: ReceptiveFieldResult? = try finished.run.result(analysis: "receptive-field")
       return result.map { $0.models.map(Self.line) + $0.findings.map(\.line) } ?? []
     }
-  }
-
-  private func refuseTokens() throws {
-    let typed = try addresses.first { try Address(parsing: $0).tokens != nil }
-    guard let found = typed ?? models.tokens.map({ "--tokens \($0)" }) else { return }
-    throw CommandError(
-      "\(found): a receptive field is of the centre location; there are no tokens to choose",
-      code: 64)
   }
 
   /// `clip-vit-base-patch16: radius 30 px at blocks.0, 74 px at blocks.11`.

@@ -5,7 +5,7 @@ import Parallax
 extension ResidualAnalysis.Aggregation: ExpressibleByArgument {}
 extension ResidualAnalysis.Cosine: ExpressibleByArgument {}
 
-struct ResidualCommand: ParsableCommand {
+struct ResidualCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "residual",
     abstract: "How much the skip connections carry past each branch, and how much the branch adds.",
@@ -39,12 +39,7 @@ struct ResidualCommand: ParsableCommand {
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
     let names = try ModelOptions.checked(addresses)
-    if let found = try addresses.first(where: { try Address(parsing: $0).tokens != nil })
-      ?? models.tokens.map({ "--tokens \($0)" })
-    {
-      throw CommandError(
-        "\(found): norm ratios are of every token; there are no tokens to choose", code: 64)
-    }
+    try models.refuseTokens(addresses, "norm ratios are of every token")
     let job = Job(
       title: {
         $0 == 1 ? "The residual stream of one model" : "The residual streams of \($0) models"

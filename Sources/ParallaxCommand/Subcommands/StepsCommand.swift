@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-struct StepsCommand: ParsableCommand {
+struct StepsCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "steps",
     abstract: "How models process images step by step: where they part, and what they discard.",

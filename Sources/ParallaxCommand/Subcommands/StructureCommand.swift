@@ -22,7 +22,7 @@ enum StructurePreset: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-struct StructureCommand: ParsableCommand {
+struct StructureCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "structure",
     abstract: "Heat maps of all sub-layers, and how uniform or staged a model is.",

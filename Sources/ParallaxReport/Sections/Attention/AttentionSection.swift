@@ -20,12 +20,7 @@ enum AttentionSection {
     let text = AttentionText(result: result)
     let sorted = AttentionSorted(result: result)
     let depth = AttentionDepth(result: result, places: places)
-    let command = material.provenance.command
-    let again: HTML =
-      command.isEmpty
-      ? .none
-      : .element(
-        "div", ["class": "again"], [.element("span", [:], "Made by"), Fold.command(command)])
+    let again = Fold.again(material)
     var body: [HTML] = [
       text.lead, text.switches,
       .element("h3", [:], "The lowest and the highest layers, heads sorted"),

@@ -23,12 +23,7 @@ enum LocalizationSection {
       "How well layers hold places",
       "Curves over relative depth: the share of tokens most like their own patch, the rank of it, how much it stands out, and R² of regressions"
     )
-    let command = material.provenance.command
-    let again: HTML =
-      command.isEmpty
-      ? .none
-      : .element(
-        "div", ["class": "again"], [.element("span", [:], "Made by"), Fold.command(command)])
+    let again = Fold.again(material)
     var body: [HTML] = [
       text.lead, text.switches,
       .element("h3", [:], "Which patches a token is like"),

@@ -19,12 +19,7 @@ enum ResidualSection {
     let curves = ResidualCurves(result: result, all: all)
     let tokens = ResidualTokens(result: result)
     let removals = ResidualRemovals(result: result)
-    let command = material.provenance.command
-    let again: HTML =
-      command.isEmpty
-      ? .none
-      : .element(
-        "div", ["class": "again"], [.element("span", [:], "Made by"), Fold.command(command)])
+    let again = Fold.again(material)
     let lines = curves.figure
     var body: [HTML] = [
       text.lead, text.switches,
