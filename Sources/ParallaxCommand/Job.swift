@@ -13,6 +13,13 @@ struct Job {
   /// The seed of an untrained twin's weights beside each model; nil for none.
   var untrained: UInt64?
 
+  /// Changed forms of models that stand beside them.
+  var surgery: SurgeryOptions?
+  /// What models are called instead, in their order; empty for their own names.
+  var names: [String] = []
+  /// Whether all models have one architecture, so that one untrained twin will do.
+  var isOneArchitecture = false
+
   /// How often all images are seen.
   var passes = 1
 
@@ -90,7 +97,17 @@ struct Job {
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
     var chosen = try models.load(addresses, progress)
-    if let untrained { chosen += try models.twins(of: chosen, seed: untrained, progress) }
+    if names.count == chosen.count, Set(names).count == names.count {
+      for (index, name) in names.enumerated() { chosen[index].model.name = name }
+    }
+    var twins: [ModelOptions.Chosen] = []
+    if let untrained {
+      let own = isOneArchitecture ? Array(chosen.prefix(1)) : chosen
+      twins = try models.twins(of: own, seed: untrained, progress)
+    }
+    let forms = try surgery?.derived(
+      of: chosen, twins: twins, seed: untrained, models.loading, progress)
+    chosen += twins + (forms ?? [])
     for (name, _) in objectives where !chosen.contains(where: { $0.model.name == name }) {
       throw CommandError(
         "--objective names '\(name)', expected one of "

@@ -20,6 +20,10 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
       to 1500 steps. Four layers of a model are inverted unless sites are named. Cost: a forward and a backward pass to \
       the layer for each step and layer.
 
+      --remove and --swap put changed forms of each model beside it: without normalisation, attention, residual connections, or \
+      with a module of its untrained twin. --checkpoints inverts several checkpoints of the one architecture that is named; \
+      --at and --axis say where models stand, for curves of clarity along training steps or widths.
+
       Example:  parallax invert clip-vit-base-patch16 efficientnet-lite0 --untrained 1
       """)
 
@@ -30,6 +34,8 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
   @OptionGroup var images: ImageOptions
   @OptionGroup var pass: PassOptions
   @OptionGroup var inversion: InversionOptions
+  @OptionGroup var surgery: SurgeryOptions
+  @OptionGroup var sweep: SweepOptions
 
   @Option(
     name: [.long, .customShort("o")], help: "The run folder; runs/invert-MODELS without it.")
@@ -39,6 +45,7 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
 
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
+    let addresses = try sweep.expanded(addresses)
     let names = try ModelOptions.checked(addresses)
     try models.refuseTokens(addresses, "an inversion matches everything that a layer holds")
     var images = images
@@ -50,8 +57,11 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
           ? "What one model's layers know of their input"
           : "What the layers of \($0) models know of their input"
       },
-      output: output ?? Runs.name("invert", names), untrained: inversion.untrained)
-    let options = inversion.options(batchSize: pass.batchSize)
+      output: output ?? Runs.name("invert", names), untrained: inversion.untrained,
+      surgery: surgery, names: try sweep.names(addresses),
+      isOneArchitecture: !sweep.checkpoints.isEmpty)
+    var options = inversion.options(batchSize: pass.batchSize)
+    options.axis = try sweep.axis(of: addresses)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.inversion(options)], progress)
     try finished.show(as: form) {

@@ -89,7 +89,9 @@ struct HuggingFaceFolder {
   }
 
   /// The model, with the folder's weights or with made-up ones.
-  func load(device: Device, randomWeights seed: UInt64?) throws -> LoadedModel {
+  func load(
+    device: Device, randomWeights seed: UInt64?, swap: ModuleSwap? = nil
+  ) throws -> LoadedModel {
     let found = try described()
     let caveat =
       found.preprocessingFile == nil
@@ -98,7 +100,7 @@ struct HuggingFaceFolder {
     return try Catalog.load(
       name: name, found.architecture, summary: found.architecture.summary,
       preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, device, seed,
-      origin: origin, licence: nil, caveat: caveat)
+      origin: origin, licence: nil, caveat: caveat, swap: swap)
   }
 
   /// The checkpoint: the folder, or one of its files where another library's lie beside it.
