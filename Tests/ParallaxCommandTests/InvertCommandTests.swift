@@ -55,7 +55,7 @@ struct InvertCommandTests {
     try parallax.folder.pictures(2)
     try checkpoint(3, "w.safetensors", in: parallax.folder)
     let outcome = try parallax.run([
-      "invert", "vit_tiny_patch16_224=w.safetensors@blocks.0,blocks.1", "--images", "photos",
+      "invert", "vit_tiny_patch16_224=w.safetensors@blocks.0", "--images", "photos",
       "--output", "run", "--pictures", "1", "--steps", "2", "--untrained", "5", "--remove", "norm",
       "--remove", "mlp+residual", "--swap", "stem",
     ])

@@ -105,8 +105,8 @@ struct SurgeryOptions: ParsableArguments {
     }
     let word = isIntoUntrained ? "trained" : "untrained"
     var other = chosen
-    other.model = made
-    other.model.name = "\(chosen.model.name)-\(word)-\(module)"
+    other.model = made.derived(
+      "\(chosen.model.name)-\(word)-\(module)", made.model, change: "\(word) \(module)")
     other.model.derivation = LoadedModel.Derivation(
       base: chosen.model.name, change: "\(word) \(module)")
     return other

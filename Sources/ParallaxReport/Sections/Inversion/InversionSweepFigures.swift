@@ -37,7 +37,7 @@ struct InversionSurgeryFigure {
     }
     return DepthCurves(
       result: drawing, id: "inversion-surgery", panels: panels, inRow: 2, width: 440, height: 210,
-      spacing: 44, legend: "", hasLeading: false)
+      spacing: 44, legend: "form of the network", hasLeading: false)
   }
 
   private func panel(
@@ -62,7 +62,7 @@ struct InversionSurgeryFigure {
 
   /// Under the figure.
   var caption: String {
-    "Each model beside its changed forms, mean over pictures; a part that is taken out is taken out while the network runs, with the weights as they were. "
+    "Each model beside its changed forms, mean over pictures; parts are taken out while the network runs, with the weights as they were. "
       + (result.models.contains(where: isUntrained) ? "Dashed: untrained. " : "")
       + "Below the dotted line the embedding was matched; above it nothing follows from the error. Recipe: \(result.preset); \(Text.plural(result.images.count, "image")), seed \(result.seed)."
   }
@@ -165,8 +165,8 @@ struct InversionAxisFigure {
         type: isLogarithmic ? "log" : nil, domain: [low, high], nice: false, zero: false),
       axis: .value(
         Chart.Axis(
-          title: .value(name), labelOverlap: true, format: "~g", grid: true, ticks: false,
-          domain: false, tickCount: 4)))
+          title: .value(name), values: models.compactMap(\.place), labelOverlap: true, format: "~s",
+          grid: true, ticks: false, domain: false)))
     let y = Chart.Channel.quantity(
       "value", Chart.Scale(nice: true, zero: true),
       axis: .value(
