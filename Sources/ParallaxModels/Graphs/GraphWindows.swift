@@ -83,7 +83,7 @@ struct GraphWindows {
     }
   }
 
-  /// The places of each pattern whose tokens could be followed and that is kept inside windows.
+  /// The places of each pattern whose tokens could be followed; a grid no larger than a window is one.
   ///
   /// - Parameter images: one image.
   /// - Returns: with the shape of the weights of one window, by the pattern's name.
@@ -99,8 +99,7 @@ struct GraphWindows {
     var found: [String: (places: AttentionPlaces, shape: [Int])] = [:]
     for (index, target) in targets.enumerated() {
       guard let one = first[index], let zero = second[index], let pattern = one.pattern,
-        let places = places(one, zero, bits.compactMap { $0[index] }, pattern),
-        places.isWindowed
+        let places = places(one, zero, bits.compactMap { $0[index] }, pattern)
       else { continue }
       found[target.name] = (places, Array(pattern.shape.dropFirst()))
     }

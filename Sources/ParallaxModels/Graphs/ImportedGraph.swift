@@ -135,45 +135,48 @@ public struct ImportedGraph: Model {
     }
     var taken: Set<String> = []
     kept = kept.filter { $0.rank == best[$0.name] && taken.insert($0.name).inserted }
-    let inside = windowed(of: program, besides: taken, images.sliced(0, 0, 1))
+    let found = windowed(of: program, besides: taken, images.sliced(0, 0, 1))
+    let inside = program.places.filter { $0.heads != nil && !taken.contains($0.name) }
+      .compactMap { place in
+        found[place.name].map { own in
+          var known = place
+          (known.kind, known.shape) = (.windows, own.shape)
+          return known
+        }
+      }
     if !inside.isEmpty {
       // In execution order again.
       let order = Dictionary(
         program.places.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
-      kept = (kept + inside.map(\.place)).enumerated().sorted {
+      kept = (kept + inside).enumerated().sorted {
         (order[$0.element.name] ?? 0, $0.offset) < (order[$1.element.name] ?? 0, $1.offset)
       }.map(\.element)
     }
     let heads = Set(kept.compactMap(\.heads))
     kept += program.places.filter { $0.role == .heads && heads.contains($0.name) }
     var graph = ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
-    graph.windows = Dictionary(
-      inside.map { ($0.place.name, $0.places) }, uniquingKeysWith: { first, _ in first })
+    graph.windows = found.mapValues(\.places)
     return graph
   }
 
-  /// Weights of attention inside windows whose tokens could be followed, and where these lie; none where one image is not
-  /// taken by itself.
+  /// Where tokens lie of a graph's attention, where some of it is kept inside windows and they could be followed; nothing where
+  /// one image is not taken by itself.
   private func windowed(
     of program: GraphProgram, besides taken: Set<String>, _ image: Tensor
-  ) -> [(place: GraphProgram.Place, places: AttentionPlaces)] {
-    let unknown = program.places.filter { $0.heads != nil && !taken.contains($0.name) }
-    guard !unknown.isEmpty, !program.sums.isEmpty, (fixedBatch ?? 1) == 1 else { return [] }
+  ) -> [String: (places: AttentionPlaces, shape: [Int])] {
+    let patterns = program.places.filter { $0.heads != nil }
+    guard patterns.contains(where: { !taken.contains($0.name) }), !program.sums.isEmpty,
+      (fixedBatch ?? 1) == 1
+    else { return [:] }
     let probe = GraphWindows(
-      program, unknown, height: image.shape[2], width: image.shape[3])
+      program, patterns, height: image.shape[2], width: image.shape[3])
     // What cannot be followed stays unknown, as it was.
-    let found = GraphLimits.$largest.withValue(GraphLimits.trial) {
+    return GraphLimits.$largest.withValue(GraphLimits.trial) {
       (try? probe.places(image)) ?? [:]
-    }
-    return unknown.compactMap { place in
-      guard let own = found[place.name] else { return nil }
-      var known = place
-      (known.kind, known.shape) = (.windows, own.shape)
-      return (known, own.places)
     }
   }
 
-  /// Where tokens lie: those of windows as they were found when the graph was read, others as `tokenLayout` says.
+  /// Where tokens lie: as they were followed when the graph was read, else as `tokenLayout` says.
   public func attentionPlaces(at site: Site, height: Int, width: Int) -> AttentionPlaces? {
     if let probed, probed == (height, width), let own = windows[site.name] { return own }
     return site.kind == .windows ? nil : placesInRow(at: site, height: height, width: width)
