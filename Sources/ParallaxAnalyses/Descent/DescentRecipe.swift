@@ -156,6 +156,19 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
   /// Steps of all octaves.
   public var steps: Int { octaves.reduce(0) { $0 + $1.steps } }
 
+  /// Gives the octaves so many steps in all, in their own proportions.
+  mutating func spread(_ steps: Int) {
+    let all = self.steps
+    guard let last = octaves.indices.last, all > 0 else { return }
+    var rest = steps
+    for index in octaves.indices where index != last {
+      let own = octaves[index].steps
+      octaves[index].steps = Int((Double(steps) * Double(own) / Double(all)).rounded(.down))
+      rest -= octaves[index].steps
+    }
+    octaves[last].steps = rest
+  }
+
   /// Why the parts do not go together; nil where they do.
   public var problem: String? {
     guard !octaves.isEmpty else { return "a recipe without an octave" }

@@ -21,7 +21,9 @@ struct InversionComputed {
     let options = analysis.options
     result = InversionResult(
       preset: options.preset.rawValue, images: ids, starts: options.starts,
-      shift: options.shift.scale, shifts: options.shift.count, seed: options.seed, dtype: "float32")
+      shift: options.shift.scale, shifts: options.shift.count, seed: options.seed,
+      dtype: "\(analysis.dtype)")
+    result.target = options.target?.path
     for (index, subject) in analysis.subjects.enumerated() {
       var model = InversionResult.Model(
         name: subject.name, family: subject.family, design: subject.design.rawValue,

@@ -69,22 +69,4 @@ public struct InversionRecipe: Sendable, Hashable, Codable {
     (recipe.scale, recipe.isRaw) = (scale, true)
     return recipe
   }
-
-  /// A hundred steps of Adam on the pixels with total variation, through the model's own preprocessing.
-  ///
-  /// The loss is ‖ŷ − y‖² / ‖ŷ‖², so that one rate suits all layers. λ = 2 gave the smallest errors at an early layer of
-  /// EfficientNet-Lite0 among 0.02, 0.1, 0.5, 2 and 8; with jitter of 4 pixels they were larger, so there is none.
-  public static var quick: InversionRecipe {
-    var descent = DescentRecipe([.init(steps: 100, rate: LinearSchedule(0.05, 0.005))])
-    (descent.optimiser, descent.variation, descent.clamps, descent.kept) = (.adam, 2, true, .best)
-    descent.start = .normal(mean: 0.5, deviation: 0.05)
-    var recipe = InversionRecipe(name: "quick", descent)
-    (recipe.loss, recipe.isRelative) = (.rss, true)
-    return recipe
-  }
-
-  /// One line that names everything that changes the numbers.
-  var fingerprint: String {
-    "\(loss) \(isRelative) \(scale) raw \(isRaw) \(descent.fingerprint)"
-  }
 }

@@ -40,7 +40,7 @@ enum InversionSwitches {
         values { recipe in
           "\(recipe.descent.optimiser.name), "
             + joined(recipe) { "ε \(number($0.rate.start)) → \(number($0.rate.end))" } + ", linear"
-        }, origin: origin(isTransformer)),
+        }, origin: origin(isTransformer || options.rate != nil)),
       Switch("start", values { start($0.descent) }, origin: origin()),
       Switch(
         "prior", values(prior), origin: origin(options.variation != nil || options.jitter != nil)),
@@ -60,7 +60,11 @@ enum InversionSwitches {
         origin: options.shift.count == 1 && options.shift.scale == 1.0 / 18
           ? "paper" : "reconstruction"),
       Switch("verdict", "m_g < m_r and m_i > m_a': embedding only", origin: "paper"),
-      Switch("embedding", "all numbers of the layer", origin: "paper"),
+      Switch(
+        "embedding",
+        options.target.map { "rows of \($0.path); distances of pictures are to the images" }
+          ?? "all numbers of the layer", origin: options.target == nil ? "paper" : "reconstruction"),
+      Switch("element type", "\(analysis.dtype)"),
       Switch("relative depth", "l / (L − 1) over the L sites that were asked for"),
     ]
   }

@@ -5,6 +5,8 @@ import ParallaxTensors
 /// From pixels in [0, 1] to everything that a layer holds of them.
 struct LayerEmbedding {
   let subject: Subject
+  /// The subject's model, or the same in another element type.
+  let model: any Model
   let site: Site
   /// Whether the model is given the pixels as they are.
   let isRaw: Bool
@@ -20,7 +22,7 @@ struct LayerEmbedding {
     let batch = pixels.shape[0]
     let pixels = pixels.resized(subject.imageSize.height, subject.imageSize.width)
     var input = isRaw ? pixels : subject.preprocessing.input(of: pixels)
-    if let fixed = subject.model.fixedBatch, batch < fixed {
+    if let fixed = model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
       input = Tensor.concatenated([input] + (batch..<fixed).map { _ in last }, 0)
     }
@@ -29,7 +31,7 @@ struct LayerEmbedding {
       found = visit.value
       return nil
     }
-    _ = try subject.model.run(input, tap)
+    _ = try model.run(input, tap)
     guard let found, found.shape.first == input.shape[0], found.dtype.isFloatingPoint else {
       throw AnalysisError.site(
         name,
