@@ -62,10 +62,11 @@ enum AnalysisCatalog {
   static func inversion(_ options: InversionAnalysis.Options) -> Maker {
     { material in
       var options = options
-      options.seed = material.seed
+      (options.seed, options.precise) = (material.seed, material.precise)
       let analysis = try InversionAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
+      if let note = analysis.memoryNote { material.progress.note(note) }
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis
