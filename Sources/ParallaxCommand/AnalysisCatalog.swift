@@ -21,6 +21,8 @@ enum AnalysisCatalog {
     ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
     ("inversion", inversion(InversionAnalysis.Options())),
+    ("manifold", manifold(ManifoldAnalysis.Options())),
+    ("metamers", metamers(MetamersAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -63,6 +65,34 @@ enum AnalysisCatalog {
       var options = options
       options.seed = material.seed
       let analysis = try InversionAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// What any input becomes when a late layer is matched.
+  static func manifold(_ options: ManifoldAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      (options.seed, options.alpha) = (material.seed, material.alpha)
+      let analysis = try ManifoldAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// What one model takes for an image, seen by the others.
+  static func metamers(_ options: MetamersAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try MetamersAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
