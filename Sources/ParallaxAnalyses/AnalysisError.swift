@@ -12,6 +12,8 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
   case imageSize(model: String, problem: String)
   /// A site is none that the analysis can look at.
   case site(_ address: String, problem: String)
+  /// The parts of a recipe do not go together.
+  case recipe(_ name: String, problem: String)
   /// The images' classes do not suffice.
   case classes(String)
   /// A saved state does not belong to this job.
@@ -26,7 +28,8 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
     case .duplicateModel(let name): "two different models are called '\(name)'"
     case .nothingAsked(let what), .classes(let what): what
     case .imageSize(let model, let problem): "\(model): \(problem)"
-    case .site(let address, let problem): "\(address): \(problem)"
+    case .site(let address, let problem), .recipe(let address, let problem):
+      "\(address): \(problem)"
     case .state(let path, let problem): "\(path): \(problem)"
     }
   }

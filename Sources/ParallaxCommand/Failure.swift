@@ -87,7 +87,7 @@ struct Failure {
     switch error {
     case .interrupted: self.init("\(error)", code: 130)
     case .tooFewImages, .classes, .state: self.init("\(error)", code: 65)
-    case .duplicateModel, .nothingAsked, .imageSize, .site: self.init("\(error)", code: 64)
+    case .duplicateModel, .nothingAsked, .imageSize, .site, .recipe: self.init("\(error)", code: 64)
     }
   }
 

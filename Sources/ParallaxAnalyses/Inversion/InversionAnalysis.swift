@@ -62,9 +62,13 @@ public final class InversionAnalysis: Accumulator {
           }
         recipe = .badger2022(kind, features: features)
       }
-      if let steps { recipe.steps = steps }
-      if let variation { recipe.variation = variation }
-      if let jitter { recipe.jitter = jitter }
+      if let steps { recipe.descent.octaves[recipe.descent.octaves.count - 1].steps = steps }
+      if let variation { recipe.descent.variation = variation }
+      if let jitter {
+        for octave in recipe.descent.octaves.indices {
+          recipe.descent.octaves[octave].jitter = jitter
+        }
+      }
       return recipe
     }
   }
@@ -155,7 +159,7 @@ public final class InversionAnalysis: Accumulator {
   public var fingerprint: String {
     let places = layers.map { "\($0.subject) \($0.site.name) \($0.recipe.fingerprint)" }
     return
-      "1 images \(limit) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(options.batchSize) seed \(options.seed) layers \(places.joined(separator: ";"))"
+      "2 images \(limit) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(options.batchSize) seed \(options.seed) layers \(places.joined(separator: ";"))"
   }
 
   /// Opens a block; of images beyond those that enter nothing is kept.
@@ -215,7 +219,9 @@ public final class InversionAnalysis: Accumulator {
       }
       if !own.isEmpty {
         let tensors = Dictionary(own) { first, _ in first }
-        guard let state = Inversion.State(tensors, shape: shape) else { return false }
+        let bare = Inversion("", layers[unit.layer].recipe) { $0 }.bare
+        guard let state = bare.state(tensors, batch: shape[0], height: shape[2], width: shape[3])
+        else { return false }
         going = (unit.key, state)
       }
     }
@@ -283,22 +289,21 @@ public final class InversionAnalysis: Accumulator {
     let subject = subjects[layer.subject]
     let embedding = LayerEmbedding(subject: subject, site: layer.site, isRaw: layer.recipe.isRaw)
     let targets = originals[layer.subject].gathered(0, unit.rows.map(\.image)).to(subject.device)
-    let shape = Array(targets.shape.dropFirst())
-    let start = Tensor.stacked(
-      unit.rows.map { row in
-        layer.recipe.beginning(shape, seed: seed(1, row.image, row.start))
-      }
-    ).to(subject.device)
+    let shape = targets.shape
     let inversion = Inversion(embedding.name, layer.recipe) { try embedding($0) }
-    var state = running?.key == unit.key ? running?.state ?? Inversion.State(start) : .init(start)
+    let start = try inversion.bare.begin(
+      channels: shape[1], height: shape[2], width: shape[3],
+      seeds: unit.rows.map { seed(1, $0.image, $0.start) }, device: subject.device)
+    var state = running?.key == unit.key ? running?.state ?? start : start
     state = state.moved(to: subject.device)
     let part = "inverting \(embedding.name)"
     do {
       try inversion.run(
-        targets, &state, seed: options.seed, every: max(1, layer.recipe.steps / 50),
+        targets, &state, seed: options.seed, every: max(1, layer.recipe.descent.steps / 50),
         isInterrupted: isInterrupted
       ) { step in
-        progress(part, share(Double(step) / Double(max(1, layer.recipe.steps))) / Double(units))
+        progress(
+          part, share(Double(step) / Double(max(1, layer.recipe.descent.steps))) / Double(units))
       }
     } catch {
       running = (unit.key, state)
@@ -307,7 +312,9 @@ public final class InversionAnalysis: Accumulator {
     let pictures = inversion.result(state)
     return Found(
       pictures: pictures.to(.cpu),
-      numbers: try numbers(unit, inversion, state, pictures, targets, start))
+      numbers: try numbers(
+        unit, inversion, state, pictures, targets,
+        inversion.pictures(start).resized(shape[2], shape[3])))
   }
 
   /// A seed of its own for each purpose, image and repetition.
@@ -353,12 +360,12 @@ public final class InversionAnalysis: Accumulator {
         image: place.image, start: place.start, embedding: reached[row], reference: moved[row],
         input: inputs[row], inputReference: shifted[row], beginning: beginnings[row],
         rmse: inputs[row] / inputsCount.squareRoot(),
-        step: inversion.recipe.kept == .best || diverged != nil
-          ? state.bestStep[row] : inversion.recipe.steps,
+        step: inversion.recipe.descent.kept == .best || diverged != nil
+          ? state.bestStep[row] : inversion.recipe.descent.steps,
         diverged: diverged,
         trace: state.trace[row].map {
           InversionResult.Point(
-            step: $0.step, loss: $0.loss, embedding: $0.embedding, input: $0.input)
+            step: $0.step, loss: $0.loss, embedding: $0.embedding ?? 0, input: $0.input ?? 0)
         })
       let comparison = PictureComparison(pictures.selected(0, row), targets.selected(0, row))
       (one.psnr, one.ssim) = (comparison.psnr, comparison.ssim)

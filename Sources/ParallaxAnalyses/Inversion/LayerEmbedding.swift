@@ -14,9 +14,11 @@ struct LayerEmbedding {
   /// Numbers of one image.
   var features: Int { site.shape.reduce(1, *) }
 
-  /// Embeddings `[batch, features]` of pixels `[batch, 3, height, width]`.
+  /// Embeddings `[batch, features]` of pixels `[batch, 3, height, width]`; those of another size than the model's are resized
+  /// to it bilinearly.
   func callAsFunction(_ pixels: Tensor) throws -> Tensor {
     let batch = pixels.shape[0]
+    let pixels = pixels.resized(subject.imageSize.height, subject.imageSize.width)
     var input = isRaw ? pixels : subject.preprocessing.input(of: pixels)
     if let fixed = subject.model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
