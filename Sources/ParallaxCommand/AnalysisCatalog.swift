@@ -23,6 +23,7 @@ enum AnalysisCatalog {
     ("inversion", inversion(InversionAnalysis.Options())),
     ("manifold", manifold(ManifoldAnalysis.Options())),
     ("metamers", metamers(MetamersAnalysis.Options())),
+    ("generation", generation(GenerationAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -95,6 +96,19 @@ enum AnalysisCatalog {
       let analysis = try MetamersAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Class images, features, dreams.
+  static func generation(_ options: GenerationAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      (options.seed, options.alpha) = (material.seed, material.alpha)
+      let analysis = try GenerationAnalysis(
+        of: material.subjects, images: material.images, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis

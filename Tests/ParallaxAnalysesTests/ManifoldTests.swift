@@ -60,9 +60,10 @@ struct ManifoldTests {
       for (channel, row) in own.counts.enumerated() {
         #expect(row == counts.selected(0, channel).scalars(Double.self))
       }
-      let other = PixelHistogram(counts: (0..<3).map {
-        reference.selected(0, $0).scalars(Double.self)
-      })
+      let other = PixelHistogram(
+        counts: (0..<3).map {
+          reference.selected(0, $0).scalars(Double.self)
+        })
       #expect(abs(try #require(own.distance(other)) - values[1]) < 1e-12)
       #expect(own.distance(own) == 0)
       #expect((own + other) - other == own)

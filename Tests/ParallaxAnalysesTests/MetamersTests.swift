@@ -54,7 +54,9 @@ struct MetamersTests {
     let (analysis, pass) = try made(folder, subjects, options(250))
     try pass.run([analysis])
     let result = try analysis.result()
-    #expect(result.models.map { $0.layers.map(\.site) } == Array(repeating: ["layers.0", "layers.1"], count: 3))
+    #expect(
+      result.models.map { $0.layers.map(\.site) }
+        == Array(repeating: ["layers.0", "layers.1"], count: 3))
     #expect(result.matches.count == 6 && result.others == 4)
     func ratio(_ match: Int, _ model: Int, _ layer: Int) throws -> Double {
       try #require(result.ratio(result.matches[match], model, layer, .different))

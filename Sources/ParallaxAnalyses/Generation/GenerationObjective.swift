@@ -114,6 +114,7 @@ public enum GenerationObjective: Sendable, Hashable, Codable {
   ///   - kind: what kind of thing it is.
   ///   - target: C.
   ///   - prefix: tokens before the patches, which have no place.
+  ///   - name: what errors call the site.
   /// - Returns: `[batch]`.
   /// - Throws: `AnalysisError.site` where the activation has no such channel or place.
   public func loss(
@@ -162,6 +163,7 @@ public enum GenerationObjective: Sendable, Hashable, Codable {
   ///   - activation: z, `[batch, …]`.
   ///   - kind: what kind of thing it is.
   ///   - prefix: tokens before the patches.
+  ///   - name: what errors call the site.
   /// - Returns: `[batch]`.
   /// - Throws: `AnalysisError.site`.
   public func score(activation: Tensor, _ kind: SiteKind, prefix: Int, name: String) throws

@@ -55,7 +55,11 @@ public final class ManifoldAnalysis: Accumulator {
       var inversion = InversionAnalysis.Options()
       (inversion.preset, inversion.steps) = (preset, steps)
       var recipe = inversion.recipe(design, features: features)
-      (recipe.smoothing, recipe.variation, recipe.jitter) = (nil, 0, 0)
+      recipe.descent.variation = 0
+      for octave in recipe.descent.octaves.indices {
+        recipe.descent.octaves[octave].smoothing = nil
+        recipe.descent.octaves[octave].jitter = 0
+      }
       return recipe
     }
   }
@@ -182,9 +186,12 @@ public final class ManifoldAnalysis: Accumulator {
     guard places.allSatisfy(samples.indices.contains) else { return false }
     let shapes = batches(inputs(places).count).map { batch in
       let size = subjects[layers[batch.layer].subject].imageSize
-      return (batch.key, [batch.rows.count, 3, size.height, size.width])
+      return (
+        batch.key,
+        (shape: [batch.rows.count, 3, size.height, size.width], recipe: layers[batch.layer].recipe)
+      )
     }
-    guard let matched = MatchedPictures(state, shapes: Dictionary(shapes) { first, _ in first }),
+    guard let matched = MatchedPictures(state, batches: Dictionary(shapes) { first, _ in first }),
       gathered.restore(state)
     else { return false }
     self.matched = matched

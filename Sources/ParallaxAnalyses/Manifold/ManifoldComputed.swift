@@ -19,7 +19,7 @@ struct ManifoldComputed {
     let options = analysis.options
     let samples = analysis.gathered.samples.map { analysis.samples[$0] }
     result = ManifoldResult(
-      preset: options.preset.rawValue, steps: analysis.layers.first?.recipe.steps ?? 0,
+      preset: options.preset.rawValue, steps: analysis.layers.first?.recipe.descent.steps ?? 0,
       images: samples.map(\.id), classes: samples.map(\.className), inputs: chosen.map(\.input),
       starts: options.starts, neighbours: options.neighbours, components: options.components,
       seed: options.seed, dtype: "float32")
@@ -41,16 +41,19 @@ struct ManifoldComputed {
     let starts = try (0..<options.starts).map { start in
       let size = subject.imageSize
       let recipe = analysis.layers.first { $0.subject == index }?.recipe ?? .quick
-      return try set.place(
-        recipe.beginning([3, size.height, size.width], seed: analysis.seed(1, 0, start)),
-        without: nil, subject.name)
+      let bare = Inversion(subject.name, recipe) { $0 }.bare
+      let state = try bare.begin(
+        height: size.height, width: size.width, seeds: [analysis.seed(1, 0, start)])
+      let picture = bare.pictures(state).resized(size.height, size.width).selected(0, 0)
+      return try set.place(picture, without: nil, subject.name)
     }
     var model = ManifoldResult.Model(
       name: subject.name, family: subject.family, height: subject.imageSize.height,
       width: subject.imageSize.width,
       twinOf: subject.objective != .untrained
         ? nil : analysis.subjects.first { "\($0.name)-random" == subject.name }?.name,
-      typical: Self.summary(own, Self.median), start: Self.summary(starts) { $0.reduce(0, +) / Double($0.count) })
+      typical: Self.summary(own, Self.median),
+      start: Self.summary(starts) { $0.reduce(0, +) / Double($0.count) })
     for (place, one) in chosen.enumerated() {
       let picture = inputs.selected(0, place)
       let (small, file) = try shelf.add(picture, "\(subject.name)-input-\(place + 1)")

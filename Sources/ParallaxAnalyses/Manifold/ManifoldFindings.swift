@@ -124,7 +124,8 @@ enum ManifoldSwitches {
         "the \(analysis.gathered.samples.count) images of the run stand for it: a model's own are not at hand"
       ),
       Switch(
-        "recipe", "\(options.preset.rawValue), without blur and total variation, \(recipe.steps) steps",
+        "recipe",
+        "\(options.preset.rawValue), without blur and total variation, \(recipe.descent.steps) steps",
         origin: isPaper ? "paper" : "reconstruction"),
       Switch(
         "input of the model",
@@ -132,14 +133,33 @@ enum ManifoldSwitches {
         origin: isPaper ? "paper" : "reconstruction"),
       Switch("noise", "uniform: [0, 1); normal: N(½, ¼²), clamped to [0, 1]"),
       Switch("starts", "\(options.starts), the same for every input and layer"),
-      Switch("nearest image", "root of the mean squared difference of pixels in [0, 1]; an image of the set does not count among its own neighbours"),
-      Switch("spectral slope", "log power over log frequency, Hann window, mean of the channels, from 2 cycles a side to half the sampling rate; reconstructions clamped to [0, 1]"),
-      Switch("histogram distance", "Wasserstein, 64 bins of [0, 1], mean over the channels, to all pixels of the set"),
-      Switch("neighbour distance", "Euclidean, all numbers of the layer, mean over the \(options.neighbours) nearest"),
-      Switch("local PCA", "\(options.components) components of those \(options.neighbours), with their mean"),
-      Switch("typical numbers", "medians over at most \(ManifoldComputed.typicalImages) images of the set against its others"),
-      Switch("agreement", "mean difference of two reconstructions over mean difference from the input"),
-      Switch("verdict", "m_g < m_r and m_i > m_a': embedding only; m_r over \(options.shift.count) shifts of \(options.shift.scale.formatted3)", origin: "paper"),
+      Switch(
+        "nearest image",
+        "root of the mean squared difference of pixels in [0, 1]; an image of the set does not count among its own neighbours"
+      ),
+      Switch(
+        "spectral slope",
+        "log power over log frequency, Hann window, mean of the channels, from 2 cycles a side to half the sampling rate; reconstructions clamped to [0, 1]"
+      ),
+      Switch(
+        "histogram distance",
+        "Wasserstein, 64 bins of [0, 1], mean over the channels, to all pixels of the set"),
+      Switch(
+        "neighbour distance",
+        "Euclidean, all numbers of the layer, mean over the \(options.neighbours) nearest"),
+      Switch(
+        "local PCA",
+        "\(options.components) components of those \(options.neighbours), with their mean"),
+      Switch(
+        "typical numbers",
+        "medians over at most \(ManifoldComputed.typicalImages) images of the set against its others"
+      ),
+      Switch(
+        "agreement", "mean difference of two reconstructions over mean difference from the input"),
+      Switch(
+        "verdict",
+        "m_g < m_r and m_i > m_a': embedding only; m_r over \(options.shift.count) shifts of \(options.shift.scale.formatted3)",
+        origin: "paper"),
     ]
   }
 }

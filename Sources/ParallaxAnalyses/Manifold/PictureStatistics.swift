@@ -46,7 +46,9 @@ public struct SpectralSlope: Sendable {
     let spectrum = InversionOperators.fourier(
       (grey - grey.mean()) * window, Absent.none, [-2, -1], Absent.none)
     let power = InversionOperators.magnitude(spectrum).squared().reshaped(-1).scalars(Double.self)
-    var (sums, counts) = ([Double](repeating: 0, count: last + 1), [Int](repeating: 0, count: last + 1))
+    var (sums, counts) = (
+      [Double](repeating: 0, count: last + 1), [Int](repeating: 0, count: last + 1)
+    )
     for (place, value) in power.enumerated() where ring[place] <= last {
       sums[ring[place]] += value
       counts[ring[place]] += 1

@@ -14,6 +14,7 @@ struct LayerDistances {
   /// Embeddings `[batch, features]` of every layer, in the order of `sites`.
   ///
   /// - Parameter pixels: `[batch, 3, …]` in [0, 1], of any size; resized to the model's (bilinear with antialiasing).
+  /// - Returns: one tensor a layer.
   /// - Throws: what the model throws; `AnalysisError.site` where it does not show a layer.
   func embeddings(_ pixels: Tensor) throws -> [Tensor] {
     let batch = pixels.shape[0]

@@ -36,12 +36,6 @@ struct MatchUnit {
   var seed: UInt64
 
   var name: String { "\(subject.name)@\(site.name)" }
-
-  /// a₀ of each.
-  func beginnings() -> Tensor {
-    let shape = Array(targets.shape.dropFirst())
-    return Tensor.stacked(starts.map { recipe.beginning(shape, seed: $0) })
-  }
 }
 
 /// Pictures that have been found, and the descent that is running: what a state of a stopped run is made of.
@@ -66,15 +60,16 @@ struct MatchedPictures {
     let embedding = LayerEmbedding(subject: subject, site: unit.site, isRaw: recipe.isRaw)
     let inversion = Inversion(embedding.name, recipe) { try embedding($0) }
     let targets = unit.targets.to(subject.device)
-    var state =
-      running?.key == unit.key
-      ? running?.state ?? Inversion.State(unit.beginnings()) : .init(unit.beginnings())
+    let (shape, steps) = (targets.shape, max(1, recipe.descent.steps))
+    let start = try inversion.bare.begin(
+      channels: shape[1], height: shape[2], width: shape[3], seeds: unit.starts,
+      device: subject.device)
+    var state = running?.key == unit.key ? running?.state ?? start : start
     state = state.moved(to: subject.device)
     do {
       try inversion.run(
-        targets, &state, seed: unit.seed, every: max(1, recipe.steps),
-        isInterrupted: isInterrupted
-      ) { progress(Double($0) / Double(max(1, recipe.steps))) }
+        targets, &state, seed: unit.seed, every: steps, isInterrupted: isInterrupted
+      ) { progress(Double($0) / Double(steps)) }
     } catch {
       running = (unit.key, state)
       throw error
@@ -118,8 +113,8 @@ struct MatchedPictures {
       return MatchNumbers(
         embedding: reached[row], reference: moved[row], input: inputs[row],
         inputReference: shifted[row],
-        step: inversion.recipe.kept == .best || diverged != nil
-          ? state.bestStep[row] : inversion.recipe.steps, diverged: diverged)
+        step: inversion.recipe.descent.kept == .best || diverged != nil
+          ? state.bestStep[row] : inversion.recipe.descent.steps, diverged: diverged)
     }
   }
 
@@ -137,14 +132,13 @@ struct MatchedPictures {
     return list
   }
 
-  /// What a state holds.
+  /// What a state holds; nil where something does not fit.
   ///
   /// - Parameters:
   ///   - state: of a run.
-  ///   - shapes: of the pictures of each batch, by its key.
-  /// - Returns: nil where something does not fit.
-  init?(_ state: [String: Tensor], shapes: [String: [Int]]) {
-    for (key, shape) in shapes {
+  ///   - batches: shape of the pictures of each batch and its recipe, by its key.
+  init?(_ state: [String: Tensor], batches: [String: (shape: [Int], recipe: InversionRecipe)]) {
+    for (key, (shape, recipe)) in batches {
       if let pictures = state["found.\(key).pictures"] {
         guard pictures.shape == shape, let notes = state["found.\(key).numbers"],
           notes.dtype == .uint8,
@@ -159,7 +153,9 @@ struct MatchedPictures {
       }
       if !own.isEmpty {
         guard
-          let state = Inversion.State(Dictionary(own) { first, _ in first }, shape: shape)
+          let state = Inversion("", recipe, embedding: { $0 }).bare.state(
+            Dictionary(own) { first, _ in first }, batch: shape[0], height: shape[2],
+            width: shape[3])
         else { return nil }
         running = (key, state)
       }

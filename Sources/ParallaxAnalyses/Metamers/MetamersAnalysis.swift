@@ -142,9 +142,15 @@ public final class MetamersAnalysis: Accumulator {
     guard count <= limit else { return false }
     let shapes = batches(count).map { batch in
       let size = subjects[layers[batch.layer].subject].imageSize
-      return (batch.key, [batch.images.count, 3, size.height, size.width])
+      return (
+        batch.key,
+        (
+          shape: [batch.images.count, 3, size.height, size.width],
+          recipe: layers[batch.layer].recipe
+        )
+      )
     }
-    guard let matched = MatchedPictures(state, shapes: Dictionary(shapes) { first, _ in first }),
+    guard let matched = MatchedPictures(state, batches: Dictionary(shapes) { first, _ in first }),
       gathered.restore(state)
     else { return false }
     self.matched = matched

@@ -15,7 +15,7 @@ struct MetamersComputed {
     let options = analysis.options
     let count = min(options.images, analysis.gathered.samples.count)
     result = MetamersResult(
-      preset: options.preset.rawValue, steps: analysis.layers.first?.recipe.steps ?? 0,
+      preset: options.preset.rawValue, steps: analysis.layers.first?.recipe.descent.steps ?? 0,
       images: analysis.gathered.samples.prefix(count).map { analysis.samples[$0].id },
       others: analysis.gathered.samples.count, shift: options.shift.scale, seed: options.seed,
       dtype: "float32")
@@ -217,7 +217,8 @@ enum MetamersSwitches {
     let sizes = Set(analysis.subjects.map { "\($0.imageSize.height) × \($0.imageSize.width)" })
     return [
       Switch(
-        "recipe", "\(options.preset.rawValue), \(analysis.layers.first?.recipe.steps ?? 0) steps",
+        "recipe",
+        "\(options.preset.rawValue), \(analysis.layers.first?.recipe.descent.steps ?? 0) steps",
         origin: isPaper ? "paper" : "reconstruction"),
       Switch(
         "input of the model",

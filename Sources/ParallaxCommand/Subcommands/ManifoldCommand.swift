@@ -114,7 +114,8 @@ struct ManifoldOptions: ParsableArguments {
   func validate() throws {
     for (option, value, range) in [
       ("steps", steps ?? 1, 1...1_000_000), ("noise", noise, 0...64), ("members", members, 0...64),
-      ("starts", starts, 1...64), ("layers", layers, 1...1024), ("neighbours", neighbours, 2...1000),
+      ("starts", starts, 1...64), ("layers", layers, 1...1024),
+      ("neighbours", neighbours, 2...1000),
       ("components", components, 1...999),
     ] where !range.contains(value) {
       throw ValidationError(

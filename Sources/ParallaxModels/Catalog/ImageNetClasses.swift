@@ -4,8 +4,10 @@
 public enum ImageNetClasses {
   /// The names, by index.
   public static let names: [String] = text.split(separator: "\n").flatMap { line in
-    line.split(separator: ",").map { $0.trimmingPrefix(while: \.isWhitespace) }.filter { !$0.isEmpty }
-      .map(String.init)
+    line.split(separator: ",").map { $0.trimmingPrefix(while: \.isWhitespace) }.filter {
+      !$0.isEmpty
+    }
+    .map(String.init)
   }
 
   private static let text = """

@@ -36,7 +36,8 @@ struct ManifoldChanges {
           Self.over(entry.mean { $0.pixels.histogram }, model.typical.histogram)
         }, start: { Self.over($0.start.histogram, $0.typical.histogram) }, reference: { _ in 1 }),
       Measure(
-        title: "spectral slope", before: { model, _, entry in model.inputs[entry.input].pixels.slope },
+        title: "spectral slope",
+        before: { model, _, entry in model.inputs[entry.input].pixels.slope },
         after: { _, _, entry in entry.mean { $0.pixels.slope } }, start: { $0.start.slope },
         reference: { $0.typical.slope ?? 0 }, isRatio: false),
       Measure(

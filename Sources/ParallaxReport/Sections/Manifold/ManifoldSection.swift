@@ -118,11 +118,14 @@ struct ManifoldGrid {
     }
     return PictureCell.row(
       PictureCell.name(
-        index, "\(model.name)@\(layer.site)", " \(input.kind.rawValue)\(input.kind == .member || input.kind == .outside ? " \(input.name)" : "")\(agreement)\(twin)"),
+        index, "\(model.name)@\(layer.site)",
+        " \(input.kind.rawValue)\(input.kind == .member || input.kind == .outside ? " \(input.name)" : "")\(agreement)\(twin)"
+      ),
       cells)
   }
 
-  private func neighbour(_ model: ManifoldResult.Model, _ image: Int, _ name: String) -> PictureCell {
+  private func neighbour(_ model: ManifoldResult.Model, _ image: Int, _ name: String) -> PictureCell
+  {
     PictureCell(
       picture: model.neighbours.first { $0.image == image }?.picture ?? Data(),
       label: "\(name): \(result.images[image])", name: name,

@@ -37,12 +37,12 @@ struct PictureCell {
   }
 
   /// Cells side by side under a line that names them.
-  static func row(_ name: [HTML], _ cells: [PictureCell]) -> HTML {
+  static func row(_ name: [HTML], _ cells: [PictureCell], isLarge: Bool = false) -> HTML {
     .element(
       "div", ["class": "field-row"],
       [
         .element("div", ["class": "field-name"], name),
-        .element("div", ["class": "fields"], cells.map(\.html)),
+        .element("div", ["class": isLarge ? "fields large" : "fields"], cells.map(\.html)),
       ])
   }
 

@@ -145,7 +145,7 @@ struct MetamersTable {
             .element("td", [:], result.images[one.image]),
           ]
             + ([Text.number(one.embedding), Text.number(one.reference), Text.number(one.rmse)]
-              + lasts).map { .element("td", ["class": "number"], $0) }
+            + lasts).map { .element("td", ["class": "number"], $0) }
             + [.element("td", ["class": "nowrap"], one.verdict.rawValue)])
       }
     }
