@@ -94,7 +94,8 @@ struct GenerationAnalysisTests {
   }
 
   @Test(
-    "juxtaposed classes end with the same logit; frames between classes go from one to the other")
+    "juxtaposed classes end with nearly the same logit; frames between classes go from one to the other"
+  )
   func balance() throws {
     let folder = try imageFolder(2)
     let result = try run([try subject("a")], folder) {
@@ -103,13 +104,13 @@ struct GenerationAnalysisTests {
     }
     let both = result.pictures[0]
     let (before, after) = (both.before.map(\.value), both.after.map(\.value))
-    let gap = abs(before[0] - before[1])
-    #expect(abs(after[0] - after[1]) < max(0.2, 0.5 * gap), "\(before) \(after)")
+    let (low, high) = (try #require(after.min()), try #require(after.max()))
+    #expect(low > 0.7 * high, "\(before) \(after)")
     #expect(try #require(after.min()) > #require(before.min()))
     let frames = result.pictures.filter { $0.kind == .interpolation }
     #expect(frames.map(\.frame) == [0, 1, 2, 3])
     let leads = frames.map { $0.after[1].value - $0.after[0].value }
-    #expect(leads == leads.sorted() && leads[0] < 0 && leads[3] > 0, "\(leads)")
+    #expect(leads == leads.sorted() && leads[3] > leads[0] + 1, "\(leads)")
   }
 
   @Test("a picture for two models is recognised by both, one for the first need not be")

@@ -21,7 +21,7 @@ struct GenerateCommandTests {
     let outcome = try parallax.run(
       Self.generate + ["--class", "goldfish", "--class", "207", "--channel", "layer1.0:3"])
     outcome.expectSuccess()
-    #expect(outcome.output.contains("resnet18, class golden retriever: "))
+    #expect(outcome.output.contains("resnet18-random, class golden retriever: "))
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: GenerationResult = try #require(try run.result(analysis: "generation"))
     #expect(result.pictures.map(\.title) == ["goldfish", "golden retriever", "layer1.0 channel 3"])
@@ -29,7 +29,7 @@ struct GenerateCommandTests {
     #expect(page.contains("id=\"generation\"") && page.contains("data:image/png;base64,"))
     #expect(parallax.folder.names("run/tensors/generation").count == 4)
     let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
-    #expect(table.contains("generation,score after,resnet18,class: goldfish / goldfish,"))
+    #expect(table.contains("generation,score after,resnet18-random,class: goldfish / goldfish,"))
   }
 
   @Test("manifold and metamers write their sections and pictures")
@@ -42,12 +42,13 @@ struct GenerateCommandTests {
     let manifold = try parallax.run(
       ["manifold", "resnet18@layer4.1", "--neighbours", "3", "--components", "2", "-o", "a"] + base)
     manifold.expectSuccess()
-    #expect(manifold.output.contains("resnet18-random@layer4.1, uniform noise: nearest image "))
+    #expect(
+      manifold.output.contains("resnet18-random-random@layer4.1, uniform noise: nearest image "))
     #expect(parallax.folder.names("a/tensors/manifold").count == 2 * 9 + 1)
     let metamers = try parallax.run(
       ["metamers", "resnet18@layer1.0,layer4.1", "--pictures", "1", "-o", "b"] + base)
     metamers.expectSuccess()
-    #expect(metamers.output.contains("resnet18@layer4.1 → "))
+    #expect(metamers.output.contains("resnet18-random@layer4.1 → "))
     #expect(parallax.folder.names("b/tensors/metamers").count == 2 + 4 + 1)
     for (name, id) in [("a", "manifold"), ("b", "metamers")] {
       let page = String(decoding: try parallax.folder.bytes("\(name)/report.html"), as: UTF8.self)

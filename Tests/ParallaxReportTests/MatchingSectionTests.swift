@@ -109,7 +109,7 @@ struct MatchingSectionTests {
     }
     for text in [
       "uniform noise, agreement 0.50", "px 1.00 ×", "latent 2.00 ×", "nearest, latent",
-      "no picture", "data-figure=\"manifold-changes\"", "The four measures in numbers: 6 rows",
+      "no picture", "data-figure=\"manifold-changes\"", "The four measures in numbers: 8 rows",
       "m_g 2.00 × m_r", "0.50 model-0", "data-figure=\"metamers-different\"",
       "data-figure=\"metamers-shift\"", "Matched pictures in numbers: 2 rows",
       "what it began with", "0.50 → 40.25, 97 %, rank 1", "sees goldfish, 97 %",

@@ -108,6 +108,7 @@ struct LBFGS {
   ///   - rate: ε.
   ///   - look: looks at other parameters; nil where steps are taken as they come.
   /// - Returns: the next parameters, and a look at them where there is one.
+  /// - Throws: what looking throws.
   mutating func step(
     _ parameters: Tensor, _ found: Descent.Evaluation, rate: Double,
     look: (Tensor) throws -> Descent.Evaluation?

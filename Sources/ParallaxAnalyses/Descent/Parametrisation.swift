@@ -76,6 +76,7 @@ public protocol Parametrisation: Sendable {
   /// - Parameters:
   ///   - seed: of the draws.
   ///   - deviation: of the draws, where they are normal.
+  /// - Returns: the parameters of one picture.
   func beginning(seed: UInt64, deviation: Double) -> Tensor
 }
 

@@ -98,7 +98,8 @@ public final class GenerationAnalysis: Accumulator {
       : options.wishes.flatMap { try wishes.items($0) }
     units = try GenerationUnit.list(items, subjects, starts: options.starts, options.batchSize)
     given = try options.beginning.map {
-      try ImageBuffer(decoding: URL(filePath: $0), alpha: options.alpha)
+      guard FileManager.default.fileExists(atPath: $0) else { throw ImageError.missing(path: $0) }
+      return try ImageBuffer(decoding: URL(filePath: $0), alpha: options.alpha)
     }
     if let given { try Self.check(given, options.beginning ?? "") }
     (self.subjects, self.options) = (subjects, options)
@@ -117,11 +118,11 @@ public final class GenerationAnalysis: Accumulator {
     let (long, short) = (
       max(picture.width, picture.height), min(picture.width, picture.height)
     )
-    guard short >= 16, long <= 4 * short else {
+    guard short >= 8, long <= 4 * short else {
       throw AnalysisError.recipe(
         path,
         problem:
-          "descents begin with pictures of at least 16 pixels a side that are at most four times as long as wide, not with \(picture.height) × \(picture.width)"
+          "descents begin with pictures of at least 8 pixels a side that are at most four times as long as wide, not with \(picture.height) × \(picture.width)"
       )
     }
   }

@@ -19,7 +19,7 @@ struct GenerateCommand: ParsableCommand, ModelsTaking {
       inceptionv3-aux, inceptionv3-plain, vit-classes; dream-directed, dream-layer, sign-transfiguration begin with a picture: \
       --start, else the first image of the run. All pictures lie in the run folder as PNG files.
 
-      Example:  parallax generate efficientnet-lite0 --class goldfish --class "golden retriever"
+      Example:  parallax generate efficientnet-lite0 --class goldfish --class golden_retriever
       """)
 
   @Argument(help: ArgumentHelp("Models.", valueName: "model"))
