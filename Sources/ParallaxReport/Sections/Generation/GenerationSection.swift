@@ -97,10 +97,16 @@ struct GenerationGrid {
     return .group(
       groups.map { group, pictures in
         let models = group.models.map { result.models[$0] }
+        let between =
+          pictures[0].kind == .interpolation
+          ? ": "
+            + pictures.compactMap { Self.halves($0.title).first }.reduce(into: [String]()) {
+              if !$0.contains($1) { $0.append($1) }
+            }.joined(separator: ", ") : ""
         let name =
           PictureCell.name(
             group.models[0], models.map(\.name).joined(separator: " + "),
-            " \(Self.title(pictures[0].kind))\(models[0].twinOf.map { ", untrained twin of \($0)" } ?? "")"
+            " \(Self.title(pictures[0].kind))\(between)\(models[0].twinOf.map { ", untrained twin of \($0)" } ?? "")"
           )
         let cells = (result.beginning == nil ? [] : [begins]) + pictures.map(cell)
         return PictureCell.row(name, cells, isLarge: pictures[0].kind != .interpolation)
@@ -122,7 +128,21 @@ struct GenerationGrid {
     }
   }
 
+  /// `goldfish → daisy, 0 of 4` at its comma.
+  private static func halves(_ title: String) -> [String] {
+    title.split(separator: ", ").map(String.init)
+  }
+
   private func cell(_ picture: GenerationResult.Picture) -> PictureCell {
+    // Frames are small, and what they are between stands over each.
+    if picture.frame != nil {
+      return PictureCell(
+        picture: picture.picture, label: picture.title,
+        name: "frame \(Self.halves(picture.title).last ?? "")"
+          + (result.starts > 1 ? ", start \(picture.start + 1)" : ""),
+        lines: picture.after.map { "\(Text.number($0.value, digits: 1)) \($0.label)" }
+          + (picture.best.first.map { ["sees \($0.label)"] } ?? []))
+    }
     let scores = zip(picture.before, picture.after).map { before, after -> String in
       let isOne = picture.after.count == 1
       return
