@@ -24,6 +24,8 @@ public struct Subject: Sendable {
   public var objective = Objective.unknown
   /// Of which model it is a changed form; nil where it is none.
   public var derivation: LoadedModel.Derivation?
+  /// The names of its classes by index; nil where they are not known.
+  public var classNames: [String]?
 
   /// A model made ready: its sites are found by running it once.
   ///
@@ -73,6 +75,7 @@ public struct Subject: Sendable {
     (self.name, self.model, self.fingerprint) = (name, model, fingerprint)
     (family, preprocessing, imageSize) = (other.family, other.preprocessing, other.imageSize)
     (sites, device, objective) = (other.sites, other.device, other.objective)
+    classNames = other.classNames
   }
 }
 

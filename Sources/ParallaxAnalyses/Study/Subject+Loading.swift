@@ -13,6 +13,7 @@ extension Subject {
       preprocessing: Preprocessing(json: loaded.preprocessing), fingerprint: loaded.fingerprint,
       device: loaded.device)
     (objective, derivation) = (loaded.objective, loaded.derivation)
+    classNames = loaded.classNames
   }
 
   /// Sites of the model with a choice of tokens each.

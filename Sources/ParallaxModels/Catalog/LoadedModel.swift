@@ -74,6 +74,7 @@ extension Catalog {
   /// - Parameters:
   ///   - reference: what the user typed.
   ///   - device: where the parameters shall lie.
+  ///   - dtype: their element type, `float32` or `float64`; the model takes images of that type only.
   ///   - seed: draws made-up weights instead of reading any; nil to read them.
   ///   - swap: a module whose parameters are those of the other of trained and untrained network; not with a seed.
   ///   - graphs: how imported graphs are taken.
@@ -82,8 +83,9 @@ extension Catalog {
   /// - Returns: the model, with what must be said about it.
   /// - Throws: `ModelError`, and what the files throw.
   public static func load(
-    _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil,
-    swap: ModuleSwap? = nil, graphs: GraphOptions = GraphOptions(),
+    _ reference: ModelReference, device: Device = .cpu, dtype: DType = .float32,
+    randomWeights seed: UInt64? = nil, swap: ModuleSwap? = nil,
+    graphs: GraphOptions = GraphOptions(),
     hub: Hub = Hub(), progress: @escaping (Hub.Progress) -> Void = { _ in }
   ) throws -> LoadedModel {
     switch reference {
@@ -96,35 +98,41 @@ extension Catalog {
         throw ModelError.address(
           text: path, problem: "a graph's modules have no parameters that could be swapped")
       }
+      guard dtype == .float32 else {
+        throw ModelError.address(
+          text: path, problem: "a graph's element types are its own; \(dtype) is for architectures")
+      }
       return try load(graph: path, device, graphs)
     case .folder(let path):
       return try HuggingFaceFolder(path).load(
-        device: device, randomWeights: seed, swap: swap)
+        device: device, dtype: dtype, randomWeights: seed, swap: swap)
     case .hub(let model):
       return try HuggingFaceFolder(model, hub, weights: seed == nil, progress)
-        .load(device: device, randomWeights: seed, swap: swap)
+        .load(device: device, dtype: dtype, randomWeights: seed, swap: swap)
     case .file(let name, let path):
       let entry = try entry(named: name)
-      return try load(entry, from: path, device, seed, swap, origin: path)
+      return try load(entry, from: path, (device, dtype), seed, swap, origin: path)
     case .name(let name):
       let entry = try entry(named: name)
-      if let seed { return try load(entry, from: nil, device, seed, nil, origin: nil) }
+      if let seed {
+        return try load(entry, from: nil, (device, dtype), seed, nil, origin: nil)
+      }
       guard let file = entry.weightsURL else { throw ModelError.noWeights(name: entry.name) }
       guard FileManager.default.fileExists(atPath: file.path) else {
         throw ModelError.notInstalled(name: entry.name, file: file.path)
       }
-      return try load(entry, from: file.path, device, nil, swap, origin: entry.origin)
+      return try load(entry, from: file.path, (device, dtype), nil, swap, origin: entry.origin)
     }
   }
 
   private static func load(
-    _ entry: CatalogEntry, from path: String?, _ device: Device, _ seed: UInt64?,
-    _ swap: ModuleSwap?, origin: String?
+    _ entry: CatalogEntry, from path: String?, _ place: (device: Device, dtype: DType),
+    _ seed: UInt64?, _ swap: ModuleSwap?, origin: String?
   ) throws -> LoadedModel {
     let isPackaged = path == entry.weightsURL?.path && path != nil
     return try load(
       name: entry.name, entry.architecture, summary: entry.summary,
-      preprocessing: JSONEncoder().encode(entry.preprocessing), from: path, device, seed,
+      preprocessing: JSONEncoder().encode(entry.preprocessing), from: path, place, seed,
       origin: origin, licence: isPackaged ? entry.licence : nil,
       caveat: isPackaged ? entry.caveat : nil,
       objective: isPackaged ? entry.weights?.objective : nil, swap: swap)
@@ -132,7 +140,8 @@ extension Catalog {
 
   static func load(
     name: String, _ architecture: Architecture, summary: String, preprocessing: Data,
-    from path: String?, _ device: Device, _ seed: UInt64?, origin: String?, licence: String?,
+    from path: String?, _ place: (device: Device, dtype: DType), _ seed: UInt64?,
+    origin: String?, licence: String?,
     caveat: String?, objective: Objective? = nil, swap: ModuleSwap? = nil
   ) throws -> LoadedModel {
     var source: any WeightSource
@@ -153,13 +162,13 @@ extension Catalog {
       identity += " \(swap.isIntoUntrained ? "all but " : "")\(swap.module) of random \(swap.seed)"
     }
     identity = "\(architecture.name) \(identity)"
-    let weights = Weights(source, device: device)
+    let weights = Weights(source, device: place.device, dtype: place.dtype)
     let model = try architecture.make(weights)
     try weights.finish(harmless: Architecture.isHarmless)
     return LoadedModel(
       name: seed == nil ? name : "\(name)-random", family: architecture.family,
       summary: seed == nil ? summary : "\(architecture.summary); random weights, untrained",
-      model: model, preprocessing: preprocessing, device: device,
+      model: model, preprocessing: preprocessing, device: place.device,
       parameters: weights.asked.filter { !$0.key.contains(".running_") },
       fingerprint: identity, origin: seed.map { "random weights, seed \($0)" } ?? origin,
       licence: seed == nil ? licence : nil, caveat: seed == nil ? caveat : nil,

@@ -199,6 +199,8 @@ public struct InversionResult: Codable, Sendable, Equatable {
   public var dtype: String
   /// What models stand along, such as training steps or widths; nil where there is no such axis.
   public var axis: String?
+  /// The file whose embeddings were matched instead of the images' own; nil for those.
+  public var target: String?
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models, untrained twins last.
