@@ -272,9 +272,9 @@ public final class SpectrumAnalysis: Accumulator {
       Switch("effective rank", "exp(H(σ/Σσ))"),
       Switch(
         "method",
-        "J as a whole in float64 where min(D, n) ≤ \(options.whole), else Golub–Kahan bidiagonalisation for \(options.count) values in at most \(2 * options.count) steps"
+        "J as a whole in float64 where min(D, n) ≤ \(options.whole), else Golub–Kahan bidiagonalisation for \(options.count) values in at most \(3 * options.count) steps"
       ),
-      Switch("settled", "residual ‖J·v − σ·u‖ at most 1 % of σ"),
+      Switch("settled", "residual ‖J·v − σ·u‖ at most 5 % of σ"),
       Switch(
         "‖J‖²_F", "exact, or Hutchinson's estimator of what the bidiagonalisation leaves, 8 probes"),
       Switch("relative depth", "l / (L − 1) over the L sites that were asked for"),
