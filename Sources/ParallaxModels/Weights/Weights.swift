@@ -26,24 +26,28 @@ public struct Weights {
   private let ledger: Ledger
   /// Where the parameters shall lie.
   public let device: Device
-  /// The element type that they shall have.
+  /// The element type that the parameters shall have.
   public let dtype: DType
 
   private final class Ledger {
     var asked: [String: Int] = [:]
   }
 
-  /// The parameters of a source, as float32 unless told otherwise, on a device.
+  /// The parameters of a source on a device.
+  ///
+  /// - Parameters:
+  ///   - source: where they come from.
+  ///   - device: where they shall lie.
+  ///   - dtype: float32, or float64 where derivatives are to be exact: images must then be float64 too.
   public init(_ source: any WeightSource, device: Device = .cpu, dtype: DType = .float32) {
     self.init(source, "", Ledger(), device, dtype)
   }
 
   private init(
-    _ source: any WeightSource, _ prefix: String, _ ledger: Ledger, _ device: Device,
-    _ dtype: DType
+    _ source: any WeightSource, _ prefix: String, _ ledger: Ledger, _ device: Device, _ dtype: DType
   ) {
-    (self.source, self.prefix, self.ledger) = (source, prefix, ledger)
-    (self.device, self.dtype) = (device, dtype)
+    (self.source, self.prefix, self.ledger, self.device) = (source, prefix, ledger, device)
+    self.dtype = dtype
   }
 
   /// The parameters under a path.
@@ -57,7 +61,7 @@ public struct Weights {
   ///   - name: below the path.
   ///   - shape: as the model needs it.
   ///   - groups: of a grouped convolution; made-up weights are drawn for its fan-out.
-  /// - Returns: it, in the element type and on the device.
+  /// - Returns: it, in the element type and on the device that were asked for.
   /// - Throws: `ModelError.missingParameter`, `ModelError.shape`, in the checkpoint's own words, or what the source
   ///   throws.
   public func callAsFunction(

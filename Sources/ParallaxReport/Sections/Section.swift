@@ -29,7 +29,8 @@ enum SectionCatalog {
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
-    CheckpointsSection.make, InversionSection.make,
+    CheckpointsSection.make, InversionSection.make, SpectrumSection.make, ManifoldSection.make,
+    MetamersSection.make, GenerationSection.make,
     MeasuresSection.make,
   ]
 }
