@@ -11,6 +11,11 @@ struct LayerEmbedding {
   /// Whether the model is given the pixels as they are.
   let isRaw: Bool
 
+  init(subject: Subject, model: (any Model)? = nil, site: Site, isRaw: Bool) {
+    (self.subject, self.site, self.isRaw) = (subject, site, isRaw)
+    self.model = model ?? subject.model
+  }
+
   var name: String { "\(subject.name)@\(site.name)" }
 
   /// Numbers of one image.
