@@ -108,10 +108,11 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
     /// - Parameters:
     ///   - height: in pixels.
     ///   - width: in pixels.
-    /// - Returns: both, at least 1.
+    /// - Returns: both, at least 2 pixels where the pictures have them.
     public func size(of height: Int, _ width: Int) -> (height: Int, width: Int) {
       func scaled(_ side: Int, _ factor: Double) -> Int {
-        max(1, Int((Double(side) * factor).rounded()))
+        // Of one pixel there is no total variation.
+        max(min(2, side), Int((Double(side) * factor).rounded()))
       }
       switch size {
       case .own: return (height, width)
