@@ -21,6 +21,7 @@ enum AnalysisCatalog {
     ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
     ("inversion", inversion(InversionAnalysis.Options())),
+    ("matching", matching(MatchingAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -63,6 +64,20 @@ enum AnalysisCatalog {
       var options = options
       options.seed = material.seed
       let analysis = try InversionAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Pictures matched to the embeddings of others.
+  static func matching(_ options: MatchingAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try MatchingAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
