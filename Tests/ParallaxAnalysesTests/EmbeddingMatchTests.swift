@@ -7,8 +7,15 @@ import Testing
 
 @Suite("Matching of embeddings")
 struct EmbeddingMatchTests {
-  private static func fixture() throws -> Safetensors {
-    try Safetensors(fixtures.appending(path: "equivalence/matching.safetensors").path)
+  private struct Fixture {
+    let file: Safetensors
+
+    func tensor(_ name: String) throws -> Tensor { try #require(file[name], "\(name)") }
+  }
+
+  private static func fixture() throws -> Fixture {
+    Fixture(
+      file: try Safetensors(fixtures.appending(path: "equivalence/matching.safetensors").path))
   }
 
   private func relative(_ a: Tensor, _ b: Tensor) -> Double {
@@ -24,12 +31,12 @@ struct EmbeddingMatchTests {
     x.reshaped(x.shape[0], 3).linear(matrix)
   }
 
-  private func network(_ file: Safetensors) throws -> (Tensor) -> Tensor {
+  private func network(_ file: Fixture) throws -> (Tensor) -> Tensor {
     let (first, bias) = (try file.tensor("match/conv1"), try file.tensor("match/bias1"))
     let second = try file.tensor("match/conv2")
     return { x in
-      x.convolution(first, bias, stride: 2, padding: 1).hyperbolicTangent()
-        .convolution(second, stride: 2).reshaped(x.shape[0], -1)
+      x.convolution(first, bias, stride: [2, 2], padding: [1, 1]).hyperbolicTangent()
+        .convolution(second, stride: [2, 2]).reshaped(x.shape[0], -1)
     }
   }
 

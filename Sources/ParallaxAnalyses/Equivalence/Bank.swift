@@ -10,12 +10,19 @@ struct Bank {
   let samples: [Int]
   /// Of each row its class; nil where the image has none.
   let labels: [Int?]
+  /// Names of the classes.
+  let names: [Int: String]
   private let features: [Tensor]
   private let rows: [Int: Int]
 
   init(_ gathered: GatheredFeatures, samples: [Sample]) {
     self.samples = gathered.samples
     labels = gathered.samples.map { samples[$0].label }
+    names = Dictionary(
+      samples.compactMap { one in
+        one.label.flatMap { label in one.className.map { (label, $0) } }
+      }
+    ) { first, _ in first }
     features = (0..<gathered.count).map { gathered.whole($0).to(.float64) }
     rows = Dictionary(gathered.samples.enumerated().map { ($1, $0) }) { first, _ in first }
   }

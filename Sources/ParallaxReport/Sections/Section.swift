@@ -29,7 +29,7 @@ enum SectionCatalog {
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
-    CheckpointsSection.make, InversionSection.make,
+    CheckpointsSection.make, InversionSection.make, MatchingSection.make,
     MeasuresSection.make,
   ]
 }
