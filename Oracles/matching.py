@@ -82,6 +82,27 @@ def gauss_newton(forward, x, t, damping):
     return x - torch.tensor(j.T @ np.linalg.solve(gram + scale * np.eye(len(r)), r)).reshape(x.shape)
 
 
+def level_set(forward, source, target, label, steps, rate, epsilon, pull, drop):
+    """Algorithm 1 of Balasubramanian et al. without the random start: the way to the target without its part along the gradient, and a
+    counter-perturbation against it."""
+    x, counter = source.clone(), torch.zeros_like(source)
+    first = forward(source).softmax(1)[0, label].item()
+    sure = [first]
+    for _ in range(steps):
+        leaf = x.detach().requires_grad_(True)
+        (g,) = torch.autograd.grad(torch.nn.functional.cross_entropy(forward(leaf), torch.tensor([label])), leaf)
+        v = target - x
+        step = rate * (v - g * (g * v).sum() / (g * g).sum())
+        counter = torch.clamp(counter - pull * g, -epsilon, epsilon)
+        new = torch.clamp(x + step + counter, 0, 1)
+        now = forward(new).softmax(1)[0, label].item()
+        if first - now >= drop:
+            break
+        x = new
+        sure.append(now)
+    return x, torch.tensor(sure)
+
+
 def main():
     g = torch.Generator().manual_seed(23)
     weights = {
@@ -106,6 +127,10 @@ def main():
     for _ in range(5):
         x = torch.cat([gauss_newton(forward, x[i:i + 1], wanted[i:i + 1], 1e-3) for i in range(2)])
     tensors["match/gauss-newton/5"] = x
+
+    label = int(forward(sources[:1]).argmax())
+    path, sure = level_set(forward, sources[:1], targets[:1], label, 30, 0.05, 1 / 255, 0.01, 0.05)
+    tensors |= {"level-set/picture": path, "level-set/confidences": sure, "level-set/label": torch.tensor([label])}
 
     features = torch.randn(40, 7, generator=g) @ torch.randn(7, 7, generator=g) + 3
     queries = torch.randn(5, 7, generator=g) + 3

@@ -22,6 +22,7 @@ enum AnalysisCatalog {
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
     ("inversion", inversion(InversionAnalysis.Options())),
     ("matching", matching(MatchingAnalysis.Options())),
+    ("lipschitz", lipschitz(LipschitzAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -78,6 +79,20 @@ enum AnalysisCatalog {
       var options = options
       options.seed = material.seed
       let analysis = try MatchingAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// How steep embeddings are.
+  static func lipschitz(_ options: LipschitzAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try LipschitzAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
       analysis.isInterrupted = { Interruption.isAsked }

@@ -105,7 +105,7 @@ struct EmbeddingMatchTests {
       for (a, b) in zip(own, rows) { #expect(abs(a - b) <= 1e-11 * max(1, abs(b))) }
     }
     // Of a hundred steps the rate goes from 0.01 to 0.001.
-    var adam = MatchRecipe.adam
+    var adam = MatchRecipe.quick
     (adam.steps, adam.tolerance, adam.rate) = (100, 0, LinearSchedule(0.01, 0.001))
     if count == 100 {
       #expect(relative(try run(adam).pictures, try file.tensor("match/adam/100")) < 1e-9)
@@ -172,8 +172,8 @@ struct EmbeddingMatchTests {
     let f = try network(file)
     let (sources, wanted) = (try file.tensor("match/sources"), try file.tensor("match/wanted"))
     var state = EmbeddingMatch.State(sources)
-    var recipe = MatchRecipe.quick
-    recipe.steps = 60
+    var recipe = MatchRecipe.newton
+    (recipe.steps, recipe.tolerance, recipe.isRelative) = (60, 1e-4, false)
     try EmbeddingMatch("network", recipe) { f($0) }.run(sources, to: wanted, &state)
     #expect(state.endings == [.matched, .matched], "\(state.endings) \(state.distances)")
     for trace in state.trace {

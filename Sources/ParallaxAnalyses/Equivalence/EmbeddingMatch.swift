@@ -91,7 +91,9 @@ public struct EmbeddingMatch {
     /// Why each ended; nil where it goes on.
     public var endings: [Ending?] { numbers.ended }
     /// Steps that each took.
-    public var steps: [Int] { numbers.endedAt.indices.map { numbers.ended[$0] == nil ? step : numbers.endedAt[$0] } }
+    public var steps: [Int] {
+      numbers.endedAt.indices.map { numbers.ended[$0] == nil ? step : numbers.endedAt[$0] }
+    }
     /// d of each.
     public var distances: [Double] { numbers.distance }
     /// The cosine of each.
@@ -162,6 +164,7 @@ public struct EmbeddingMatch {
     _ found: Tensor, _ targets: Tensor, _ state: inout State, _ sources: Tensor, every: Int
   ) {
     let numbers = MatchTensors.distances(found, targets)
+    let squares = targets.to(.float64).squared().sum(over: [1]).scalars(Double.self)
     for image in numbers.squared.indices {
       let (d, c) = (numbers.squared[image], numbers.cosines[image])
       let loss = recipe.loss == .mean ? d / Double(targets.shape[1]) : d / 2
@@ -171,7 +174,7 @@ public struct EmbeddingMatch {
         TracePoint(step: 0, loss: loss, distance: d, cosine: c, change: 0))
       if !d.isFinite {
         state.numbers.ended[image] = .diverged
-      } else if isMatch(d, c) {
+      } else if isMatch(d, c, squares[image]) {
         state.numbers.ended[image] = .already
       }
     }
@@ -184,8 +187,8 @@ public struct EmbeddingMatch {
     }.product
   }
 
-  private func isMatch(_ distance: Double, _ cosine: Double) -> Bool {
-    distance < recipe.tolerance && cosine > recipe.cosine
+  private func isMatch(_ distance: Double, _ cosine: Double, _ square: Double) -> Bool {
+    distance < recipe.tolerance * (recipe.isRelative ? square : 1) && cosine > recipe.cosine
   }
 
   /// Notes what a step has brought, image by image.
@@ -195,6 +198,7 @@ public struct EmbeddingMatch {
   ) {
     let changes = (next.pictures - sources).to(.float64).absolute().sum(over: [1, 2, 3])
       .scalars(Double.self)
+    let squares = targets.to(.float64).squared().sum(over: [1]).scalars(Double.self)
     var lost = [Bool](repeating: false, count: changes.count)
     for image in changes.indices where before.endings[image] == nil {
       let (d, c) = (step.distances.squared[image], step.distances.cosines[image])
@@ -206,7 +210,7 @@ public struct EmbeddingMatch {
       }
       next.numbers.loss[image] = recipe.loss == .mean ? d / Double(targets.shape[1]) : d / 2
       (next.numbers.distance[image], next.numbers.cosine[image]) = (d, c)
-      if isMatch(d, c) {
+      if isMatch(d, c, squares[image]) {
         next.numbers.ended[image] = .matched
       } else if step.isStuck[image] {
         next.numbers.ended[image] = .stuck
@@ -237,7 +241,9 @@ enum MatchTensors {
   }
 
   /// ‖f − t‖² and cosines, in float64.
-  static func distances(_ found: Tensor, _ targets: Tensor) -> (squared: [Double], cosines: [Double]) {
+  static func distances(_ found: Tensor, _ targets: Tensor) -> (
+    squared: [Double], cosines: [Double]
+  ) {
     let (a, b) = (found.to(.float64), targets.to(.float64))
     let squared = (a - b).squared().sum(over: [1]).scalars(Double.self)
     let cosines = ((a * b).sum(over: [1]) / (a.norm(over: [1]) * b.norm(over: [1])))

@@ -12,6 +12,21 @@ public enum MatchPairs: Sendable, Hashable {
   /// One pair, by ids.
   case one(String, String)
 
+  /// What is meant by a source, a target, both or neither.
+  ///
+  /// - Parameters:
+  ///   - source: an id; nil for any.
+  ///   - target: an id; nil for any.
+  ///   - count: pairs, at most.
+  public init(source: String?, target: String?, count: Int) {
+    switch (source, target) {
+    case (let source?, let target?): self = .one(source, target)
+    case (let source?, nil): self = .from(source, count)
+    case (nil, let target?): self = .to(target, count)
+    case (nil, nil): self = .random(count)
+    }
+  }
+
   /// The pairs.
   ///
   /// - Parameters:
@@ -47,10 +62,14 @@ public enum MatchPairs: Sendable, Hashable {
       }
     case .to(let id, let count):
       let target = try place(id)
-      pairs = order.filter { samples[$0].sha256 != samples[target].sha256 }.prefix(count).map { ($0, target) }
+      pairs = order.filter { samples[$0].sha256 != samples[target].sha256 }.prefix(count).map {
+        ($0, target)
+      }
     case .from(let id, let count):
       let source = try place(id)
-      pairs = order.filter { samples[$0].sha256 != samples[source].sha256 }.prefix(count).map { (source, $0) }
+      pairs = order.filter { samples[$0].sha256 != samples[source].sha256 }.prefix(count).map {
+        (source, $0)
+      }
     case .one(let source, let target):
       let (a, b) = (try place(source), try place(target))
       guard samples[a].sha256 != samples[b].sha256 else {

@@ -29,7 +29,8 @@ final class MatchStep {
   private let bounds: MatchBounds
   private var here: Here?
 
-  init(_ match: EmbeddingMatch, _ sources: Tensor, _ targets: Tensor, _ bounds: MatchBounds) throws {
+  init(_ match: EmbeddingMatch, _ sources: Tensor, _ targets: Tensor, _ bounds: MatchBounds) throws
+  {
     (self.match, self.sources, self.targets, self.bounds) = (match, sources, targets, bounds)
   }
 

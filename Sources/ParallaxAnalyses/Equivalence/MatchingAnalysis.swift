@@ -20,8 +20,8 @@ public final class MatchingAnalysis: Accumulator {
     case quick
     /// ``MatchRecipe/salman2024``.
     case salman2024
-    /// ``MatchRecipe/adam``.
-    case adam
+    /// ``MatchRecipe/newton``.
+    case newton
     /// ``MatchRecipe/pgd``.
     case pgd
 
@@ -30,7 +30,7 @@ public final class MatchingAnalysis: Accumulator {
       switch self {
       case .quick: .quick
       case .salman2024: .salman2024
-      case .adam: .adam
+      case .newton: .newton
       case .pgd: .pgd
       }
     }
@@ -42,7 +42,7 @@ public final class MatchingAnalysis: Accumulator {
     public var recipe = MatchRecipe.quick
     /// Which images with which.
     public var pairs = MatchPairs.random(8)
-    /// Sites of a model whose sites nobody chose, the last ones, evenly spread.
+    /// Sites of a model whose sites nobody chose, evenly spread over the blocks; 1: where its embedding is.
     public var sites = 1
     /// Pictures that are changed at once.
     public var batchSize = 8
@@ -62,8 +62,6 @@ public final class MatchingAnalysis: Accumulator {
     var subject: Int
     var representation: Representation
     var depth: Double
-    /// The place among what the pass hands over.
-    var index: Int
   }
 
   /// Some pictures that have been matched.
@@ -109,30 +107,8 @@ public final class MatchingAnalysis: Accumulator {
   ) throws {
     pairs = try options.pairs.chosen(images.samples, seed: options.seed)
     drawn = Set(pairs.flatMap { [$0.source, $0.target] })
-    var inputs: [Representation] = []
-    var places: [Place] = []
-    let chosen = Set(named.map(\.model))
-    for (index, subject) in subjects.enumerated() {
-      let own = wanted.filter { $0.model == subject.name && $0.site.name != "input" }
-      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
-        !own.isEmpty
-      else {
-        throw AnalysisError.nothingAsked(
-          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
-      }
-      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
-      let all = own.enumerated().map { place, one in
-        Place(
-          subject: index, representation: one, depth: Depths.relative(place, of: own.count),
-          index: 0)
-      }
-      places +=
-        chosen.contains(subject.name)
-        ? all
-        : options.sites == 1
-          ? Array(all.suffix(1)) : InversionAnalysis.spread(all, options.sites)
-    }
-    for index in places.indices { places[index].index = index }
+    let chosen = try Self.places(wanted, of: subjects, among: named, sites: options.sites)
+    let (inputs, places) = (chosen.inputs, chosen.places)
     self.wanted = inputs + places.map(\.representation)
     (self.subjects, self.places, self.options) = (subjects, places, options)
     samples = images.samples
@@ -145,6 +121,32 @@ public final class MatchingAnalysis: Accumulator {
         return try place.representation.tokens.width(
           at: place.representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
       })
+  }
+
+  /// The inputs of all models, and the representations that are looked at: those that somebody chose, else some of each model.
+  static func places(
+    _ wanted: [Representation], of subjects: [Subject], among named: [Representation], sites: Int
+  ) throws -> (inputs: [Representation], places: [Place]) {
+    var inputs: [Representation] = []
+    var places: [Place] = []
+    let chosen = Set(named.map(\.model))
+    for (index, subject) in subjects.enumerated() {
+      var own = wanted.filter { $0.model == subject.name && $0.site.name != "input" }
+      if sites == 1, !chosen.contains(subject.name), let last = subject.embedding { own = [last] }
+      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
+        !own.isEmpty
+      else {
+        throw AnalysisError.nothingAsked(
+          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
+      }
+      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
+      let all = own.enumerated().map { place, one in
+        Place(
+          subject: index, representation: one, depth: Depths.relative(place, of: own.count))
+      }
+      places += chosen.contains(subject.name) ? all : InversionAnalysis.spread(all, sites)
+    }
+    return (inputs, places)
   }
 
   /// Recipe, places, pairs, noise and seed.
@@ -198,7 +200,9 @@ public final class MatchingAnalysis: Accumulator {
   public func restore(_ state: [String: Tensor]) -> Bool {
     func under(_ prefix: String) -> [String: Tensor] {
       Dictionary(
-        state.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) }
+        state.filter { $0.key.hasPrefix(prefix) }.map {
+          (String($0.key.dropFirst(prefix.count)), $0.value)
+        }
       ) { first, _ in first }
     }
     var (features, pictures) = (gathered, pixels)
@@ -266,7 +270,8 @@ public final class MatchingAnalysis: Accumulator {
     let read = read(pixels)
     guard !read.isEmpty else {
       throw AnalysisError.tooFewImages(
-        needed: 2, found: pixels.samples.count, where: "matching, of the images that make its pairs")
+        needed: 2, found: pixels.samples.count, where: "matching, of the images that make its pairs"
+      )
     }
     let originals = subjects.indices.map { index in
       let size = subjects[index].imageSize
@@ -303,7 +308,8 @@ public final class MatchingAnalysis: Accumulator {
       subject: subject, representation: place.representation, unit: options.recipe.unit)
     let match = EmbeddingMatch(
       embedding.name, options.recipe, scale: subject.scale(options.recipe.unit),
-      offset: subject.offset(options.recipe.unit)) { try embedding($0) }
+      offset: subject.offset(options.recipe.unit)
+    ) { try embedding($0) }
     let own = originals[place.subject].to(subject.device)
     let sources = subject.inUnit(
       options.recipe.unit, own.gathered(0, unit.pairs.map { pairs[$0].source }))

@@ -29,8 +29,8 @@ struct MatchingComputed {
       images: ids.map { place in
         let sample = analysis.samples[place]
         return MatchingResult.Image(id: sample.id, className: sample.className)
-      }, bank: bank.samples.count, seed: analysis.options.seed, tolerance: recipe.tolerance,
-      cosine: recipe.cosine)
+      }, bank: bank.samples.count, seed: analysis.options.seed,
+      criterion: recipe.criterion)
     // What is judged is what a picture is once it is saved.
     let saved = analysis.places.indices.map { place -> Tensor in
       let subject = analysis.subjects[analysis.places[place].subject]

@@ -97,7 +97,8 @@ struct MatchingFindings {
     guard let first = means.first else { return nil }
     let best = means.reduce(first) { abs($1.1 - 0.5) > abs($0.1 - 0.5) ? $1 : $0 }
     return Finding(
-      sentence: "Noise moves the embeddings of matched pictures further than those of their sources",
+      sentence:
+        "Noise moves the embeddings of matched pictures further than those of their sources",
       value: best.1, low: nil, high: nil,
       quantity:
         "chance that a matched picture's embedding moves further, at σ = \(best.0), the deviation of \(means.count) at which it is furthest from ½",

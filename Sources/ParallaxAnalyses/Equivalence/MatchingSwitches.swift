@@ -31,9 +31,8 @@ enum MatchingSwitches {
       Switch("clamp", recipe.clamp.rawValue, origin: origin(\.clamp)),
       Switch("ball", recipe.ball?.text ?? "none", origin: origin(\.ball)),
       Switch(
-        "until", "d < \(number(recipe.tolerance)) and cosine > \(number(recipe.cosine))",
-        origin: recipe.tolerance == published.tolerance && recipe.cosine == published.cosine
-          ? "paper" : "reconstruction"),
+        "until", recipe.criterion,
+        origin: recipe.criterion == published.criterion ? "paper" : "reconstruction"),
       Switch("steps, at most", "\(recipe.steps)", origin: origin(\.steps)),
       Switch("pairs", pairs(options.pairs)),
       Switch("picture that is judged", "with 8 bits a channel, as saved, at the model's size"),

@@ -73,7 +73,8 @@ struct Readers {
       return rows.map { Array(shares[($0 * classes.count)..<(($0 + 1) * classes.count)]) }
     }
     return MatchingResult.Scores(
-      classes: classes.map { bank.names[$0] ?? "\($0)" }, pairs: rows, before: table(before), after: table(after))
+      classes: classes.map { bank.names[$0] ?? "\($0)" }, pairs: rows, before: table(before),
+      after: table(after))
   }
 
   /// Principal coordinates, fitted to the whole set's representations; nil where there are too few.

@@ -16,9 +16,10 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
       matched in one place fools the others. All numbers are those of the picture as saved, with 8 bits a channel. Every picture is a \
       PNG file in the run folder.
 
-      quick: Levenberg-Marquardt steps on pixels, some tens of passes. salman2024: the published procedure exactly, plain descent \
-      on the mean squared error with η = 0.08, up to 15000 steps. adam: 300 steps. pgd: within a ball of 8/255 in every pixel. \
-      The last site of a model is matched unless sites are named. Pairs are drawn from different classes unless --source or \
+      quick: up to a hundred steps of Adam on pixels, until d < ‖t‖²/50 and the cosine > 0.99. salman2024: the published procedure \
+      exactly, plain descent on the mean squared error with η = 0.08, up to 15000 steps. newton: Levenberg-Marquardt, the shortest \
+      way in pixels. pgd: within a ball of 8/255 in every pixel. \
+      The model's embedding is matched (the last site, of classifiers what the head reads) unless sites are named. Pairs are drawn from different classes unless --source or \
       --target name images.
 
       Example:  parallax match clip-vit-base-patch16 --pairs 8
@@ -73,7 +74,7 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
 
 /// How pictures are matched.
 struct MatchOptions: ParsableArguments {
-  @Option(help: "The recipe: quick, salman2024, adam or pgd.")
+  @Option(help: "The recipe: quick, salman2024, newton or pgd.")
   var preset = MatchingAnalysis.Preset.quick
 
   @Option(help: "Pairs of images, at most.")
@@ -111,19 +112,19 @@ struct MatchOptions: ParsableArguments {
       valueName: "ε"))
   var l2: Double?
 
-  @Option(help: "A match has a squared distance below it; the recipe's without it.")
+  @Option(help: "A match has a squared distance d below it; the recipe's without it.")
   var tolerance: Double?
 
   @Option(help: "A match has a cosine above it; the recipe's without it.")
   var cosine: Double?
 
-  @Option(help: "Sites of a model that names none; the last without it.")
-  var sites = 1
+  @Option(help: "Layers of a model that names none, evenly spread; 1: where its embedding is.")
+  var layers = 1
 
   func validate() throws {
     for (option, value, range) in [
       ("steps", steps ?? 1, 1...10_000_000), ("pairs", pairs, 1...100_000),
-      ("sites", sites, 1...1024),
+      ("layers", layers, 1...1024),
     ] where !range.contains(value) {
       throw ValidationError(
         Outlier(
@@ -155,17 +156,11 @@ struct MatchOptions: ParsableArguments {
     if let rate { recipe.rate = LinearSchedule(rate, rate) }
     if let linf { recipe.ball = .maximum(linf) }
     if let l2 { recipe.ball = .euclidean(l2) }
-    if let tolerance { recipe.tolerance = tolerance }
+    if let tolerance { (recipe.tolerance, recipe.isRelative) = (tolerance, false) }
     if let cosine { recipe.cosine = cosine }
     options.recipe = recipe
-    options.pairs =
-      switch (source, target) {
-      case (let source?, let target?): .one(source, target)
-      case (let source?, nil): .from(source, pairs)
-      case (nil, let target?): .to(target, pairs)
-      case (nil, nil): .random(pairs)
-      }
-    options.sites = sites
+    options.pairs = MatchPairs(source: source, target: target, count: pairs)
+    options.sites = layers
     options.batchSize = min(options.batchSize, batchSize)
     return options
   }

@@ -30,6 +30,7 @@ enum SectionCatalog {
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
     CheckpointsSection.make, InversionSection.make, MatchingSection.make,
+    LipschitzSection.make,
     MeasuresSection.make,
   ]
 }

@@ -276,10 +276,8 @@ public struct MatchingResult: Codable, Sendable, Equatable {
   public var bank: Int
   /// The seed of pairs and noise.
   public var seed: UInt64
-  /// τ_d.
-  public var tolerance: Double
-  /// τ_c.
-  public var cosine: Double
+  /// When a match is one: `d < 0.0001 and cosine > 0.99`.
+  public var criterion: String
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models.
@@ -291,10 +289,9 @@ public struct MatchingResult: Codable, Sendable, Equatable {
 
   /// A result without models.
   public init(
-    preset: String, unit: String, images: [Image], bank: Int, seed: UInt64, tolerance: Double,
-    cosine: Double
+    preset: String, unit: String, images: [Image], bank: Int, seed: UInt64, criterion: String
   ) {
     (self.preset, self.unit, self.images, self.bank) = (preset, unit, images, bank)
-    (self.seed, self.tolerance, self.cosine) = (seed, tolerance, cosine)
+    (self.seed, self.criterion) = (seed, criterion)
   }
 }

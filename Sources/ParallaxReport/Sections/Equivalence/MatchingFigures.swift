@@ -37,7 +37,8 @@ struct MatchingFigures {
       let lines = Chart(
         data: Chart.Data(name: id),
         transform: [
-          Chart.Transform(filter: "datum._panel === \(index) && isValid(datum.value) && datum.value > 0")
+          Chart.Transform(
+            filter: "datum._panel === \(index) && isValid(datum.value) && datum.value > 0")
         ],
         mark: Chart.Mark(
           type: "line", color: Palette.colour(one.model), opacity: 0.75, strokeWidth: 1.4),
@@ -50,7 +51,8 @@ struct MatchingFigures {
     }
     return Figure(
       id: id, title: "The distance to the target over the steps",
-      description: "Small multiples, one a representation: distance of the embedding to the target's over the steps, a line each pair, logarithmic",
+      description:
+        "Small multiples, one a representation: distance of the embedding to the target's over the steps, a line each pair, logarithmic",
       chart: Chart(
         concat: charts, columns: min(Self.columns, max(1, charts.count)),
         spacing: Chart.Spacing(row: 76, column: 30), align: "each", bounds: "flush"),
@@ -97,7 +99,8 @@ struct MatchingFigures {
     }
     return Figure(
       id: id, title: "What noise does to sources and matched pictures",
-      description: "Small multiples, one a representation: how far noise moves the embeddings of sources and of matched pictures over its deviation",
+      description:
+        "Small multiples, one a representation: how far noise moves the embeddings of sources and of matched pictures over its deviation",
       chart: Chart(
         concat: charts, columns: min(Self.columns, max(1, charts.count)),
         spacing: Chart.Spacing(row: 76, column: 30), align: "each", bounds: "flush"),
@@ -156,7 +159,8 @@ struct MatchingFigures {
     }
     return Figure(
       id: id, title: "Principal coordinates of sources, targets and matched pictures",
-      description: "Bars of the first six principal coordinates, source, target and matched picture beside one another, a panel each pair",
+      description:
+        "Bars of the first six principal coordinates, source, target and matched picture beside one another, a panel each pair",
       chart: Chart(
         concat: charts, columns: Self.bars, spacing: Chart.Spacing(row: 70, column: 30),
         align: "each", bounds: "flush"),

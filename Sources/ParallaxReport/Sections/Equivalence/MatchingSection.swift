@@ -45,7 +45,8 @@ enum MatchingSection {
         "What readers of the embedding make of it",
         readers.figure(
           "Readers before and after",
-          "Table of shares: own class before, own class after, the target's class after, a row a reader"),
+          "Table of shares: own class before, own class after, the target's class after, a row a reader"
+        ),
         text.readers)
       data.merge(readers.data) { $1 }
     }
@@ -112,8 +113,7 @@ struct MatchingText {
 
   var pictures: String {
     """
-    Cosines are between raw embeddings of source and target, before, and of the saved picture and target, after. A match has a squared distance below \
-    \(String(format: "%.4g", result.tolerance)) and a cosine above \(String(format: "%.4g", result.cosine)). PSNR, SSIM, L∞ and L2 compare the saved picture (8 bits a channel) with its source, in pixels of 0 to 1. \
+    Cosines are between raw embeddings of source and target, before, and of the saved picture and target, after. A match has \(result.criterion). PSNR, SSIM, L∞ and L2 compare the saved picture (8 bits a channel) with its source, in pixels of 0 to 1. \
     Pictures are shown at most 112 pixels a side; full size: tensors/matching/ in the run folder. \(basis)
     """
   }

@@ -110,7 +110,9 @@ struct NamedMatrices {
     if widest <= Self.legible {
       // Light on the dark half of the map, dark on the light one.
       let middle = (domain[0] + domain[1]) / 2 + 0.1 * (domain[1] - domain[0])
-      for (filter, ink) in [("datum.value <= \(middle)", "#ffffff"), ("datum.value > \(middle)", "#111111")] {
+      for (filter, ink) in [
+        ("datum.value <= \(middle)", "#ffffff"), ("datum.value > \(middle)", "#111111"),
+      ] {
         var text = Chart(
           data: data,
           transform: [Chart.Transform(filter: "\(own) && isValid(datum.value) && \(filter)")],
