@@ -13,6 +13,9 @@ struct Job {
   /// The seed of an untrained twin's weights beside each model; nil for none.
   var untrained: UInt64?
 
+  /// Whether the models are loaded in float64 too where the user asks for it.
+  var allowsDouble = false
+
   /// How often all images are seen.
   var passes = 1
 
@@ -25,6 +28,8 @@ struct Job {
     /// Those of models whose sites somebody chose.
     var named: [Representation] = []
     var images: ImageSet
+    /// The models in float64, by name, where that was asked for.
+    var precise: [String: any Model] = [:]
     /// What becomes of transparency.
     var alpha = ImageBuffer.Alpha.overWhite
     var blockSize: Int
@@ -86,6 +91,7 @@ struct Job {
   ) throws -> Finished {
     let start = Date()
     _ = try ModelOptions.checked(addresses)
+    if !allowsDouble { try options.refuseDouble() }
     let javaScript = try Runs.javaScript()
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
@@ -107,7 +113,7 @@ struct Job {
       study.pass.subjects[place].objective =
         objectives.first { $0.name == subject.name }?.objective ?? subject.objective
     }
-    let material = Material(
+    var material = Material(
       subjects: study.pass.subjects,
       representations: try zip(chosen, study.pass.subjects).flatMap {
         try $0.representations(of: $1)
@@ -119,6 +125,12 @@ struct Job {
         $0.wishes.allSatisfy { $0.pattern == nil } ? [] : try $0.representations(of: $1)
       }, images: set, alpha: images.alpha, blockSize: options.blockSize, seed: options.seed,
       progress: progress)
+    if options.dtype == "float64" {
+      for (place, one) in chosen.enumerated() {
+        let isTwin = untrained != nil && place >= chosen.count / 2
+        material.precise[one.model.name] = try models.precise(one, twin: isTwin ? untrained : nil)
+      }
+    }
     let accumulators = try analyses.compactMap { make -> (any StudyAnalysis)? in
       do { return try make(material) } catch let error as AnalysisError where leavesOut {
         progress.note("an analysis is left out: \(error)")

@@ -24,7 +24,8 @@ struct ParallaxCommand: ParsableCommand {
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
       CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
       ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self, ProbeCommand.self,
-      CheckpointsCommand.self, InvertCommand.self, MatchCommand.self, LipschitzCommand.self,
+      CheckpointsCommand.self, InvertCommand.self, ManifoldCommand.self,
+      MetamersCommand.self, GenerateCommand.self, MatchCommand.self, LipschitzCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

@@ -32,6 +32,11 @@ struct InversionFindings {
     }
   }
 
+  /// `1 picture`, `2 pictures`.
+  private static func pictures(_ count: Int) -> String {
+    count == 1 ? "1 picture" : "\(count) pictures"
+  }
+
   /// The mean, the range over pictures in words; the verdict by unanimity.
   private func finding(_ sentence: String, _ values: [Double], _ quantity: String) -> Finding {
     guard let low = values.min(), let high = values.max() else {
@@ -65,8 +70,14 @@ struct InversionFindings {
     guard !deep.isEmpty else { return nil }
     return finding(
       "Early layers reconstruct better than late ones", differences,
-      "RMSE at the last layer whose embedding was matched less that at the first, mean over \(deep.count == 1 ? "the pictures of one model" : "the pictures of \(deep.count) models")"
+      "RMSE at the last layer whose embedding was matched less that at the first, mean over \(basis(deep.count))"
     )
+  }
+
+  private func basis(_ models: Int) -> String {
+    let isOne = result.images.count * result.starts == 1
+    return models > 1
+      ? "the pictures of \(models) models" : isOne ? "one picture" : "the pictures of one model"
   }
 
   private func uniqueness() -> Finding? {
@@ -75,11 +86,14 @@ struct InversionFindings {
     let sentence = "In the last layer pictures that look different share one embedding"
     guard !last.isEmpty else { return nil }
     let quantity =
-      "share of the \(matched.count) pictures whose embedding was matched and that are not the input (of \(last.count))"
+      "share of the \(Self.pictures(matched.count)) whose embedding was matched and that \(matched.count == 1 ? "is" : "are") not the input (of \(last.count))"
     guard !matched.isEmpty else {
       return Finding(
         sentence: sentence, value: nil, low: nil, high: nil,
-        quantity: "the optimisation failed for all \(last.count) pictures", verdict: .cannotTell,
+        quantity:
+          last.count == 1
+          ? "the optimisation failed for the one picture"
+          : "the optimisation failed for all \(last.count) pictures", verdict: .cannotTell,
         analysis: "inversion")
     }
     let share =

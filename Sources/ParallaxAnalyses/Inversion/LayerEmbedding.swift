@@ -5,6 +5,8 @@ import ParallaxTensors
 /// From pixels in [0, 1] to everything that a layer holds of them.
 struct LayerEmbedding {
   let subject: Subject
+  /// The subject's model, or the same in another element type.
+  let model: any Model
   let site: Site
   /// Whether the model is given the pixels as they are.
   let isRaw: Bool
@@ -14,11 +16,13 @@ struct LayerEmbedding {
   /// Numbers of one image.
   var features: Int { site.shape.reduce(1, *) }
 
-  /// Embeddings `[batch, features]` of pixels `[batch, 3, height, width]`.
+  /// Embeddings `[batch, features]` of pixels `[batch, 3, height, width]`; those of another size than the model's are resized
+  /// to it bilinearly.
   func callAsFunction(_ pixels: Tensor) throws -> Tensor {
     let batch = pixels.shape[0]
+    let pixels = pixels.resized(subject.imageSize.height, subject.imageSize.width)
     var input = isRaw ? pixels : subject.preprocessing.input(of: pixels)
-    if let fixed = subject.model.fixedBatch, batch < fixed {
+    if let fixed = model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
       input = Tensor.concatenated([input] + (batch..<fixed).map { _ in last }, 0)
     }
@@ -27,7 +31,7 @@ struct LayerEmbedding {
       found = visit.value
       return nil
     }
-    _ = try subject.model.run(input, tap)
+    _ = try model.run(input, tap)
     guard let found, found.shape.first == input.shape[0], found.dtype.isFloatingPoint else {
       throw AnalysisError.site(
         name,

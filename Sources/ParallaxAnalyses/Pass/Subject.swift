@@ -22,6 +22,8 @@ public struct Subject: Sendable {
   public let device: Device
   /// What the model was trained to do.
   public var objective = Objective.unknown
+  /// The names of its classes by index; nil where they are not known.
+  public var classNames: [String]?
 
   /// A model made ready: its sites are found by running it once.
   ///
@@ -71,6 +73,7 @@ public struct Subject: Sendable {
     (self.name, self.model, self.fingerprint) = (name, model, fingerprint)
     (family, preprocessing, imageSize) = (other.family, other.preprocessing, other.imageSize)
     (sites, device, objective) = (other.sites, other.device, other.objective)
+    classNames = other.classNames
   }
 }
 

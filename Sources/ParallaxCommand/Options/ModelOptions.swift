@@ -76,6 +76,14 @@ struct ModelOptions: ParsableArguments {
     }
   }
 
+  /// A model that has been loaded once more, in float64.
+  func precise(_ chosen: Chosen, twin seed: UInt64?) throws -> any Model {
+    try Catalog.load(
+      ModelReference(parsing: chosen.reference), device: Device(loading.device), dtype: .float64,
+      randomWeights: seed ?? loading.randomWeights
+    ).model
+  }
+
   /// Two checkpoints of one architecture must not be mistaken for one another.
   private static func unused(_ name: String, _ taken: [String]) -> String {
     guard taken.contains(name) else { return name }

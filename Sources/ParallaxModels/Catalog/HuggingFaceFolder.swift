@@ -89,7 +89,9 @@ struct HuggingFaceFolder {
   }
 
   /// The model, with the folder's weights or with made-up ones.
-  func load(device: Device, randomWeights seed: UInt64?) throws -> LoadedModel {
+  func load(
+    device: Device, dtype: DType = .float32, randomWeights seed: UInt64?
+  ) throws -> LoadedModel {
     let found = try described()
     let caveat =
       found.preprocessingFile == nil
@@ -97,7 +99,8 @@ struct HuggingFaceFolder {
       : nil
     return try Catalog.load(
       name: name, found.architecture, summary: found.architecture.summary,
-      preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, device, seed,
+      preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, (device, dtype),
+      seed,
       origin: origin, licence: nil, caveat: caveat)
   }
 

@@ -43,6 +43,7 @@ extension Catalog {
   /// - Parameters:
   ///   - reference: what the user typed.
   ///   - device: where the parameters shall lie.
+  ///   - dtype: their element type, `float32` or `float64`; the model takes images of that type only.
   ///   - seed: draws made-up weights instead of reading any; nil to read them.
   ///   - graphs: how imported graphs are taken.
   ///   - hub: where models of the hub are looked for and kept.
@@ -50,7 +51,8 @@ extension Catalog {
   /// - Returns: the model, with what must be said about it.
   /// - Throws: `ModelError`, and what the files throw.
   public static func load(
-    _ reference: ModelReference, device: Device = .cpu, randomWeights seed: UInt64? = nil,
+    _ reference: ModelReference, device: Device = .cpu, dtype: DType = .float32,
+    randomWeights seed: UInt64? = nil,
     graphs: GraphOptions = GraphOptions(),
     hub: Hub = Hub(), progress: @escaping (Hub.Progress) -> Void = { _ in }
   ) throws -> LoadedModel {
@@ -60,33 +62,38 @@ extension Catalog {
         throw ModelError.address(
           text: path, problem: "a graph holds its weights; made-up ones are for architectures")
       }
+      guard dtype == .float32 else {
+        throw ModelError.address(
+          text: path, problem: "a graph's element types are its own; \(dtype) is for architectures")
+      }
       return try load(graph: path, device, graphs)
     case .folder(let path):
-      return try HuggingFaceFolder(path).load(device: device, randomWeights: seed)
+      return try HuggingFaceFolder(path).load(device: device, dtype: dtype, randomWeights: seed)
     case .hub(let model):
       return try HuggingFaceFolder(model, hub, weights: seed == nil, progress)
-        .load(device: device, randomWeights: seed)
+        .load(device: device, dtype: dtype, randomWeights: seed)
     case .file(let name, let path):
       let entry = try entry(named: name)
-      return try load(entry, from: path, device, seed, origin: path)
+      return try load(entry, from: path, (device, dtype), seed, origin: path)
     case .name(let name):
       let entry = try entry(named: name)
-      if let seed { return try load(entry, from: nil, device, seed, origin: nil) }
+      if let seed { return try load(entry, from: nil, (device, dtype), seed, origin: nil) }
       guard let file = entry.weightsURL else { throw ModelError.noWeights(name: entry.name) }
       guard FileManager.default.fileExists(atPath: file.path) else {
         throw ModelError.notInstalled(name: entry.name, file: file.path)
       }
-      return try load(entry, from: file.path, device, nil, origin: entry.origin)
+      return try load(entry, from: file.path, (device, dtype), nil, origin: entry.origin)
     }
   }
 
   private static func load(
-    _ entry: CatalogEntry, from path: String?, _ device: Device, _ seed: UInt64?, origin: String?
+    _ entry: CatalogEntry, from path: String?, _ place: (device: Device, dtype: DType),
+    _ seed: UInt64?, origin: String?
   ) throws -> LoadedModel {
     let isPackaged = path == entry.weightsURL?.path && path != nil
     return try load(
       name: entry.name, entry.architecture, summary: entry.summary,
-      preprocessing: JSONEncoder().encode(entry.preprocessing), from: path, device, seed,
+      preprocessing: JSONEncoder().encode(entry.preprocessing), from: path, place, seed,
       origin: origin, licence: isPackaged ? entry.licence : nil,
       caveat: isPackaged ? entry.caveat : nil,
       objective: isPackaged ? entry.weights?.objective : nil)
@@ -94,7 +101,8 @@ extension Catalog {
 
   static func load(
     name: String, _ architecture: Architecture, summary: String, preprocessing: Data,
-    from path: String?, _ device: Device, _ seed: UInt64?, origin: String?, licence: String?,
+    from path: String?, _ place: (device: Device, dtype: DType), _ seed: UInt64?,
+    origin: String?, licence: String?,
     caveat: String?, objective: Objective? = nil
   ) throws -> LoadedModel {
     let source: any WeightSource
@@ -108,13 +116,13 @@ extension Catalog {
       identity = try Self.contentHash(path)
     }
     identity = "\(architecture.name) \(identity)"
-    let weights = Weights(source, device: device)
+    let weights = Weights(source, device: place.device, dtype: place.dtype)
     let model = try architecture.make(weights)
     try weights.finish(harmless: Architecture.isHarmless)
     return LoadedModel(
       name: seed == nil ? name : "\(name)-random", family: architecture.family,
       summary: seed == nil ? summary : "\(architecture.summary); random weights, untrained",
-      model: model, preprocessing: preprocessing, device: device,
+      model: model, preprocessing: preprocessing, device: place.device,
       parameters: weights.asked.filter { !$0.key.contains(".running_") },
       fingerprint: identity, origin: seed.map { "random weights, seed \($0)" } ?? origin,
       licence: seed == nil ? licence : nil, caveat: seed == nil ? caveat : nil,

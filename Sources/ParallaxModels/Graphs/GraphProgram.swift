@@ -240,26 +240,30 @@ struct GraphProgram: Sendable {
     }
   }
 
-  /// The results of a step of attention with its weights written out; nil where nobody looks.
+  /// The results of a step of attention with its weights written out; nil where nobody looks and no derivative needs it.
   private func attended(
     _ index: Int, _ values: [GraphValue], _ tap: Tap, _ watch: ((Place, Tensor) -> Void)?
   ) throws -> [GraphValue]? {
-    guard let place = fused[index], let attention = steps[index].attention,
-      let heads = place.heads
-    else { return nil }
+    guard let attention = steps[index].attention else { return nil }
+    // The fused form has no forward derivative.
+    let isForward = GradientMode.isForward
+    let names = fused[index].flatMap { place in place.heads.map { (place, heads: $0) } }
     // Its shape is all that anybody asks for, and takes no memory.
-    if let watch, let shape = try? attention.shape(values), !shape.contains(0) {
+    if let (place, _) = names, let watch, let shape = try? attention.shape(values),
+      !shape.contains(0)
+    {
       watch(place, Tensor.zeros(shape.map { _ in 1 }, .float32).expanded(shape))
     }
-    guard tap.wants(place.name) || tap.names(heads) else { return nil }
-    let view = AttentionView {
-      tap(place.name, $0, as: .pattern)
-    } heads: {
-      tap.named(heads, $0, as: .mixed)
+    let isSeen = names.map { tap.wants($0.0.name) || tap.names($0.heads) } ?? false
+    guard isForward || isSeen else { return nil }
+    let view = AttentionView { pattern in
+      names.map { tap($0.0.name, pattern, as: .pattern) } ?? pattern
+    } heads: { outputs in
+      names.map { tap.named($0.heads, outputs, as: .mixed) } ?? outputs
     }
     let results = try attention.run(values, view)
     // What the fused form alone gives is seldom read.
-    let others = isAlone[index] ? [] : try steps[index].run(values)
+    let others = isAlone[index] || isForward ? [] : try steps[index].run(values)
     return steps[index].outputs.indices.map { place in
       if results.indices.contains(place), let result = results[place] { return result }
       return others.indices.contains(place) ? others[place] : .none

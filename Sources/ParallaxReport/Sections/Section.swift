@@ -29,8 +29,8 @@ enum SectionCatalog {
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
-    CheckpointsSection.make, InversionSection.make, MatchingSection.make,
-    LipschitzSection.make,
+    CheckpointsSection.make, InversionSection.make, SpectrumSection.make, ManifoldSection.make,
+    MetamersSection.make, GenerationSection.make, MatchingSection.make, LipschitzSection.make,
     MeasuresSection.make,
   ]
 }

@@ -191,6 +191,8 @@ public struct InversionResult: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// The element type of the descent.
   public var dtype: String
+  /// The file whose embeddings were matched instead of the images' own; nil for those.
+  public var target: String?
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models, untrained twins last.
