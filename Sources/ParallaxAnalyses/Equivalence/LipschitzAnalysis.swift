@@ -174,7 +174,7 @@ public final class LipschitzAnalysis: Accumulator {
   ///   pictures or a number is not finite, and what models throw.
   public func result() throws -> LipschitzResult { try computed().result }
 
-  func computed() throws -> (result: LipschitzResult, files: PictureFiles) {
+  func computed() throws -> (result: LipschitzResult, files: PictureShelf) {
     let seen = Dictionary(uniqueKeysWithValues: pixels.samples.enumerated().map { ($1, $0) })
     let local = pairs.enumerated().compactMap { index, pair in
       seen[pair.source].flatMap { source in seen[pair.target].map { (index, source, $0) } }
@@ -209,19 +209,19 @@ public final class LipschitzAnalysis: Accumulator {
   }
 
   private func assembled(_ originals: [Tensor], _ pairs: [Int]) throws -> (
-    result: LipschitzResult, files: PictureFiles
+    result: LipschitzResult, files: PictureShelf
   ) {
     var result = LipschitzResult(
       images: pixels.samples.map {
         MatchingResult.Image(id: samples[$0].id, className: samples[$0].className)
       }, seed: options.seed)
-    var files = PictureFiles(name)
+    var files = PictureShelf(name)
     for (index, subject) in subjects.enumerated() {
       var model = LipschitzResult.Model(
         name: subject.name, family: subject.family, design: subject.design.rawValue,
         height: subject.imageSize.height, width: subject.imageSize.width)
       model.originals = try result.images.indices.map {
-        try PictureFiles.small(originals[index].selected(0, $0))
+        try PictureShelf.small(originals[index].selected(0, $0))
       }
       for (place, one) in places.enumerated() where one.subject == index {
         var entry = LipschitzResult.Place(
@@ -264,7 +264,7 @@ extension LipschitzAnalysis: StudyAnalysis {
   /// - Throws: `ResultsError.unwritable`, and what `result` throws.
   public func write(into run: RunFolder) throws -> [TidyRow] {
     let computed = try computed()
-    try computed.files.write(into: run, metadata: ["preset": options.recipe.name])
+    try computed.files.write(into: run, ["preset": options.recipe.name])
     try run.write(computed.result, analysis: name)
     return computed.result.tidyRows()
   }

@@ -340,7 +340,7 @@ extension MatchingAnalysis: StudyAnalysis {
   /// - Throws: `ResultsError.unwritable`, and what `result` throws.
   public func write(into run: RunFolder) throws -> [TidyRow] {
     let computed = try computed()
-    try computed.files.write(into: run, metadata: ["preset": options.recipe.name])
+    try computed.files.write(into: run, ["preset": options.recipe.name])
     try run.write(computed.result, analysis: name)
     return computed.result.tidyRows()
   }

@@ -10,7 +10,7 @@ struct MatchingComputed {
   /// The result.
   private(set) var result: MatchingResult
   /// Whole pictures.
-  private(set) var files = PictureFiles("matching")
+  private(set) var files = PictureShelf("matching")
 
   /// - Parameters:
   ///   - analysis: what it is of.
@@ -35,7 +35,7 @@ struct MatchingComputed {
     let saved = analysis.places.indices.map { place -> Tensor in
       let subject = analysis.subjects[analysis.places[place].subject]
       let pictures = Tensor.concatenated(found[place].map(\.pictures), 0)
-      return PictureFiles.quantised(subject.pixels(recipe.unit, pictures))
+      return PictureShelf.quantised(subject.pixels(recipe.unit, pictures))
     }
     let looks = try MatchLooks(analysis, originals, pairs: pairs, saved: saved)
     for (index, subject) in analysis.subjects.enumerated() {
@@ -43,7 +43,7 @@ struct MatchingComputed {
         name: subject.name, family: subject.family, design: subject.design.rawValue,
         height: subject.imageSize.height, width: subject.imageSize.width)
       model.originals = try result.images.indices.map {
-        try PictureFiles.small(originals[index].selected(0, $0))
+        try PictureShelf.small(originals[index].selected(0, $0))
       }
       for (place, one) in analysis.places.enumerated() where one.subject == index {
         let readers = Readers(
@@ -120,7 +120,7 @@ struct MatchingComputed {
         "\(subject.name)@\(analysis.places[place].representation.site.name)-pair-\(row + 1)"
       (one.picture, one.file) = try files.add(exact.selected(0, row), name)
       one.amplification = Self.amplification(change)
-      one.difference = try PictureFiles.small(change.absolute() * one.amplification)
+      one.difference = try PictureShelf.small(change.absolute() * one.amplification)
       return one
     }
   }

@@ -113,40 +113,19 @@ struct LipschitzPictures {
       })
   }
 
-  private func cell(_ data: Data, _ label: String, _ lines: [String]) -> HTML {
-    let picture: HTML =
-      data.isEmpty
-      ? .element("div", ["class": "missing"], "no picture")
-      : .void(
-        "img",
-        [
-          "src": "data:image/png;base64,\(data.base64EncodedString())", "alt": label,
-          "title": label, "loading": "lazy", "decoding": "async",
-        ])
-    return .element(
-      "div", ["class": "field"],
-      [picture, .element("span", [:], label)]
-        + lines.map { .element("span", ["class": "quiet"], $0) })
+  private func cell(_ data: Data, _ name: String, _ lines: [String]) -> PictureCell {
+    PictureCell(picture: data, label: name, name: name, lines: lines)
   }
 
   private func named(
     _ index: Int, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture, _ what: String,
-    _ cells: [HTML]
+    _ cells: [PictureCell]
   ) -> HTML {
-    .element(
-      "div", ["class": "field-row"],
-      [
-        .element(
-          "div", ["class": "field-name"],
-          [
-            ModelMark.html(index), .element("strong", [:], result.models[index].name),
-            .element(
-              "span", ["class": "quiet"],
-              " \(place.site)\(what): \(result.images[one.source].id) → \(result.images[one.target].id)"
-            ),
-          ]),
-        .element("div", ["class": "fields"], cells),
-      ])
+    PictureCell.row(
+      PictureCell.name(
+        index, result.models[index].name,
+        " \(place.site)\(what): \(result.images[one.source].id) → \(result.images[one.target].id)"),
+      cells)
   }
 
   private func path(
@@ -245,19 +224,16 @@ struct LipschitzTable {
 struct LipschitzCheck {
   let result: LipschitzResult
 
-  private static let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-
   /// What is wrong; nil where nothing is.
   var problem: String? {
     guard !result.models.isEmpty, result.images.count >= 2 else {
       return "it names no model, or fewer than two images"
     }
-    func isPicture(_ data: Data) -> Bool { data.isEmpty || Array(data.prefix(8)) == Self.png }
     for model in result.models {
       guard model.originals.count == result.images.count else {
         return "a model has \(model.originals.count) of \(result.images.count) images"
       }
-      guard model.originals.allSatisfy(isPicture) else {
+      guard model.originals.allSatisfy(PictureCell.isPicture) else {
         return "the picture of an image is no PNG"
       }
       guard !model.places.isEmpty else { return "a model has no site" }
@@ -277,8 +253,9 @@ struct LipschitzCheck {
           guard one.segments.allSatisfy({ $0.toSource.count == $0.toTarget.count }) else {
             return "the cosines of a segment do not fit one another"
           }
-          guard one.walk.allSatisfy({ isPicture($0.picture) }), isPicture(one.matched),
-            isPicture(one.levelSet?.picture ?? Data())
+          guard one.walk.allSatisfy({ PictureCell.isPicture($0.picture) }),
+            PictureCell.isPicture(one.matched),
+            PictureCell.isPicture(one.levelSet?.picture ?? Data())
           else {
             return "the picture of a walk is no PNG"
           }

@@ -115,8 +115,6 @@ struct MatchingTable {
 struct MatchingCheck {
   let result: MatchingResult
 
-  private static let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
-
   /// What is wrong; nil where nothing is.
   var problem: String? {
     guard !result.models.isEmpty, result.images.count >= 2 else {
@@ -127,7 +125,7 @@ struct MatchingCheck {
       guard model.originals.count == result.images.count else {
         return "a model has \(model.originals.count) of \(result.images.count) images"
       }
-      guard model.originals.allSatisfy(Self.isPicture) else {
+      guard model.originals.allSatisfy(PictureCell.isPicture) else {
         return "the picture of an image is no PNG"
       }
       guard !model.places.isEmpty else { return "a model has no site" }
@@ -145,10 +143,6 @@ struct MatchingCheck {
     return nil
   }
 
-  private static func isPicture(_ data: Data) -> Bool {
-    data.isEmpty || Array(data.prefix(8)) == png
-  }
-
   private func problem(_ place: MatchingResult.Place) -> String? {
     guard (0...1).contains(place.depth), place.features > 0 else {
       return "a site lies at relative depth \(place.depth) and holds \(place.features) numbers"
@@ -156,7 +150,7 @@ struct MatchingCheck {
     for pair in place.pairs {
       guard result.images.indices.contains(pair.source), result.images.indices.contains(pair.target)
       else { return "a pair is of images \(pair.source) and \(pair.target)" }
-      guard Self.isPicture(pair.picture), Self.isPicture(pair.difference) else {
+      guard PictureCell.isPicture(pair.picture), PictureCell.isPicture(pair.difference) else {
         return "the picture of a pair is no PNG"
       }
       guard pair.before.distance >= 0, pair.after.distance >= 0, pair.saved.distance >= 0,

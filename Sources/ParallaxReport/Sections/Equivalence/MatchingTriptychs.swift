@@ -13,22 +13,8 @@ struct MatchingTriptychs {
     .group(pairs.map { row(model, place, $0) })
   }
 
-  private static func image(_ data: Data, _ label: String) -> HTML {
-    data.isEmpty
-      ? .element("div", ["class": "missing"], "no picture")
-      : .void(
-        "img",
-        [
-          "src": "data:image/png;base64,\(data.base64EncodedString())", "alt": label,
-          "title": label, "loading": "lazy", "decoding": "async",
-        ])
-  }
-
-  private func cell(_ data: Data, _ label: String, _ lines: [String]) -> HTML {
-    .element(
-      "div", ["class": "field"],
-      [Self.image(data, label), .element("span", [:], label)]
-        + lines.map { .element("span", ["class": "quiet"], $0) })
+  private func cell(_ data: Data, _ name: String, _ lines: [String]) -> PictureCell {
+    PictureCell(picture: data, label: name, name: name, lines: lines)
   }
 
   private func row(_ index: Int, _ place: Int, _ number: Int) -> HTML {
@@ -36,36 +22,26 @@ struct MatchingTriptychs {
     let pair = model.places[place].pairs[number]
     let (source, target) = (result.images[pair.source], result.images[pair.target])
     let cosine = Text.number(pair.saved.cosine, digits: 3)
-    return .element(
-      "div", ["class": "field-row"],
+    return PictureCell.row(
+      PictureCell.name(
+        index, model.name,
+        " \(model.places[place].site), pair \(number + 1): \(source.id) → \(target.id)"),
       [
-        .element(
-          "div", ["class": "field-name"],
+        cell(
+          model.originals[pair.source], "source",
+          [source.className ?? "", "cos \(Text.number(pair.before.cosine, digits: 3))"]),
+        cell(model.originals[pair.target], "target", [target.className ?? ""]),
+        cell(
+          pair.picture, "matched",
           [
-            ModelMark.html(index), .element("strong", [:], model.name),
-            .element(
-              "span", ["class": "quiet"],
-              " \(model.places[place].site), pair \(number + 1): \(source.id) → \(target.id)"),
+            "cos \(cosine), \(Self.word(pair.ending)) at \(Text.plural(pair.steps, "step"))",
+            "PSNR \(Text.number(pair.change.psnr, digits: 1)) dB, SSIM \(Text.number(pair.change.ssim, digits: 3))",
           ]),
-        .element(
-          "div", ["class": "fields"],
+        cell(
+          pair.difference, "change × \(Text.number(pair.amplification, digits: 0))",
           [
-            cell(
-              model.originals[pair.source], "source",
-              [source.className ?? "", "cos \(Text.number(pair.before.cosine, digits: 3))"]),
-            cell(model.originals[pair.target], "target", [target.className ?? ""]),
-            cell(
-              pair.picture, "matched",
-              [
-                "cos \(cosine), \(Self.word(pair.ending)) at \(Text.plural(pair.steps, "step"))",
-                "PSNR \(Text.number(pair.change.psnr, digits: 1)) dB, SSIM \(Text.number(pair.change.ssim, digits: 3))",
-              ]),
-            cell(
-              pair.difference, "change × \(Text.number(pair.amplification, digits: 0))",
-              [
-                "L∞ \(Text.number(255 * pair.change.maximum, digits: 0))/255, L2 \(Text.number(pair.change.euclidean, digits: 2))",
-                "of \(Text.number(pair.between, digits: 1)) to the target",
-              ]),
+            "L∞ \(Text.number(255 * pair.change.maximum, digits: 0))/255, L2 \(Text.number(pair.change.euclidean, digits: 2))",
+            "of \(Text.number(pair.between, digits: 1)) to the target",
           ]),
       ])
   }
