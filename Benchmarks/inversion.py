@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -59,32 +60,45 @@ def bare(embedding, steps):
     return (time.perf_counter() - start) / steps
 
 
-def quick(embedding, mean, std, target, steps, recipe):
+OCTAVES = ((0.125, 20, 0.1, 0.02), (0.25, 25, 0.1, 0.02), (0.5, 25, 0.1, 0.02), (1, 30, 0.1, 0.005))
+"""Of `quick`: share of the size, steps of a hundred, ε at both ends."""
+
+VARIATION = 2
+
+
+def quick(embedding, mean, std, target, steps):
     """The recipe's descent from its start with seed 0; the best picture and the distance of its embedding."""
     channel = lambda v: torch.tensor(v).reshape(1, 3, 1, 1)
-    seen = lambda a: embedding((a - channel(mean)) / channel(std))
-    seed = 1_000_003**2 % 2**64
-    a = 0.5 + 0.05 * torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(seed))
+    resized = lambda a, side: F.interpolate(a, size=(side, side), mode="bilinear", align_corners=False)
+    seen = lambda a: embedding((resized(a, 224) - channel(mean)) / channel(std))
     with torch.no_grad():
         wanted = seen(target)
-    best, least = a, float("inf")
-    optimiser = torch.optim.Adam([a], lr=1)
-    for i in range(steps + 1):
-        a.requires_grad_(True)
-        loss = ((wanted - seen(a)) ** 2).sum() / (wanted**2).sum()
-        if loss.item() < least:
-            best, least = a.detach().clone(), loss.item()
-        if i == steps:
-            break
-        across, down = a[..., 1:] - a[..., :-1], a[:, :, 1:] - a[:, :, :-1]
-        total = loss + recipe["variation"] * (across.abs().mean() + down.abs().mean())
-        (g,) = torch.autograd.grad(total, a)
-        a = a.detach()
-        optimiser.param_groups[0]["params"][0].data.copy_(a)
-        optimiser.param_groups[0]["params"][0].grad = g
-        optimiser.param_groups[0]["lr"] = recipe["start"] * (steps - i) / steps + recipe["end"] * i / steps
-        optimiser.step()
-        a = optimiser.param_groups[0]["params"][0].detach().clone().clamp(0, 1)
+    counts = [steps * own // 100 for _, own, _, _ in OCTAVES[:-1]]
+    counts.append(steps - sum(counts))
+    sides = [round(224 * share) for share, _, _, _ in OCTAVES]
+    # Octaves without a step are passed over, also at the start.
+    first = next(k for k, n in enumerate(counts) if n > 0)
+    seed = 1_000_003**2 % 2**64
+    a = 0.5 + 0.05 * torch.randn(1, 3, sides[first], sides[first], generator=torch.Generator().manual_seed(seed))
+    for n, side, (_, _, start, end) in zip(counts, sides, OCTAVES):
+        if n == 0:
+            continue
+        a = torch.nn.Parameter(resized(a, side).detach().clone())
+        optimiser = torch.optim.Adam([a], lr=start)
+        best, least = a, float("inf")
+        for i in range(n + 1):
+            loss = ((wanted - seen(a)) ** 2).sum() / (wanted**2).sum()
+            if loss.item() < least:
+                best, least = a.detach().clone(), loss.item()
+            if i == n:
+                break
+            across, down = a[..., 1:] - a[..., :-1], a[:, :, 1:] - a[:, :, :-1]
+            optimiser.zero_grad()
+            (loss + VARIATION * (across.abs().mean() + down.abs().mean())).backward()
+            optimiser.param_groups[0]["lr"] = start * (n - i) / n + end * i / n
+            optimiser.step()
+            with torch.no_grad():
+                a.clamp_(0, 1)
     with torch.no_grad():
         return best, (seen(best) - wanted).norm().item()
 
@@ -129,18 +143,11 @@ def main():
         target, picture = (found[k][None] for k in sorted(found))
         one = result["models"][0]["layers"][0]["reconstructions"][0]
         cfg = model.default_cfg
-        theirs, distance = quick(embedding, cfg["mean"], cfg["std"], target, 2 + a.steps, recipe(result))
+        theirs, distance = quick(embedding, cfg["mean"], cfg["std"], target, 2 + a.steps)
     best = [min(column) for column in zip(*rows)]
     print(f"{a.model} block {a.block}: ours {1000 * best[0]:.1f} ms a step, PyTorch {1000 * best[1]:.1f} ms: {best[0] / best[1]:.2f}")
     print(f"after {2 + a.steps} steps: pictures differ by {(picture - theirs).abs().max():.1e} at most, "
           f"{(picture - theirs).norm() / theirs.norm():.1e} in norm; m_g {one['embedding']:.6g}, PyTorch's {distance:.6g}")
-
-
-def recipe(result):
-    """What of the recipe the run's switches say."""
-    values = {switch["name"]: switch["value"] for switch in result["switches"]}
-    start, end = values["rate"].split("ε ")[1].split(",")[0].split(" → ")
-    return {"start": float(start), "end": float(end), "variation": float(values["prior"].split("× ")[-1])}
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ enum AnalysisCatalog {
   static func spectrum(_ options: SpectrumAnalysis.Options) -> Maker {
     { material in
       var options = options
-      options.seed = material.seed
+      (options.seed, options.precise) = (material.seed, material.precise)
       let analysis = try SpectrumAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)

@@ -89,7 +89,7 @@ struct Failure {
     case .tooFewImages, .classes, .state, .target: self.init("\(error)", code: 65)
     case .memory:
       self.init(
-        "\(error)", code: 65,
+        "\(error)", code: 64,
         advice: "a smaller model, earlier --sites, float32, or a higher --memory-limit")
     case .duplicateModel, .nothingAsked, .imageSize, .site, .recipe: self.init("\(error)", code: 64)
     }

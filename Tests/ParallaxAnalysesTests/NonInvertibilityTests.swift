@@ -53,6 +53,36 @@ struct NonInvertibilityTests {
     for direction in [ones.unsqueezed(0), centred] { #expect(space.share(direction)[0] < 1e-9) }
   }
 
+  @Test(
+    "of a linear map descent on any loss, without a blur, leaves the tangent part of the picture as it was",
+    arguments: EmbeddingLoss.allCases)
+  func nullSpace(loss: EmbeddingLoss) throws {
+    let matrix = RandomSource(seed: 1).normal([20, 48]).to(.float64) / 48.0.squareRoot()
+    let target = RandomSource(seed: 2).uniform([1, 48, 1, 1]).to(.float64)
+    let map = { (images: Tensor) in images.reshaped(images.shape[0], -1).linear(matrix) }
+    let space = try NormalSpace(try LayerJacobian("map", at: target, of: map).singularValues())
+    #expect(space.rank == 20)
+    var recipe = InversionRecipe.badger2022(.perceptron, features: 20)
+    (recipe.loss, recipe.steps, recipe.rate) = (loss, 400, LinearSchedule(0.1, 1e-3))
+    let start = recipe.beginning([48, 1, 1], seed: 3).unsqueezed(0).to(.float64)
+    var state = Inversion.State(start)
+    let inversion = Inversion("map", recipe) { map($0) }
+    try inversion.run(target, &state, every: 400)
+    let found = inversion.result(state)
+    let (before, after) = ((start - target).reshaped(1, 48), (found - target).reshaped(1, 48))
+    #expect(gap(space.tangent(after), space.tangent(before)) < 1e-12)
+    #expect(gap(space.normal(after), space.normal(before)) > 1e-3)
+    let least = space.tangent(before).norm(over: [1]).item(Double.self)
+    #expect(after.norm(over: [1]).item(Double.self) >= least - 1e-12)
+    // A blur mixes what the map sees with what it does not.
+    recipe.smoothing = InversionRecipe.Smoothing(sigma: LinearSchedule(0.8, 0.8))
+    let picture = target.reshaped(1, 3, 4, 4)
+    var blurred = Inversion.State(start.reshaped(1, 3, 4, 4))
+    try Inversion("map", recipe) { map($0) }.run(picture, &blurred, every: 400)
+    let mixed = (blurred.pixels - picture).reshaped(1, 48)
+    #expect(gap(space.tangent(mixed), space.tangent(before)) > 1e-3)
+  }
+
   /// Square layers as `torch.nn.Linear` draws them.
   private func layers(_ width: Int, _ count: Int) -> [(weight: Tensor, bias: Tensor?)] {
     let source = RandomSource(seed: 12)

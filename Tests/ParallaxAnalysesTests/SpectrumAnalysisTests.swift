@@ -127,7 +127,7 @@ struct SpectrumAnalysisTests {
     let expected = try analysis.result()
     let (stopped, again) = try prepared(folder, [subject], options)
     try again.run([stopped])
-    let interrupter = Interrupter(after: 40)
+    let interrupter = Interrupter(after: 60)
     stopped.isInterrupted = interrupter.isInterrupted
     #expect(throws: AnalysisError.interrupted) { try stopped.result() }
     let kept = stopped.state()

@@ -10,7 +10,8 @@ import Testing
   .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
 struct GenerateCommandTests {
   private static let generate = [
-    "generate", "resnet18", "--random-weights", "1", "--images", "photos", "--output", "run",
+    "generate", "mobilenetv3_small_100", "--random-weights", "1", "--images", "photos", "--output",
+    "run",
     "--steps", "2",
   ]
 
@@ -19,17 +20,20 @@ struct GenerateCommandTests {
     let parallax = try CommandRunner()
     try parallax.folder.pictures(4)
     let outcome = try parallax.run(
-      Self.generate + ["--class", "goldfish", "--class", "207", "--channel", "layer1.0:3"])
+      Self.generate + ["--class", "goldfish", "--class", "207", "--channel", "blocks.1.0:3"])
     outcome.expectSuccess()
-    #expect(outcome.output.contains("resnet18-random, class golden retriever: "))
+    #expect(outcome.output.contains("mobilenetv3_small_100-random, class golden retriever: "))
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: GenerationResult = try #require(try run.result(analysis: "generation"))
-    #expect(result.pictures.map(\.title) == ["goldfish", "golden retriever", "layer1.0 channel 3"])
+    #expect(
+      result.pictures.map(\.title) == ["goldfish", "golden retriever", "blocks.1.0 channel 3"])
     let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
     #expect(page.contains("id=\"generation\"") && page.contains("data:image/png;base64,"))
     #expect(parallax.folder.names("run/tensors/generation").count == 4)
     let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
-    #expect(table.contains("generation,score after,resnet18-random,class: goldfish / goldfish,"))
+    #expect(
+      table.contains(
+        "generation,score after,mobilenetv3_small_100-random,class: goldfish / goldfish,"))
   }
 
   @Test("manifold and metamers write their sections and pictures")
@@ -37,18 +41,23 @@ struct GenerateCommandTests {
     let parallax = try CommandRunner()
     try parallax.folder.pictures(6)
     let base = [
-      "--random-weights", "1", "--images", "photos", "--steps", "2", "--untrained", "3",
+      "--random-weights", "1", "--images", "photos", "--steps", "1", "--untrained", "3",
     ]
     let manifold = try parallax.run(
-      ["manifold", "resnet18@layer4.1", "--neighbours", "3", "--components", "2", "-o", "a"] + base)
+      [
+        "manifold", "mobilenetv3_small_100@blocks.4.1", "--neighbours", "3", "--components", "2",
+        "-o", "a",
+      ] + base)
     manifold.expectSuccess()
     #expect(
-      manifold.output.contains("resnet18-random-random@layer4.1, uniform noise: nearest image "))
+      manifold.output.contains(
+        "mobilenetv3_small_100-random-random@blocks.4.1, uniform noise: nearest image "))
     #expect(parallax.folder.names("a/tensors/manifold").count == 2 * 9 + 1)
     let metamers = try parallax.run(
-      ["metamers", "resnet18@layer1.0,layer4.1", "--pictures", "1", "-o", "b"] + base)
+      ["metamers", "mobilenetv3_small_100@blocks.1.0,blocks.4.1", "--pictures", "1", "-o", "b"]
+        + base)
     metamers.expectSuccess()
-    #expect(metamers.output.contains("resnet18-random@layer4.1 → "))
+    #expect(metamers.output.contains("mobilenetv3_small_100-random@blocks.4.1 → "))
     #expect(parallax.folder.names("b/tensors/metamers").count == 2 + 4 + 1)
     for (name, id) in [("a", "manifold"), ("b", "metamers")] {
       let page = String(decoding: try parallax.folder.bytes("\(name)/report.html"), as: UTF8.self)
@@ -68,14 +77,17 @@ struct GenerateCommandTests {
     try refused(Self.generate + ["--class", "goldfsh"], "did you mean goldfish", code: 65)
     try refused(Self.generate + ["--class", "1000"], "from 0 to 999", code: 65)
     try refused(Self.generate + ["--as", "opposite"], "expected --class")
-    try refused(Self.generate + ["--channel", "layer1.0"], "expected SITE:INDEX")
-    try refused(Self.generate + ["--channel", "layer1.0:64"], "expected one from 0 to 63")
-    try refused(Self.generate + ["--layer", "layer9"], "layer9")
+    try refused(Self.generate + ["--channel", "blocks.1.0"], "expected SITE:INDEX")
+    try refused(Self.generate + ["--channel", "blocks.1.0:64"], "expected one from 0 to 23")
+    try refused(Self.generate + ["--layer", "blocks.9.0"], "blocks.9.0")
     try refused(Self.generate + ["--preset", "best"], "vit-classes")
     try refused(Self.generate + ["--start", "none.png"], "none.png", code: 66)
     try refused(Self.generate + ["--tokens", "avg"], "there are no tokens to choose")
-    let base = ["resnet18", "--random-weights", "1", "--images", "photos", "-o", "run"]
-    try refused(["generate"] + ["resnet18@fc"] + base.dropFirst(), "expected a model alone")
+    let base = [
+      "mobilenetv3_small_100", "--random-weights", "1", "--images", "photos", "-o", "run",
+    ]
+    try refused(
+      ["generate"] + ["mobilenetv3_small_100@fc"] + base.dropFirst(), "expected a model alone")
     try refused(["manifold"] + base + ["--components", "10"], "fewer than the 10 of --neighbours")
     try refused(["manifold"] + base, "at least 11 images", code: 65)
     try refused(

@@ -42,6 +42,13 @@ struct LayerEmbedding {
   }
 }
 
+extension LayerEmbedding {
+  /// A layer of the subject's model as it is.
+  init(subject: Subject, site: Site, isRaw: Bool) {
+    self.init(subject: subject, model: subject.model, site: site, isRaw: isRaw)
+  }
+}
+
 extension Preprocessing {
   private func row(_ values: [Double], like tensor: Tensor) -> Tensor {
     Tensor(values, shape: [1, 3, 1, 1]).to(tensor.dtype).to(tensor.device)

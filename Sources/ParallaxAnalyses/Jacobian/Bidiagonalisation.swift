@@ -17,7 +17,7 @@ public struct Bidiagonalisation {
     /// Values that are looked for.
     public var count = 64
     /// The most steps, as multiples of `count`.
-    public var stepsEach = 2
+    public var stepsEach = 3
     /// It ends where all these values have residuals of at most this share of themselves.
     public var tolerance = 1e-3
     /// Random signs for the rest of the norm.
@@ -27,7 +27,7 @@ public struct Bidiagonalisation {
     /// Bytes that U and V hold at most.
     public var memoryLimit = 1 << 31
 
-    /// 64 values in at most 128 steps, 8 probes.
+    /// 64 values in at most 192 steps, 8 probes.
     public init() {}
   }
 

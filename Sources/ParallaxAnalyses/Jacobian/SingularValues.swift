@@ -38,7 +38,7 @@ public struct SingularValues: Sendable {
   ///
   /// - Parameter tolerance: the share.
   /// - Returns: the number of values before the first that has not.
-  public func converged(within tolerance: Double = 1e-2) -> Int {
+  public func converged(within tolerance: Double = 0.05) -> Int {
     zip(values, residuals).prefix { $0 > 0 && $1 <= tolerance * $0 }.count
   }
 }

@@ -21,10 +21,9 @@ public struct ReverseWeibull: Sendable, Hashable {
   /// How often values of that distribution are as far away or farther, by Kolmogorov's limit.
   public let p: Double
 
-  /// The distribution of some maxima.
+  /// The distribution of some maxima; nil for fewer than 3, or where one is not finite.
   ///
   /// - Parameter maxima: at least 3 finite values. Where all are equal they are the location themselves.
-  /// - Returns: nil for fewer than 3, or where one is not finite.
   public init?(maxima: [Double]) {
     guard maxima.count >= 3, maxima.allSatisfy(\.isFinite), let largest = maxima.max(),
       let smallest = maxima.min()

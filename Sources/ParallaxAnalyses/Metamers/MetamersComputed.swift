@@ -19,7 +19,7 @@ struct MetamersComputed {
       images: analysis.gathered.samples.prefix(count).map { analysis.samples[$0].id },
       others: analysis.gathered.samples.count, shift: options.shift.scale, seed: options.seed,
       dtype: "float32")
-    let isRaw = options.preset == .badger2022
+    let isRaw = analysis.layers.first?.recipe.isRaw ?? false
     let looks = analysis.subjects.indices.map { index in
       LayerDistances(
         subject: analysis.subjects[index], sites: analysis.seen[index].map(\.site.name),

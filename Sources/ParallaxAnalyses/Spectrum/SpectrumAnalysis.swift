@@ -28,6 +28,8 @@ public final class SpectrumAnalysis: Accumulator {
     public var threshold = 1e-3
     /// Rows that go through a model at once.
     public var batchSize = 8
+    /// Models by name whose parameters are float64, in which products are then computed; empty for float32.
+    public var precise: [String: any Model] = [:]
     /// The seed of first vectors and probes.
     public var seed: UInt64 = 0
 
@@ -106,7 +108,7 @@ public final class SpectrumAnalysis: Accumulator {
   public var fingerprint: String {
     let places = layers.map { "\($0.subject) \($0.site.name)" }
     return
-      "1 images \(limit) values \(options.count) whole \(options.whole) τ \(options.threshold) seed \(options.seed) layers \(places.joined(separator: ";"))"
+      "1 images \(limit) values \(options.count) whole \(options.whole) \(dtype) τ \(options.threshold) seed \(options.seed) layers \(places.joined(separator: ";"))"
   }
 
   /// Opens a block; of images beyond those that enter nothing is kept.
@@ -178,15 +180,19 @@ public final class SpectrumAnalysis: Accumulator {
     return assembled(images)
   }
 
+  private var dtype: DType { options.precise.isEmpty ? .float32 : .float64 }
+
   private func decompose(_ layer: Layer, _ image: Int, _ done: Double, _ part: Double) throws
     -> SpectrumResult.Picture
   {
     let subject = subjects[layer.subject]
-    let embedding = LayerEmbedding(subject: subject, site: layer.site, isRaw: false)
+    let embedding = LayerEmbedding(
+      subject: subject, model: options.precise[subject.name] ?? subject.model, site: layer.site,
+      isRaw: false)
     let size = subject.imageSize
     let input = gathered.whole(layer.subject).sliced(0, image, image + 1)
       .reshaped(1, 3, size.height, size.width)
-    let pixels = subject.preprocessing.pixels(of: input).to(subject.device)
+    let pixels = subject.preprocessing.pixels(of: input).to(dtype).to(subject.device)
     let jacobian = try LayerJacobian(
       embedding.name, at: pixels,
       batchSize: min(options.batchSize, subject.model.fixedBatch ?? options.batchSize)
@@ -240,7 +246,7 @@ public final class SpectrumAnalysis: Accumulator {
     var result = SpectrumResult(
       images: gathered.samples.map { samples[$0].id }, threshold: options.threshold,
       count: options.count, compared: max(1, min(options.count, all.min() ?? 1)),
-      seed: options.seed, dtype: "float32")
+      seed: options.seed, dtype: dtype.description)
     for (index, subject) in subjects.enumerated() {
       var model = SpectrumResult.Model(
         name: subject.name, family: subject.family, design: subject.design.rawValue,
@@ -272,9 +278,9 @@ public final class SpectrumAnalysis: Accumulator {
       Switch("effective rank", "exp(H(σ/Σσ))"),
       Switch(
         "method",
-        "J as a whole in float64 where min(D, n) ≤ \(options.whole), else Golub–Kahan bidiagonalisation for \(options.count) values in at most \(2 * options.count) steps"
+        "J as a whole in float64 where min(D, n) ≤ \(options.whole), else Golub–Kahan bidiagonalisation for \(options.count) values in at most \(3 * options.count) steps"
       ),
-      Switch("settled", "residual ‖J·v − σ·u‖ at most 1 % of σ"),
+      Switch("settled", "residual ‖J·v − σ·u‖ at most 5 % of σ"),
       Switch(
         "‖J‖²_F", "exact, or Hutchinson's estimator of what the bidiagonalisation leaves, 8 probes"),
       Switch("relative depth", "l / (L − 1) over the L sites that were asked for"),

@@ -75,7 +75,7 @@ struct ManifoldCommand: ParsableCommand, ModelsTaking {
 
 /// What is matched and how.
 struct ManifoldOptions: ParsableArguments {
-  @Option(help: "The recipe, without its blur and variation: quick or badger2022.")
+  @Option(help: InversionAnalysis.Preset.help)
   var preset = InversionAnalysis.Preset.quick
 
   @Option(help: "Steps of each descent; the recipe's without it.")
@@ -141,5 +141,14 @@ struct ManifoldOptions: ParsableArguments {
     (options.neighbours, options.components) = (neighbours, components)
     options.batchSize = min(options.batchSize, batchSize)
     return options
+  }
+}
+
+extension InversionAnalysis.Preset {
+  /// What `--preset` says of commands that match embeddings.
+  static var help: ArgumentHelp {
+    ArgumentHelp(
+      "The recipe of `parallax invert`: \(allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "preset")
   }
 }

@@ -72,7 +72,7 @@ struct MetamersCommand: ParsableCommand, ModelsTaking {
 
 /// What is matched and how.
 struct MetamersOptions: ParsableArguments {
-  @Option(help: "The recipe: quick or badger2022.")
+  @Option(help: InversionAnalysis.Preset.help)
   var preset = InversionAnalysis.Preset.quick
 
   @Option(help: "Steps of each descent; the recipe's without it.")

@@ -76,6 +76,7 @@ enum Style {
     .field { font-size: .75rem; line-height: 1.35; min-width: 0; } .field .quiet { font-size: inherit; }
     .field img, .field .missing { display: block; max-width: 100%; border-radius: 3px; margin-bottom: .25rem; }
     .field span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .field .verdict { white-space: normal; }
     .field-scale { display: flex; gap: .6rem; align-items: center; flex-wrap: wrap; font-size: .75rem;
       color: var(--quiet); margin: .4rem 0 .8rem; }
     .ramp { width: 9rem; height: .6rem; border-radius: 2px; print-color-adjust: exact; background:

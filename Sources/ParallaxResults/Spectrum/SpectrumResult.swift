@@ -26,7 +26,7 @@ public struct SpectrumResult: Codable, Sendable, Equatable {
     public var method: String
     /// Steps of a bidiagonalisation; nil where J was decomposed as a whole.
     public var steps: Int?
-    /// σ₁ ≥ σ₂ ≥ … : all, or the leading ones whose residual is at most 1 % of them.
+    /// σ₁ ≥ σ₂ ≥ … : all, or the leading ones whose residual is at most 5 % of them.
     public var values: [Double]
     /// The largest residual over its value.
     public var residual: Double
@@ -66,6 +66,11 @@ public struct SpectrumResult: Codable, Sendable, Equatable {
 
     /// κ_r = σ₁/σ_r at the rank r; nil where the rank is only bounded.
     public var condition: Double? { rank.isExact ? condition(at: Int(rank.low)) : nil }
+
+    /// ‖J‖²_F/σ₁², the stable rank: how many directions as strong as the first would hold as much; nil where J is 0.
+    public var stableRank: Double? {
+      values.first.flatMap { $0 > 0 ? squaredNorm / ($0 * $0) : nil }
+    }
 
     /// The share of ‖J‖²_F that the first i values hold.
     ///
@@ -208,6 +213,7 @@ public struct SpectrumResult: Codable, Sendable, Equatable {
                 "squared norm", one.squaredNorm, b,
                 low: error > 0 ? one.squaredNorm - 2 * error : nil,
                 high: error > 0 ? one.squaredNorm + 2 * error : nil, estimator: way),
+              row("stable rank", one.stableRank, b, estimator: way),
               row("energy of the first \(compared)", one.energy(of: compared), b, estimator: way),
             ]
               + one.values.enumerated().map {

@@ -42,11 +42,13 @@ struct InversionCurves {
               values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)))
         })
     }
+    // The reference is in view whatever the curves are.
+    let isRatio = title.contains(" over ")
     let highest = lines.flatMap { $0.points.compactMap(\.estimate.value) }.max() ?? 0
     return DepthCurves.Panel(
       title: title, lines: lines,
-      domain: startsAtZero && highest > 0 ? [0, 1.04 * highest] : nil,
-      reference: title.contains(" over ") ? 1 : nil)
+      domain: startsAtZero && highest > 0 ? [0, 1.04 * max(highest, isRatio ? 1 : 0)] : nil,
+      reference: isRatio ? 1 : nil)
   }
 }
 

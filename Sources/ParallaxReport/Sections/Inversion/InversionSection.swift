@@ -55,6 +55,9 @@ struct InversionText {
 
   private var basis: String {
     "Recipe: \(result.preset); \(Text.plural(result.images.count, "image")), \(Text.plural(result.starts, "start")) each, \(result.dtype), seed \(result.seed)."
+      + (result.target.map {
+        " The embeddings are not the images' own but those of \($0); m_i and m_r are still the images'."
+      } ?? "")
   }
 
   private var twins: String {

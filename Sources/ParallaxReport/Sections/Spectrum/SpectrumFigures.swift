@@ -22,19 +22,21 @@ struct SpectrumCurves {
       result: drawing, id: "spectrum-depth",
       panels: [
         panel("log₁₀ σ₁/σ_\(k)") { _, one in one.condition(at: k).map { log10($0) } },
-        panel("Effective rank, at least and at most") { _, one in
-          one.effectiveRank.low
+        panel("log₁₀ effective rank, at least and at most") { _, one in
+          Self.logarithm(one.effectiveRank.low)
         } most: {
-          $0.effectiveRank.high
+          Self.logarithm($0.effectiveRank.high)
         },
-        panel("Share of ‖J‖² in the first \(k)", domain: [0, 1.02]) { _, one in one.energy(of: k) },
+        panel("log₁₀ stable rank ‖J‖²/σ₁²") { _, one in one.stableRank.flatMap(Self.logarithm) },
         panel("log₁₀ D/n", reference: 0) { ratio, _ in log10(ratio) },
       ], inRow: 2, width: 440, height: 190, spacing: 44, legend: "", hasLeading: false)
   }
 
+  private static func logarithm(_ value: Double) -> Double? { value > 0 ? log10(value) : nil }
+
   /// Means over pictures; untrained twins are dashed.
   private func panel(
-    _ title: String, domain: [Double]? = nil, reference: Double? = nil,
+    _ title: String, reference: Double? = nil,
     _ number: (Double, SpectrumResult.Picture) -> Double?,
     most: ((SpectrumResult.Picture) -> Double?)? = nil
   ) -> DepthCurves.Panel {
@@ -58,7 +60,7 @@ struct SpectrumCurves {
       let own = line(index, result.models[index].twinOf == nil ? .solid : .dashed, number)
       return most.map { most in [own, line(index, .dotted) { most($1) }] } ?? [own]
     }
-    return DepthCurves.Panel(title: title, lines: lines, domain: domain, reference: reference)
+    return DepthCurves.Panel(title: title, lines: lines, reference: reference)
   }
 }
 

@@ -19,7 +19,7 @@ enum SpectrumSection {
     let values = lines.figure()
     let depth = curves.figure(
       "Conditioning over depth",
-      "Curves over relative depth: condition number, effective rank, share of the leading directions, and numbers of the layer over those of the input"
+      "Curves over relative depth: condition number, effective rank, stable rank, and numbers of the layer over those of the input"
     )
     return Section(
       id: "spectrum", name: "Spectra",
@@ -63,7 +63,7 @@ struct SpectrumText {
   var values: String {
     """
     σ_i of J at the picture, pixels in [0, 1], largest first, both axes logarithmic, a line each layer and picture.\(twins) All min(D, n) values where J could be \
-    formed (D or n up to the limit under "switches"), else the leading ones of at most \(result.count) that have settled to 1 %. \
+    formed (D or n up to the limit under "switches"), else the leading ones of at most \(result.count) whose residual is at most 5 % of them. \
     Below 10⁻⁶ of σ₁ float32 rounds, and nothing is drawn. \(basis)
     """
   }
@@ -71,8 +71,8 @@ struct SpectrumText {
   var depth: String {
     """
     σ₁/σ_\(result.compared): the condition number of the \(result.compared) leading directions, the most that all layers have. Effective rank: exp of the \
-    entropy of σ/Σσ; where only leading values are known it is bounded by what ‖J‖² leaves, dotted: at most. Share of ‖J‖²: exact, or with Hutchinson's estimate of the norm \
-    (its error is in the table). D/n: numbers of the layer over those of the picture; dotted: as many.\(twins) \(basis)
+    entropy of σ/Σσ; where only leading values are known it is bounded by what ‖J‖² leaves, dotted: at most. Stable rank: ‖J‖²_F/σ₁², the norm exact or by \
+    Hutchinson's estimate (its error is in the table). D/n: numbers of the layer over those of the picture; dotted: as many.\(twins) \(basis)
     """
   }
 }
@@ -92,7 +92,9 @@ struct SpectrumTable {
         Fold.table(
           [
             "model", "site", "image", "D", "D/n", "unique by D?", "values", "σ₁", "σ_\(k)",
-            "σ₁/σ_\(k)", "rank_τ", "nullity", "σ₁/σ_rank", "effective rank", "‖J‖²_F", "method",
+            "σ₁/σ_\(k)", "rank_τ", "nullity", "σ₁/σ_rank", "effective rank", "stable rank",
+            "‖J‖²_F",
+            "method",
           ], rows)
       ])
   }
@@ -123,7 +125,7 @@ struct SpectrumTable {
         number(one.condition(at: k)), cell(Self.bounded(one.rank)),
         cell(Self.bounded(model.nullity(one))), number(one.condition),
         cell(Self.bounded(one.effectiveRank, digits: 1)),
-        cell(String(format: "%.3g", one.squaredNorm) + error),
+        number(one.stableRank), cell(String(format: "%.3g", one.squaredNorm) + error),
         .element(
           "td", ["class": "nowrap"],
           one.method + (one.steps.map { ", \($0) steps" } ?? "")),
