@@ -13,6 +13,12 @@ struct Job {
   /// The seed of an untrained twin's weights beside each model; nil for none.
   var untrained: UInt64?
 
+  /// Changed forms of models that stand beside them.
+  var surgery: SurgeryOptions?
+  /// What models are called instead, in their order; empty for their own names.
+  var names: [String] = []
+  /// Whether all models have one architecture, so that one untrained twin will do.
+  var isOneArchitecture = false
   /// Whether the models are loaded in float64 too where the user asks for it.
   var allowsDouble = false
 
@@ -96,7 +102,22 @@ struct Job {
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
     var chosen = try models.load(addresses, progress)
-    if let untrained { chosen += try models.twins(of: chosen, seed: untrained, progress) }
+    if names.count == chosen.count, Set(names).count == names.count {
+      for (index, name) in names.enumerated() { chosen[index].model.name = name }
+    }
+    var twins: [ModelOptions.Chosen] = []
+    if let untrained {
+      let own = isOneArchitecture ? Array(chosen.prefix(1)) : chosen
+      twins = try models.twins(of: own, seed: untrained, progress)
+    }
+    let forms = try surgery?.derived(
+      of: chosen, twins: twins, seed: untrained, models.loading, progress)
+    guard options.dtype == "float32" || forms?.isEmpty ?? true else {
+      throw CommandError(
+        "--dtype \(options.dtype): expected float32 with --remove and --swap, which change models that run in it",
+        code: 64)
+    }
+    chosen += twins + (forms ?? [])
     for (name, _) in objectives where !chosen.contains(where: { $0.model.name == name }) {
       throw CommandError(
         "--objective names '\(name)', expected one of "
@@ -126,8 +147,8 @@ struct Job {
       }, images: set, alpha: images.alpha, blockSize: options.blockSize, seed: options.seed,
       progress: progress)
     if options.dtype == "float64" {
-      for (place, one) in chosen.enumerated() {
-        let isTwin = untrained != nil && place >= chosen.count / 2
+      for one in chosen {
+        let isTwin = twins.contains { $0.model.name == one.model.name }
         material.precise[one.model.name] = try models.precise(one, twin: isTwin ? untrained : nil)
       }
     }

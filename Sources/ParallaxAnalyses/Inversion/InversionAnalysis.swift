@@ -59,6 +59,8 @@ public final class InversionAnalysis: Accumulator {
     public var memoryLimit = 1 << 33
     /// The seed of starts, shifts and jitter.
     public var seed: UInt64 = 0
+    /// What the models stand along; nil for nothing.
+    public var axis: InversionAxis?
 
     /// Two images, one start each, the quick recipe.
     public init() {}

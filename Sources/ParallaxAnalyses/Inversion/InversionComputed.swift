@@ -29,7 +29,8 @@ struct InversionComputed {
         name: subject.name, family: subject.family, design: subject.design.rawValue,
         height: subject.imageSize.height, width: subject.imageSize.width,
         twinOf: subject.objective != .untrained
-          ? nil : analysis.subjects.first { "\($0.name)-random" == subject.name }?.name)
+          ? nil : analysis.subjects.first { $0.isTrainedForm(of: subject) }?.name)
+      (model.derivedFrom, model.change) = (subject.derivation?.base, subject.derivation?.change)
       for image in ids.indices {
         let (picture, file) = try add(
           originals[index].selected(0, image), "\(subject.name)-image-\(image + 1)")
@@ -54,6 +55,7 @@ struct InversionComputed {
       }
       result.models.append(model)
     }
+    options.axis?.place(&result)
     result.switches = InversionSwitches.list(analysis)
     result.findings = InversionFindings(result: result)()
   }

@@ -10,13 +10,16 @@ struct InversionFindings {
 
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
-    [depth(), uniqueness(), training()].compactMap(\.self)
+    [depth(), uniqueness(), training()].compactMap(\.self) + surgeries()
+      + [sweep()].compactMap(\.self)
   }
 
-  private var trained: [InversionResult.Model] { result.models.filter { $0.twinOf == nil } }
+  private var trained: [InversionResult.Model] {
+    result.models.filter { $0.twinOf == nil && $0.derivedFrom == nil }
+  }
 
   /// RMSE of a picture over those of a model's layers whose embedding was matched; the others say nothing.
-  private func curve(
+  func curve(
     _ model: InversionResult.Model, _ image: Int, _ start: Int
   ) -> [(depth: Double, rmse: Double)] {
     model.layers.compactMap { layer in
@@ -26,7 +29,7 @@ struct InversionFindings {
     }
   }
 
-  private func pictures<Value>(_ value: (Int, Int) -> Value?) -> [Value] {
+  func pictures<Value>(_ value: (Int, Int) -> Value?) -> [Value] {
     result.images.indices.flatMap { image in
       (0..<result.starts).compactMap { value(image, $0) }
     }
@@ -38,7 +41,7 @@ struct InversionFindings {
   }
 
   /// The mean, the range over pictures in words; the verdict by unanimity.
-  private func finding(_ sentence: String, _ values: [Double], _ quantity: String) -> Finding {
+  func finding(_ sentence: String, _ values: [Double], _ quantity: String) -> Finding {
     guard let low = values.min(), let high = values.max() else {
       return Finding(
         sentence: sentence, value: nil, low: nil, high: nil,
@@ -105,7 +108,7 @@ struct InversionFindings {
   }
 
   private func training() -> Finding? {
-    let pairs = result.models.compactMap { twin in
+    let pairs = result.models.filter { $0.derivedFrom == nil }.compactMap { twin in
       result.models.first { $0.name == twin.twinOf }.map { ($0, twin) }
     }
     guard !pairs.isEmpty else { return nil }

@@ -11,6 +11,16 @@ struct LayerEmbedding {
   /// Whether the model is given the pixels as they are.
   let isRaw: Bool
 
+  /// - Parameters:
+  ///   - subject: the model and its preprocessing.
+  ///   - model: the subject's in another element type; nil for its own.
+  ///   - site: the layer.
+  ///   - isRaw: whether the model is given the pixels as they are.
+  init(subject: Subject, model: (any Model)? = nil, site: Site, isRaw: Bool) {
+    (self.subject, self.model) = (subject, model ?? subject.model)
+    (self.site, self.isRaw) = (site, isRaw)
+  }
+
   var name: String { "\(subject.name)@\(site.name)" }
 
   /// Numbers of one image.

@@ -7,7 +7,8 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Sites of every model that names none: blocks.*, blocks.0...5,head, blocks.-1.")
   var sites: String?
 
-  @Option(help: "Tokens of every model that names none: cls, avg, all, flat, grid:S, token:I.")
+  @Option(
+    help: "Tokens of every model that names none: cls, avg, all, concat, flat, grid:S, token:I.")
   var tokens: String?
 
   @OptionGroup var loading: LoadingOptions

@@ -22,6 +22,10 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
       (2015). prior: the weights of a small network, after Ulyanov et al. (2018). Four layers of a model are inverted unless sites are named. Cost: a forward and a backward pass to \
       the layer for each step and layer.
 
+      --remove and --swap put changed forms of each model beside it: without normalisation, attention, residual connections, or \
+      with a module of its untrained twin. --checkpoints inverts several checkpoints of the one architecture that is named; \
+      --at and --axis say where models stand, for curves of clarity along training steps or widths.
+
       --spectrum: the singular values of ∂O/∂a, what a layer makes of small changes of the picture. Layers of at most 1024 \
       numbers are decomposed as a whole, a backward pass for each number; of larger ones the 64 leading values are found with \
       up to 193 forward derivatives and 200 backward passes a layer and picture: about two minutes a layer of a ViT-B/16 \
@@ -37,6 +41,8 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
   @OptionGroup var images: ImageOptions
   @OptionGroup var pass: PassOptions
   @OptionGroup var inversion: InversionOptions
+  @OptionGroup var surgery: SurgeryOptions
+  @OptionGroup var sweep: SweepOptions
   @OptionGroup var spectra: SpectrumOptions
 
   @Option(
@@ -47,6 +53,7 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
 
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
+    let addresses = try sweep.expanded(addresses)
     let names = try ModelOptions.checked(addresses)
     try models.refuseTokens(addresses, "an inversion matches everything that a layer holds")
     var images = images
@@ -61,8 +68,10 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
           : "What the layers of \($0) models know of their input"
       },
       output: output ?? Runs.name("invert", names), untrained: inversion.untrained,
-      allowsDouble: true)
-    let options = try inversion.options(batchSize: pass.batchSize)
+      surgery: surgery, names: try sweep.names(addresses),
+      isOneArchitecture: !sweep.checkpoints.isEmpty, allowsDouble: true)
+    var options = try inversion.options(batchSize: pass.batchSize)
+    options.axis = try sweep.axis(of: addresses)
     var analyses = [AnalysisCatalog.inversion(options)]
     if spectra.spectrum {
       analyses.append(

@@ -90,7 +90,7 @@ struct HuggingFaceFolder {
 
   /// The model, with the folder's weights or with made-up ones.
   func load(
-    device: Device, dtype: DType = .float32, randomWeights seed: UInt64?
+    device: Device, dtype: DType = .float32, randomWeights seed: UInt64?, swap: ModuleSwap? = nil
   ) throws -> LoadedModel {
     let found = try described()
     let caveat =
@@ -100,8 +100,7 @@ struct HuggingFaceFolder {
     return try Catalog.load(
       name: name, found.architecture, summary: found.architecture.summary,
       preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, (device, dtype),
-      seed,
-      origin: origin, licence: nil, caveat: caveat)
+      seed, origin: origin, licence: nil, caveat: caveat, swap: swap)
   }
 
   /// The checkpoint: the folder, or one of its files where another library's lie beside it.

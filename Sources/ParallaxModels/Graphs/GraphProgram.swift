@@ -96,7 +96,7 @@ struct GraphProgram: Sendable {
   /// Steps whose first result is the only one that is read.
   private var isAlone: [Bool] = []
   /// Slots by the step that reads them last.
-  private var freed: [[Int]] = []
+  private(set) var freed: [[Int]] = []
 
   init(
     file: String, steps: [Step], slotCount: Int, constants: [(slot: Int, value: GraphValue)],
@@ -178,19 +178,9 @@ struct GraphProgram: Sendable {
   func run(
     _ images: Tensor, _ tap: Tap, watch: ((Place, Tensor) -> Void)? = nil
   ) throws -> Tensor {
-    var slots = [GraphValue](repeating: .none, count: slotCount)
-    for (slot, value) in constants {
-      slots[slot] = value
-      if volatile.contains(slot), case .tensor(let tensor) = value {
-        slots[slot] = .tensor(tensor.cloned())
-      }
-    }
-    var x = tap("input", images, as: .map)
-    if input.isChannelsLast { x = x.permuted(0, 2, 3, 1).contiguous() }
-    x = x.to(input.dtype)
-    if usesChannelsLast { x = x.channelsLast() }
-    slots[input.slot] = .tensor(volatile.contains(input.slot) ? x.cloned() : x)
-    var current = x
+    let x = tap("input", images, as: .map)
+    var slots = beginning(x)
+    var current = slots[input.slot].tensor ?? x
     for (index, step) in steps.enumerated() {
       if tap.isSatisfied { return current }
       var values = step.inputs.map { slots[$0] }
@@ -219,6 +209,23 @@ struct GraphProgram: Sendable {
       throw problem("the output is \(slots[output].kind), expected a tensor")
     }
     return result
+  }
+
+  /// The slots before the first step.
+  func beginning(_ images: Tensor) -> [GraphValue] {
+    var slots = [GraphValue](repeating: .none, count: slotCount)
+    for (slot, value) in constants {
+      slots[slot] = value
+      if volatile.contains(slot), case .tensor(let tensor) = value {
+        slots[slot] = .tensor(tensor.cloned())
+      }
+    }
+    var x = images
+    if input.isChannelsLast { x = x.permuted(0, 2, 3, 1).contiguous() }
+    x = x.to(input.dtype)
+    if usesChannelsLast { x = x.channelsLast() }
+    slots[input.slot] = .tensor(volatile.contains(input.slot) ? x.cloned() : x)
+    return slots
   }
 
   private func results(
@@ -257,9 +264,11 @@ struct GraphProgram: Sendable {
     let isSeen = names.map { tap.wants($0.0.name) || tap.names($0.heads) } ?? false
     guard isForward || isSeen else { return nil }
     let view = AttentionView { pattern in
-      names.map { tap($0.0.name, pattern, as: .pattern) } ?? pattern
+      names.map { tap($0.0.name, pattern, as: $0.0.kind ?? .pattern) } ?? pattern
     } heads: { outputs in
-      names.map { tap.named($0.heads, outputs, as: .mixed) } ?? outputs
+      names.map {
+        tap.named($0.heads, outputs, as: $0.0.kind == .windows ? .windows : .mixed)
+      } ?? outputs
     }
     let results = try attention.run(values, view)
     // What the fused form alone gives is seldom read.

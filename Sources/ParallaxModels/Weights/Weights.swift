@@ -106,8 +106,8 @@ public struct Weights {
   ///   - standard: the number where parameters are made up.
   /// - Returns: the rows of its weight, or 0 where the checkpoint has neither weight nor bias of it.
   public func outputs(of module: String, standard: Int) -> Int {
-    if source is any ShapeFollowing { return standard }
-    return (shape("\(module).weight") ?? shape("\(module).bias"))?.first ?? 0
+    let own = (shape("\(module).weight") ?? shape("\(module).bias"))?.first
+    return own ?? (source is any ShapeFollowing ? standard : 0)
   }
 
   /// The number of values of each parameter that was asked for, by full name.

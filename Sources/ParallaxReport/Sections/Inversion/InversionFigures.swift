@@ -4,9 +4,12 @@ import ParallaxResults
 struct InversionCurves {
   let result: InversionResult
 
+  /// Changed forms have a figure of their own.
+  private var models: [InversionResult.Model] { result.models.filter { $0.derivedFrom == nil } }
+
   var curves: DepthCurves {
     let drawing = StepsResult.drawing(
-      result.models.map { model in
+      models.map { model in
         (
           ModelSites(
             name: Text.label(model.name), family: model.family,
@@ -31,7 +34,7 @@ struct InversionCurves {
     _ title: String, startsAtZero: Bool = false,
     _ number: (InversionResult.Reconstruction) -> Double?
   ) -> DepthCurves.Panel {
-    let lines = result.models.enumerated().map { index, model in
+    let lines = models.enumerated().map { index, model in
       DepthCurves.Line(
         model: index, style: model.twinOf == nil ? .solid : .dashed,
         points: model.layers.map { layer in
