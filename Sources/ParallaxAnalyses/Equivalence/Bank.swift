@@ -69,6 +69,7 @@ struct Bank {
   ///   - place: which representation.
   ///   - classes: labels.
   ///   - excluded: of each query an image that no mean holds.
+  /// - Returns: a row each query.
   func prototypes(_ queries: Tensor, _ place: Int, _ classes: [Int], excluding excluded: [Int])
     -> Tensor
   {

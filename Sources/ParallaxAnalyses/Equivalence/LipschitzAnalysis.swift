@@ -239,10 +239,11 @@ public final class LipschitzAnalysis: Accumulator {
               own.pictures.selected(0, 1 + stop), "\(name)-step-\(picture.walk[stop].step)")
             (picture.walk[stop].picture, picture.walk[stop].file) = (kept.small, kept.file)
           }
-          if picture.levelSet != nil {
+          if var path = picture.levelSet {
             let kept = try files.add(
               own.pictures.selected(0, own.pictures.shape[0] - 1), "\(name)-level-set")
-            (picture.levelSet?.picture, picture.levelSet?.file) = (kept.small, kept.file)
+            (path.picture, path.file) = (kept.small, kept.file)
+            picture.levelSet = path
           }
           entry.pictures.append(picture)
         }

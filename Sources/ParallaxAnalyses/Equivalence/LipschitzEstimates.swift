@@ -15,8 +15,11 @@ struct LipschitzEstimates {
   /// - Parameters:
   ///   - source: x₀, `[1, 3, height, width]`, pixels of 0 to 1.
   ///   - target: x_tg, the same shape.
-  ///   - place: the images' places in the result.
+  ///   - sourcePlace: the source's place in the result.
+  ///   - targetPlace: the target's.
   ///   - seed: of this pair.
+  /// - Returns: the numbers, the matched picture and those of walks.
+  /// - Throws: `AnalysisError.interrupted`, `AnalysisError.site`, and what models throw.
   func callAsFunction(
     _ source: Tensor, _ target: Tensor, source sourcePlace: Int, target targetPlace: Int,
     seed: UInt64

@@ -36,6 +36,7 @@ struct MatchBounds {
   /// - Parameters:
   ///   - pictures: some of the batch.
   ///   - rows: their places in it.
+  /// - Returns: the pictures, moved where they have to be.
   func of(_ pictures: Tensor, _ rows: [Int]) -> Tensor {
     var bounded = pictures
     let sources = sources.gathered(0, rows)

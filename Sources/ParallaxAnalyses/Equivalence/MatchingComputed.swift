@@ -19,6 +19,7 @@ struct MatchingComputed {
   ///   - found: of each place the pictures, batch after batch.
   ///   - bank: the representations of the whole set.
   ///   - ids: of the images that take part, their places in the set.
+  /// - Throws: `AnalysisError.interrupted`, `AnalysisError.site` where an embedding is not finite, and what models throw.
   init(
     _ analysis: MatchingAnalysis, _ originals: [Tensor], pairs: [(source: Int, target: Int)],
     _ found: [[MatchingAnalysis.Found]], _ bank: Bank, ids: [Int]

@@ -24,6 +24,7 @@ struct RepresentationEmbedding {
   ///   - wanted: representations of this model.
   ///   - unit: what pictures are given in.
   /// - Returns: of each `[batch, features]`.
+  /// - Throws: `AnalysisError.site` where the model does not show one, `ModelError`.
   static func of(
     _ pictures: Tensor, _ subject: Subject, _ wanted: [Representation], _ unit: MatchRecipe.Unit
   ) throws -> [Tensor] {
