@@ -21,6 +21,8 @@ enum AnalysisCatalog {
     ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
     ("inversion", inversion(InversionAnalysis.Options())),
+    ("matching", matching(MatchingAnalysis.Options())),
+    ("lipschitz", lipschitz(LipschitzAnalysis.Options())),
     ("spectrum", spectrum(SpectrumAnalysis.Options())),
     ("manifold", manifold(ManifoldAnalysis.Options())),
     ("metamers", metamers(MetamersAnalysis.Options())),
@@ -125,6 +127,34 @@ enum AnalysisCatalog {
       (options.seed, options.alpha) = (material.seed, material.alpha)
       let analysis = try GenerationAnalysis(
         of: material.subjects, images: material.images, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Pictures matched to the embeddings of others.
+  static func matching(_ options: MatchingAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try MatchingAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// How steep embeddings are.
+  static func lipschitz(_ options: LipschitzAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try LipschitzAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
       analysis.isInterrupted = { Interruption.isAsked }
       analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis

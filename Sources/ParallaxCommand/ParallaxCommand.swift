@@ -25,7 +25,7 @@ struct ParallaxCommand: ParsableCommand {
       CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
       ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self, ProbeCommand.self,
       CheckpointsCommand.self, InvertCommand.self, ManifoldCommand.self,
-      MetamersCommand.self, GenerateCommand.self,
+      MetamersCommand.self, GenerateCommand.self, MatchCommand.self, LipschitzCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

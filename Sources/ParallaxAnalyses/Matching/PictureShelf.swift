@@ -39,6 +39,11 @@ struct PictureShelf {
     return ImageBuffer(width: picture.shape[2], height: picture.shape[1], pixels: bytes)
   }
 
+  /// Pictures of any shape as they are after 8 bits a number: 0 to 1 in steps of 1/255.
+  static func quantised(_ pictures: Tensor) -> Tensor {
+    (pictures.clamped(0, 1) * 255.0 + 0.5).to(.uint8).to(pictures.dtype) / 255
+  }
+
   /// A small PNG of a picture.
   static func small(_ picture: Tensor, side: Int = Self.side) throws -> Data {
     let whole = buffer(picture)

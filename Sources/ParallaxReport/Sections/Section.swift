@@ -30,7 +30,7 @@ enum SectionCatalog {
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
     CheckpointsSection.make, InversionSection.make, SpectrumSection.make, ManifoldSection.make,
-    MetamersSection.make, GenerationSection.make,
+    MetamersSection.make, GenerationSection.make, MatchingSection.make, LipschitzSection.make,
     MeasuresSection.make,
   ]
 }
