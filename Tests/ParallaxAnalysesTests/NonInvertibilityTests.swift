@@ -93,13 +93,15 @@ struct NonInvertibilityTests {
     #expect(abs(away / length(moved) - 1) < 1e-6)
     // Descent from among the pictures stays among them, with an embedding nearly as near.
     var recipe = InversionRecipe.badger2022(.perceptron, features: width)
-    (recipe.steps, recipe.rate) = (220, LinearSchedule(0.1, 1e-3))
+    recipe.descent.octaves = [.init(steps: 220, rate: LinearSchedule(0.1, 1e-3))]
     let target = image.reshaped(1, width, 1, 1)
-    let start = recipe.beginning([width, 1, 1], seed: 2).unsqueezed(0).to(.float64)
-    var state = Inversion.State(start)
-    try Inversion("net", recipe) { net($0.reshaped(1, width)) }.run(target, &state)
+    let start = recipe.descent.beginning([width, 1, 1], seed: 2).unsqueezed(0).to(.float64)
+    let inversion = Inversion("net", recipe) { net($0.reshaped(1, width)) }
+    var state = try inversion.begin(from: start)
+    try inversion.run(target, &state)
     let last = try #require(state.trace[0].last)
-    #expect(last.input < 0.2 * away && last.embedding < 0.5)
+    let (input, embedding) = (try #require(last.input), try #require(last.embedding))
+    #expect(input < 0.2 * away && embedding < 0.5)
   }
 
   @Test("what is not square, or singular, has no inverse")
