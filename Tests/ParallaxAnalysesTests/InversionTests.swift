@@ -256,7 +256,7 @@ struct InversionTests {
     let target = try #require(fixture["descent/target"])
     let start = try #require(fixture["descent/start"])
     var recipe = InversionRecipe.quick
-    (recipe.descent.octaves[0].jitter, recipe.descent.octaves[0].steps) = (2, 40)
+    recipe.descent.octaves = [.init(steps: 40, rate: LinearSchedule(0.05, 0.005), jitter: 2)]
     let inversion = Inversion("network", recipe) { forward($0) }
     var whole = try inversion.begin(from: start)
     try inversion.run(target, &whole)

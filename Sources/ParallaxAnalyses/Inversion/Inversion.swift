@@ -13,7 +13,8 @@ public struct Inversion {
 
   /// The recipe.
   public let recipe: InversionRecipe
-  /// From pixels `[batch, 3, height, width]` in [0, 1] to embeddings `[batch, features]`.
+  /// From pixels `[batch, 3, height, width]` in [0, 1] to embeddings `[batch, features]`; where the recipe has octaves, of pictures
+  /// of every octave's size, in one shape.
   public let embedding: (Tensor) throws -> Tensor
   /// What errors call the layer.
   public let name: String
