@@ -19,6 +19,8 @@ struct Section {
   var findings: [Finding] = []
   var figures: [Figure] = []
   var data: [String: Dataset] = [:]
+  /// What the section's own drawings need, after the page's script.
+  var scripts: [StaticString] = []
 }
 
 /// The analyses' sections, in the order of the page. A new analysis adds one line.
@@ -29,7 +31,7 @@ enum SectionCatalog {
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
-    CheckpointsSection.make, InversionSection.make,
+    CheckpointsSection.make, InversionSection.make, KStarSection.make,
     MeasuresSection.make,
   ]
 }
