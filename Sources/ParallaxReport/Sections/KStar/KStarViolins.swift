@@ -191,12 +191,12 @@ struct KStarViolins {
       data: rows,
       mark: Mark(
         type: "text", style: "paper", text: ["★"], align: "center", baseline: "middle",
-        fontSize: 15), encoding: ["x": x, "y": y])
+        fontSize: 21), encoding: ["x": x, "y": y])
     let inner = Chart(
       data: rows,
       mark: Mark(
         type: "text", style: "ink", text: ["★"], align: "center", baseline: "middle",
-        fontSize: 10), encoding: ["x": x, "y": y], tooltip: tooltip)
+        fontSize: 14), encoding: ["x": x, "y": y], tooltip: tooltip)
     // Whoever points anywhere at a row sees its numbers.
     let band = Chart(
       data: rows, mark: Mark(type: "rule", opacity: 0.001, strokeWidth: row - 4),
@@ -204,8 +204,8 @@ struct KStarViolins {
     return Chart(
       width: width, height: row * count,
       layer: [
-        area, spread("least", "most", 0.75), spread("q1", "q3", 4), star, inner, band,
-        note("_skew", 10, nil), note("_mark", 96, Self.colour),
+        area, spread("least", "most", 0.75), spread("q1", "q3", 3.5), star, inner, band,
+        note("_skew", 10, nil), note("_mark", 106, Self.colour),
       ], view: Chart.View(stroke: .null))
   }
 
