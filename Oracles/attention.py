@@ -106,6 +106,7 @@ def main():
 
     for name, prefix, patch, rows, columns in (
         ("vit-timm", 1, 8, 3, 3), ("vit-registers-timm", 3, 7, 2, 3), ("deit-distilled-timm", 2, 8, 3, 3),
+        ("dinov3-timm", 3, 7, 2, 3), ("dinov3-swiglu-timm", 3, 7, 3, 3),
     ):
         found = patterns(name)
         for site, pattern in found.items():

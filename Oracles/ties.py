@@ -44,6 +44,18 @@ def imbalance(x, y, k, zero=False):
     return 2 * (mean - 1) / (n - 2) if zero else 2 * mean / n
 
 
+def strict(x, y, k):
+    """As the definition stands: SciPy's ranks by the minimum, and of equally near neighbours the one of the lowest index."""
+    dx, dy = squares(x), squares(y)
+    total = 0.0
+    for i in range(len(x)):
+        others = np.delete(np.arange(len(x)), i)
+        ranks = np.zeros(len(x))
+        ranks[others] = rankdata(dy[i, others], method="min")
+        total += ranks[others[np.argsort(dx[i, others], kind="stable")[:k]]].mean()
+    return 2 * total / len(x) ** 2
+
+
 def pairs():
     random = np.random.default_rng(SEED)
     noise = lambda n, d: random.normal(size=(n, d)).astype(np.float32).astype(np.float64)
@@ -94,6 +106,7 @@ def main():
             for word, zero in (("", False), ("-zero-based", True)):
                 values[f"information-imbalance-expected{word}{suffix}"] = imbalance(x, y, k, zero)
                 values[f"information-imbalance-expected{word}{suffix}/back"] = imbalance(y, x, k, zero)
+            values[f"strict{suffix}"] = strict(x, y, k)
             # At ties of unequal images on the first side noise may prefer one to another; equal rows are alike in every way.
             if name != "lattice":
                 mean, error, who = jittered(x, y, k)

@@ -6,12 +6,15 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/jit_type.h>
+#include <ATen/ops/_make_dual.h>
+#include <ATen/ops/_unpack_dual.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/forward_grad.h>
 #include <torch/version.h>
 
 #include <algorithm>
@@ -47,6 +50,12 @@ struct px_stack {
 namespace {
 
 thread_local bool grad_enabled = false;
+thread_local bool forward_enabled = false;
+
+// libtorch has one level of tangents in the process; it goes with the last thread that uses it.
+std::mutex forward_lock;
+int64_t forward_count = 0;
+uint64_t forward_level = 0;
 
 std::mutex operators_lock;
 // Never shrinks, and holds pointers, so that a handle stays valid while others are looked up.
@@ -403,6 +412,41 @@ char *px_gradients(const px_object *output, const px_object *seed, px_object *co
                                            /*create_graph=*/false, /*allow_unused=*/true);
     for (int64_t i = 0; i < count; ++i)
       out[i] = gradients[i].defined() ? boxed(gradients[i]) : nullptr;
+  });
+}
+
+char *px_forward_begin(void) {
+  return guarded([&] {
+    TORCH_CHECK(!forward_enabled, "a forward derivative within a forward derivative is not supported");
+    std::lock_guard<std::mutex> guard(forward_lock);
+    if (forward_count == 0) forward_level = torch::autograd::ForwardADLevel::get_next_idx();
+    forward_count += 1;
+    forward_enabled = true;
+  });
+}
+void px_forward_end(void) {
+  std::lock_guard<std::mutex> guard(forward_lock);
+  forward_enabled = false;
+  forward_count -= 1;
+  if (forward_count == 0) torch::autograd::ForwardADLevel::release_idx(forward_level);
+}
+bool px_forward_mode(void) { return forward_enabled; }
+
+char *px_tensor_dual(const px_object *object, const px_object *tangent, px_object **out) {
+  return guarded([&] {
+    c10::AutoGradMode mode(false);
+    // A value of its own: what carries a tangent must not share it with the caller's tensor.
+    auto value = tensor(object).detach();
+    *out = boxed(at::_make_dual(value, tensor(tangent), static_cast<int64_t>(forward_level)));
+  });
+}
+
+char *px_tensor_parts(const px_object *object, px_object **value, px_object **tangent) {
+  return guarded([&] {
+    c10::AutoGradMode mode(false);
+    auto [own, along] = at::_unpack_dual(tensor(object), static_cast<int64_t>(forward_level));
+    *value = boxed(own.detach());
+    *tangent = along.defined() ? boxed(along) : nullptr;
   });
 }
 

@@ -12,6 +12,12 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
   case imageSize(model: String, problem: String)
   /// A site is none that the analysis can look at.
   case site(_ address: String, problem: String)
+  /// The parts of a recipe do not go together.
+  case recipe(_ name: String, problem: String)
+  /// By estimate it takes more bytes than it may.
+  case memory(_ name: String, needed: Int, limit: Int)
+  /// Embeddings that are to be matched do not fit.
+  case target(path: String, problem: String)
   /// The images' classes do not suffice.
   case classes(String)
   /// A saved state does not belong to this job.
@@ -26,8 +32,16 @@ public enum AnalysisError: Error, Equatable, Sendable, CustomStringConvertible {
     case .duplicateModel(let name): "two different models are called '\(name)'"
     case .nothingAsked(let what), .classes(let what): what
     case .imageSize(let model, let problem): "\(model): \(problem)"
-    case .site(let address, let problem): "\(address): \(problem)"
-    case .state(let path, let problem): "\(path): \(problem)"
+    case .site(let address, let problem), .recipe(let address, let problem):
+      "\(address): \(problem)"
+    case .memory(let name, let needed, let limit):
+      "\(name): a descent takes about \(Self.gibibytes(needed)), expected at most \(Self.gibibytes(limit))"
+    case .state(let path, let problem), .target(let path, let problem): "\(path): \(problem)"
     }
+  }
+
+  private static func gibibytes(_ bytes: Int) -> String {
+    let tenths = (bytes + (1 << 30) / 20) / ((1 << 30) / 10)
+    return "\(tenths / 10).\(tenths % 10) GB"
   }
 }

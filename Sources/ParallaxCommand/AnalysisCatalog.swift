@@ -22,6 +22,12 @@ enum AnalysisCatalog {
     ("receptive-field", receptiveField(ReceptiveFieldAnalysis.Options())),
     ("checkpoints", checkpoints(CheckpointsAnalysis.Options())),
     ("inversion", inversion(InversionAnalysis.Options())),
+    ("matching", matching(MatchingAnalysis.Options())),
+    ("lipschitz", lipschitz(LipschitzAnalysis.Options())),
+    ("spectrum", spectrum(SpectrumAnalysis.Options())),
+    ("manifold", manifold(ManifoldAnalysis.Options())),
+    ("metamers", metamers(MetamersAnalysis.Options())),
+    ("generation", generation(GenerationAnalysis.Options())),
   ]
 
   /// Of a study nobody said how much memory probes may take: what does not fit is left alone.
@@ -100,8 +106,92 @@ enum AnalysisCatalog {
   static func inversion(_ options: InversionAnalysis.Options) -> Maker {
     { material in
       var options = options
-      options.seed = material.seed
+      (options.seed, options.precise) = (material.seed, material.precise)
       let analysis = try InversionAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      if let note = analysis.memoryNote { material.progress.note(note) }
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Singular values of the layers' Jacobians.
+  static func spectrum(_ options: SpectrumAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      (options.seed, options.precise) = (material.seed, material.precise)
+      let analysis = try SpectrumAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// What any input becomes when a late layer is matched.
+  static func manifold(_ options: ManifoldAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      (options.seed, options.alpha) = (material.seed, material.alpha)
+      let analysis = try ManifoldAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// What one model takes for an image, seen by the others.
+  static func metamers(_ options: MetamersAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try MetamersAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Class images, features, dreams.
+  static func generation(_ options: GenerationAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      (options.seed, options.alpha) = (material.seed, material.alpha)
+      let analysis = try GenerationAnalysis(
+        of: material.subjects, images: material.images, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// Pictures matched to the embeddings of others.
+  static func matching(_ options: MatchingAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try MatchingAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
+  }
+
+  /// How steep embeddings are.
+  static func lipschitz(_ options: LipschitzAnalysis.Options) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let analysis = try LipschitzAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
       analysis.isInterrupted = { Interruption.isAsked }

@@ -86,8 +86,12 @@ struct Failure {
   private init(_ error: AnalysisError) {
     switch error {
     case .interrupted: self.init("\(error)", code: 130)
-    case .tooFewImages, .classes, .state: self.init("\(error)", code: 65)
-    case .duplicateModel, .nothingAsked, .imageSize, .site: self.init("\(error)", code: 64)
+    case .tooFewImages, .classes, .state, .target: self.init("\(error)", code: 65)
+    case .memory:
+      self.init(
+        "\(error)", code: 64,
+        advice: "a smaller model, earlier --sites, float32, or a higher --memory-limit")
+    case .duplicateModel, .nothingAsked, .imageSize, .site, .recipe: self.init("\(error)", code: 64)
     }
   }
 

@@ -13,6 +13,15 @@ struct Job {
   /// The seed of an untrained twin's weights beside each model; nil for none.
   var untrained: UInt64?
 
+  /// Changed forms of models that stand beside them.
+  var surgery: SurgeryOptions?
+  /// What models are called instead, in their order; empty for their own names.
+  var names: [String] = []
+  /// Whether all models have one architecture, so that one untrained twin will do.
+  var isOneArchitecture = false
+  /// Whether the models are loaded in float64 too where the user asks for it.
+  var allowsDouble = false
+
   /// How often all images are seen.
   var passes = 1
 
@@ -25,6 +34,8 @@ struct Job {
     /// Those of models whose sites somebody chose.
     var named: [Representation] = []
     var images: ImageSet
+    /// The models in float64, by name, where that was asked for.
+    var precise: [String: any Model] = [:]
     /// What becomes of transparency.
     var alpha = ImageBuffer.Alpha.overWhite
     var blockSize: Int
@@ -86,11 +97,27 @@ struct Job {
   ) throws -> Finished {
     let start = Date()
     _ = try ModelOptions.checked(addresses)
+    if !allowsDouble { try options.refuseDouble() }
     let javaScript = try Runs.javaScript()
     let set = try images.set()
     Skipped.tell(set.skipped, progress)
     var chosen = try models.load(addresses, progress)
-    if let untrained { chosen += try models.twins(of: chosen, seed: untrained, progress) }
+    if names.count == chosen.count, Set(names).count == names.count {
+      for (index, name) in names.enumerated() { chosen[index].model.name = name }
+    }
+    var twins: [ModelOptions.Chosen] = []
+    if let untrained {
+      let own = isOneArchitecture ? Array(chosen.prefix(1)) : chosen
+      twins = try models.twins(of: own, seed: untrained, progress)
+    }
+    let forms = try surgery?.derived(
+      of: chosen, twins: twins, seed: untrained, models.loading, progress)
+    guard options.dtype == "float32" || forms?.isEmpty ?? true else {
+      throw CommandError(
+        "--dtype \(options.dtype): expected float32 with --remove and --swap, which change models that run in it",
+        code: 64)
+    }
+    chosen += twins + (forms ?? [])
     for (name, _) in objectives where !chosen.contains(where: { $0.model.name == name }) {
       throw CommandError(
         "--objective names '\(name)', expected one of "
@@ -107,7 +134,7 @@ struct Job {
       study.pass.subjects[place].objective =
         objectives.first { $0.name == subject.name }?.objective ?? subject.objective
     }
-    let material = Material(
+    var material = Material(
       subjects: study.pass.subjects,
       representations: try zip(chosen, study.pass.subjects).flatMap {
         try $0.representations(of: $1)
@@ -119,6 +146,12 @@ struct Job {
         $0.wishes.allSatisfy { $0.pattern == nil } ? [] : try $0.representations(of: $1)
       }, images: set, alpha: images.alpha, blockSize: options.blockSize, seed: options.seed,
       progress: progress)
+    if options.dtype == "float64" {
+      for one in chosen {
+        let isTwin = twins.contains { $0.model.name == one.model.name }
+        material.precise[one.model.name] = try models.precise(one, twin: isTwin ? untrained : nil)
+      }
+    }
     let accumulators = try analyses.compactMap { make -> (any StudyAnalysis)? in
       do { return try make(material) } catch let error as AnalysisError where leavesOut {
         progress.note("an analysis is left out: \(error)")

@@ -24,7 +24,9 @@ struct ParallaxCommand: ParsableCommand {
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
       CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
       ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self, ProbeCommand.self,
-      CheckpointsCommand.self, InvertCommand.self, KStarCommand.self,
+      CheckpointsCommand.self, InvertCommand.self, ManifoldCommand.self,
+      MetamersCommand.self, GenerateCommand.self, MatchCommand.self, LipschitzCommand.self,
+      KStarCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

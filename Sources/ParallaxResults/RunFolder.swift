@@ -172,6 +172,11 @@ public struct RunFolder: Sendable {
       case .typeMismatch(_, let context), .valueNotFound(_, let context):
         let path = context.codingPath.map(\.stringValue).joined(separator: ".")
         return "'\(path)' is not of the expected kind"
+      case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+        let path = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
+          .joined(separator: ".")
+        return
+          "'\(path)' has a value that this version does not know (\(context.debugDescription)); a newer version may have written it"
       default: return "is not valid JSON"
       }
     }

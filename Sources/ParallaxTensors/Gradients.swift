@@ -75,7 +75,10 @@ extension Tensor {
   }
 
   /// The same numbers, cut off from what computed them.
-  public func detached() -> Tensor { Catalogued.detach(self) }
+  public func detached() -> Tensor {
+    // libtorch's operator keeps tangents.
+    GradientMode.isForward ? parts().value : Catalogued.detach(self)
+  }
 }
 
 /// What a function gave, and the products of vectors with its Jacobians, as many as are wanted.
@@ -117,8 +120,13 @@ public struct Pullback: Sendable {
 
 /// Whether what is computed now will be differentiated.
 public enum GradientMode {
-  /// Whether this thread is inside `valueWithGradient`, `vectorJacobianProduct` or `pullback`.
+  /// Whether this thread is inside `valueWithGradient`, `vectorJacobianProduct`, `pullback` or `jacobianVectorProduct`.
   ///
   /// Operators without a derivative (oneDNN's fused convolutions) must then not be used.
-  public static var isOn: Bool { px_grad_mode() }
+  public static var isOn: Bool { px_grad_mode() || isForward }
+
+  /// Whether this thread is inside `jacobianVectorProduct`.
+  ///
+  /// Fused attention has no forward derivative: it is then written out.
+  public static var isForward: Bool { px_forward_mode() }
 }

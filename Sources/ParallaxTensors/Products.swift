@@ -21,7 +21,13 @@ extension Tensor {
   public static func attention(
     _ q: Tensor, _ k: Tensor, _ v: Tensor, bias: Tensor? = nil, scale: Double? = nil
   ) -> Tensor {
-    Catalogued.attention(q, k, v, bias, 0.0, false, scale)
+    guard GradientMode.isForward else {
+      return Catalogued.attention(q, k, v, bias, 0.0, false, scale)
+    }
+    // The fused form has no forward derivative.
+    let scale = scale ?? 1 / Double(max(1, q.shape[q.rank - 1])).squareRoot()
+    let scores = (q * scale).times(k.transposed())
+    return (bias.map { scores + $0 } ?? scores).softmax(-1).times(v)
   }
 
   /// Cross-correlation of images `[batch, in, height, width]` with a weight `[out, in/groups, h, w]`.

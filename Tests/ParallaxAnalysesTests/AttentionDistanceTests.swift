@@ -167,6 +167,20 @@ struct AttentionDistanceTests {
   }
 
   @Test(
+    "rotated queries and keys with registers (DINOv3, EVA-02): as NumPy has it of timm's patterns")
+  func rotated() throws {
+    for name in ["dinov3-timm", "dinov3-swiglu-timm"] {
+      let isGated = name.contains("swiglu")
+      var c = Eva.Configuration(RotaryPositions(.centred, temperature: 100))
+      (c.imageSize, c.patch, c.width, c.depth, c.heads, c.classes) = (21, 7, 24, 2, 3, 0)
+      (c.epsilon, c.registers, c.qkvBias, c.layerScale) = (1e-5, 2, isGated, true)
+      (c.embedsPositions, c.normalisesMean) = (false, false)
+      (c.inner, c.mlp) = isGated ? (72, .split) : (96, .plain)
+      try check(name, try Eva(c, Weights(ModelOracle(name).weights)), rollout: true)
+    }
+  }
+
+  @Test(
     "windows that shift, with padding and masks: as NumPy has it of timm's positions and masks",
     arguments: ["swin-timm", "swinv2-timm"])
   func windows(name: String) throws {

@@ -90,6 +90,32 @@ struct AttentionGraphTests {
     }
   }
 
+  @Test(
+    "distances inside the windows of a graph are those of the architecture with the same weights",
+    arguments: ["swin-timm", "swinv2-timm"])
+  func windows(_ name: String) throws {
+    let folder = try imageFolder(4)
+    let images = try ImageSet(folder.path)
+    let archive = try graph("exports/\(name).pt2")
+    var c = Swin.Configuration()
+    (c.imageSize, c.patch, c.width, c.depths, c.heads, c.window) = (32, 2, 8, [2, 1], [2, 2], 4)
+    (c.classes, c.isSecond) = (5, name == "swinv2-timm")
+    let swin = try Subject(
+      name: "swift", family: "Swin",
+      model: try Swin(
+        c, Weights(Checkpoint.open(fixtures.appending(path: "exports/\(name).pt2").path))),
+      preprocessing: archive.preprocessing, fingerprint: "swift \(name)")
+    let (own, found) = (try run(swin, images).models[0], try run(archive, images).models[0])
+    #expect(own.layers.count == 3 && found.layers.map(\.site) == own.layers.map(\.site))
+    for (a, b) in zip(own.layers, found.layers) {
+      #expect(a.rows == b.rows && a.columns == b.columns && a.step == b.step)
+      for (x, y) in zip(a.heads, b.heads) {
+        #expect(abs((x.distance.value ?? .nan) - (y.distance.value ?? 0)) < 1e-4, "\(a.site)")
+        #expect(abs((x.entropy.value ?? .nan) - (y.entropy.value ?? 0)) < 1e-5, "\(a.site)")
+      }
+    }
+  }
+
   @Test("a graph without patterns of the whole image says why")
   func graphsWithout() throws {
     let folder = try imageFolder(4)
@@ -102,7 +128,6 @@ struct AttentionGraphTests {
       return error?.description ?? ""
     }
     #expect(try refused("exports/resnet-timm.pt2").contains("the graph has no attention"))
-    #expect(try refused("exports/swin-hf.pt2").contains("inside windows"))
   }
 
   @Test(
@@ -144,7 +169,13 @@ struct AttentionGraphTests {
       let values = v.reshaped(1, v.shape[1], 4, 8).transposed(1, 2)
       heads.append(try #require(seen["blocks.0.attn.pattern"]).times(values).reshaped(1, 4, -1))
     }
-    let all = Tensor.concatenated(heads, 0)
+    try check(found, Tensor.concatenated(heads, 0), analysis, pass)
+  }
+
+  /// Subsets beside CKA of heads' outputs `[images, heads, width]` that were computed by hand.
+  private func check(
+    _ found: AttentionResult.Subsets, _ all: Tensor, _ analysis: AttentionAnalysis, _ pass: Pass
+  ) throws {
     let recorder = Recorder(analysis.wanted, name: "recorder")
     try pass.run([recorder])
     let cka = try #require(MeasureCatalog["cka"])
@@ -155,5 +186,37 @@ struct AttentionGraphTests {
         #expect(abs((value.value ?? .nan) - expected) < 1e-4, "\(point.heads) \(layer)")
       }
     }
+  }
+
+  @Test("subsets of heads of an imported graph: softmax by hand over the graph's own values")
+  func graphHeads() throws {
+    let folder = try imageFolder(8)
+    let images = try ImageSet(folder.path)
+    let forms = try graph("attention/forms.pt2")
+    let resnet = try convolutional()
+    let analysis = try AttentionAnalysis(of: [forms, resnet], images: images, options: options())
+    #expect(analysis.watched.last?.sites == ["attend.plain.heads"])
+    var pass = Pass(subjects: [forms, resnet], images: images)
+    pass.blockSize = 8
+    try pass.run([analysis])
+    let found = try #require(try analysis.result().subsets.first)
+    #expect(found.points.count == 4 && found.points.allSatisfy { $0.heads.count == 1 })
+    var heads: [Tensor] = []
+    for sample in images.samples {
+      let pixels = try forms.preprocessing(ImageBuffer(decoding: URL(filePath: sample.path)))
+      var seen: [String: Tensor] = [:]
+      _ = try forms.model.run(
+        Tensor(pixels, shape: [1, 3, 32, 32]),
+        Tap(["attend.plain.pattern", "qkv.0"]) { visit in
+          seen[visit.site] = visit.value
+          return nil
+        })
+      let qkv = try #require(seen["qkv.0"]).reshaped(1, 16, 3, 4, 4).permuted(2, 0, 3, 1, 4)
+      let scores = qkv.selected(0, 0).times(qkv.selected(0, 1).transposed()) / 2
+      let pattern = scores.softmax(-1)
+      #expect(ModelOracle.difference(try #require(seen["attend.plain.pattern"]), pattern) < 1e-5)
+      heads.append(pattern.times(qkv.selected(0, 2)).reshaped(1, 4, -1))
+    }
+    try check(found, Tensor.concatenated(heads, 0), analysis, pass)
   }
 }

@@ -121,24 +121,25 @@ struct InversionTests {
     let target = try #require(fixture["descent/target"])
     let start = try #require(fixture["descent/start"])
     var recipe = InversionRecipe.badger2022(.convolutional, features: 1)
-    #expect(recipe.loss == .l1 && recipe.scale == 0.15 && recipe.steps == 500)
+    #expect(recipe.loss == .l1 && recipe.scale == 0.15 && recipe.descent.steps == 500)
     switch kind {
     case "l2":
-      (recipe.loss, recipe.scale, recipe.rate) = (.l2, 0.3, LinearSchedule(0.1, 0.01))
-      recipe.smoothing = nil
-    case "rss": (recipe.loss, recipe.scale, recipe.smoothing) = (.rss, 0.3, nil)
+      (recipe.loss, recipe.scale) = (.l2, 0.3)
+      recipe.descent.octaves[0].rate = LinearSchedule(0.1, 0.01)
+      recipe.descent.octaves[0].smoothing = nil
+    case "rss":
+      (recipe.loss, recipe.scale, recipe.descent.octaves[0].smoothing) = (.rss, 0.3, nil)
     case "adam":
-      recipe = InversionRecipe(name: "adam")
-      (recipe.loss, recipe.optimiser, recipe.steps) = (.rss, .adam, 100)
-      recipe.rate = LinearSchedule(0.05, 0.005)
+      recipe = Self.recipe(.rss, 100, LinearSchedule(0.05, 0.005))
+      recipe.descent.optimiser = .adam
     default: break
     }
     for steps in [1, 10, 100] {
       let expected = try #require(fixture["descent/\(kind)/\(steps)"])
-      var state = Inversion.State(start)
       let inversion = Inversion("network", recipe) { forward($0) }
+      var state = try inversion.begin(from: start)
       let interrupter = Interrupter(after: steps)
-      if steps < recipe.steps {
+      if steps < recipe.descent.steps {
         #expect(throws: AnalysisError.interrupted) {
           try inversion.run(target, &state, isInterrupted: interrupter.isInterrupted)
         }
@@ -146,8 +147,9 @@ struct InversionTests {
         try inversion.run(target, &state)
       }
       #expect(state.step == steps)
-      #expect(relative(state.pixels, expected) < (steps == 100 ? 1e-3 : 1e-9), "\(steps)")
-      if kind != "l1" { #expect(relative(state.pixels, expected) < 1e-8, "\(steps)") }
+      #expect(
+        relative(inversion.pictures(state), expected) < (steps == 100 ? 1e-3 : 1e-9), "\(steps)")
+      if kind != "l1" { #expect(relative(inversion.pictures(state), expected) < 1e-8, "\(steps)") }
     }
   }
 
@@ -156,16 +158,24 @@ struct InversionTests {
   ) throws -> (target: Tensor, start: Tensor, found: Tensor, state: Inversion.State) {
     let shape = [1, inputs, 1, 1]
     let target = RandomSource(seed: seed).uniform(shape).to(.float64)
-    let start = recipe.beginning([inputs, 1, 1], seed: seed + 1).unsqueezed(0).to(.float64)
-    var state = Inversion.State(start)
+    let start = recipe.descent.beginning([inputs, 1, 1], seed: seed + 1).unsqueezed(0).to(.float64)
     let inversion = Inversion("perceptron", recipe) { perceptron($0) }
+    var state = try inversion.begin(from: start)
     try inversion.run(target, &state, every: 100)
     return (target, start, inversion.result(state), state)
   }
 
   private func recipe(_ steps: Int) -> InversionRecipe {
     var recipe = InversionRecipe.badger2022(.perceptron, features: 1)
-    (recipe.steps, recipe.rate) = (steps, LinearSchedule(0.1, 1e-4))
+    recipe.descent.octaves[0] = .init(steps: steps, rate: LinearSchedule(0.1, 1e-4))
+    return recipe
+  }
+
+  private static func recipe(
+    _ loss: EmbeddingLoss, _ steps: Int, _ rate: LinearSchedule
+  ) -> InversionRecipe {
+    var recipe = InversionRecipe(name: "test", DescentRecipe([.init(steps: steps, rate: rate)]))
+    (recipe.loss, recipe.descent.kept) = (loss, .best)
     return recipe
   }
 
@@ -189,11 +199,10 @@ struct InversionTests {
   func orthogonal() throws {
     let random = RandomSource(seed: 9).normal([30, 30]).to(.float64)
     let matrix = Operator("aten::linalg_qr").all([random, "complete"])[0]
-    var recipe = InversionRecipe(name: "squares")
-    (recipe.loss, recipe.steps, recipe.rate) = (.rss, 200, LinearSchedule(0.3, 0.3))
+    let recipe = Self.recipe(.rss, 200, LinearSchedule(0.3, 0.3))
     let target = RandomSource(seed: 2).uniform([1, 30, 1, 1]).to(.float64)
-    var state = Inversion.State(target.zerosLike())
     let inversion = Inversion("orthogonal", recipe) { $0.reshaped(1, 30).linear(matrix) }
+    var state = try inversion.begin(from: target.zerosLike())
     try inversion.run(target, &state)
     let closed = target.reshaped(1, 30).linear(matrix).times(matrix)
     #expect(gap(inversion.result(state).reshaped(1, 30), closed) < 1e-12)
@@ -208,7 +217,7 @@ struct InversionTests {
       let perceptron = Perceptron([192] + Array(repeating: width, count: depth), seed: 5)
       let (_, _, _, state) = try settle(perceptron, recipe(2000), inputs: 192)
       let last = try #require(state.trace[0].last)
-      return (last.embedding, last.input)
+      return (try #require(last.embedding), try #require(last.input))
     }
     let (narrow, square, wide) = (try run(96, 1), try run(192, 1), try run(384, 1))
     let deep = (narrow: try run(96, 3), square: try run(192, 3), wide: try run(384, 3))
@@ -221,13 +230,12 @@ struct InversionTests {
 
   @Test("a descent that diverges stops at a named step and keeps its best; the others go on")
   func diverges() throws {
-    var recipe = InversionRecipe(name: "steep")
-    (recipe.loss, recipe.steps, recipe.rate) = (.rss, 400, LinearSchedule(0.4, 0.4))
+    let recipe = Self.recipe(.rss, 400, LinearSchedule(0.4, 0.4))
     // The second image's numbers are multiplied with 30, for which the rate is far too large.
     let gains = Tensor([1.0, 30.0], shape: [2, 1])
     let target = RandomSource(seed: 1).uniform([2, 3, 2, 4]).to(.float64)
-    var state = Inversion.State(target.zerosLike())
     let inversion = Inversion("steep", recipe) { $0.reshaped(2, -1) * gains }
+    var state = try inversion.begin(from: target.zerosLike())
     try inversion.run(target, &state)
     #expect(state.stopped[0] == nil)
     let step = try #require(state.stopped[1])
@@ -248,27 +256,27 @@ struct InversionTests {
     let target = try #require(fixture["descent/target"])
     let start = try #require(fixture["descent/start"])
     var recipe = InversionRecipe.quick
-    (recipe.jitter, recipe.steps) = (2, 40)
+    (recipe.descent.octaves[0].jitter, recipe.descent.octaves[0].steps) = (2, 40)
     let inversion = Inversion("network", recipe) { forward($0) }
-    var whole = Inversion.State(start)
+    var whole = try inversion.begin(from: start)
     try inversion.run(target, &whole)
     for image in 0..<2 {
-      var alone = Inversion.State(start.sliced(0, image, image + 1))
+      var alone = try inversion.begin(from: start.sliced(0, image, image + 1))
       try inversion.run(target.sliced(0, image, image + 1), &alone)
       #expect(
         gap(inversion.result(alone).selected(0, 0), inversion.result(whole).selected(0, image))
           < 1e-9)
       #expect(alone.bestStep == [whole.bestStep[image]])
     }
-    var state = Inversion.State(start)
+    var state = try inversion.begin(from: start)
     let interrupter = Interrupter(after: 17)
     #expect(throws: AnalysisError.interrupted) {
       try inversion.run(target, &state, isInterrupted: interrupter.isInterrupted)
     }
     let kept = Dictionary(
       uniqueKeysWithValues: try state.tensors().map { ($0.name, $0.tensor) })
-    #expect(Inversion.State(kept, shape: [2, 3, 8, 9]) == nil)
-    var restored = try #require(Inversion.State(kept, shape: start.shape))
+    #expect(inversion.bare.state(kept, batch: 2, height: 8, width: 9) == nil)
+    var restored = try #require(inversion.bare.state(kept, batch: 2, height: 8, width: 10))
     #expect(restored.step == 17)
     try inversion.run(target, &restored)
     #expect(gap(inversion.result(restored), inversion.result(whole)) == 0)

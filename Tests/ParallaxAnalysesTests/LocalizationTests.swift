@@ -159,6 +159,7 @@ struct LocalizationTests {
     }
     #expect(abs((found.hits[0] ?? .nan) - hits / 12) < 1e-12)
     #expect(abs((found.rank[0] ?? .nan) - ranks / 12) < 1e-12)
+    #expect(abs((found.above[0] ?? .nan) - (1 - (ranks / 12 - 1) / 11)) < 1e-12)
     #expect(abs((found.edge[0] ?? .nan) - (edge / count - inner / insides)) < 1e-12)
     #expect(count == 90)
     #expect(insides == 20)

@@ -164,6 +164,24 @@ struct MeasureRouteTests {
     }
   }
 
+  @Test("chunks too short to be shuffled, and more features than images, are said")
+  func shortChunks() throws {
+    var options = few
+    (options.permutations, options.groups) = (19, 10)
+    func found(_ images: Int) throws -> MeasuresResult {
+      let analysis = try analysis([CKA()], images: images, .moments, options: options)
+      try add(0..<images, block: 0, to: analysis)
+      return try analysis.result()
+    }
+    let text = try found(20).warnings.first { $0.text.contains("chunks") }?.text ?? ""
+    #expect(text.contains("within chunks of 2 images, which have one order"), "\(text)")
+    let more = try found(60).warnings.first { $0.text.contains("chunks") }?.text ?? ""
+    #expect(more.contains("within chunks of 6 images, which have few orders"), "\(more)")
+    #expect(try !found(160).warnings.contains { $0.text.contains("chunks") })
+    #expect(try analysis([CKA()], images: 10, .moments).routeReason.contains("is faster"))
+    #expect(try !analysis([CKA()], images: 60, .moments).routeReason.contains("is faster"))
+  }
+
   @Test("what takes less memory is taken, and less is resampled where only that fits")
   func choice() throws {
     #expect(try !analysis(measures, images: 60, .automatic).streams)

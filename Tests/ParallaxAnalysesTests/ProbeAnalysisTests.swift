@@ -14,15 +14,21 @@ struct ProbeAnalysisTests {
       var log2: [Double]
       var shuffled: Double
     }
+    struct All: Decodable {
+      var accuracy, shuffled, log2: Double
+      var training, validation: Int
+      var byPenalty: [Double]
+    }
     struct View: Decodable {
       var votes: [String: Double]
       var weighted: Double
       var logistic: Double
       var one: Few
       var five: Few
+      var all: All
 
       enum CodingKeys: String, CodingKey {
-        case votes, weighted, logistic
+        case votes, weighted, logistic, all
         case one = "1"
         case five = "5"
       }
@@ -112,7 +118,7 @@ struct ProbeAnalysisTests {
     let images = try ImageSet(folder.path)
     #expect(images.samples.map(\.id) == network.ids)
     let result = try run([try subject(name, side: network.side)], images) {
-      ($0.shots, $0.seed, $0.tokenSites) = ([1, 5], 3, 8)
+      ($0.shots, $0.seed, $0.tokenSites, $0.fitsAll) = ([1, 5], 3, 8, true)
     }.result()
     let model = result.models[0]
     let test = result.test
@@ -131,6 +137,15 @@ struct ProbeAnalysisTests {
           #expect(abs((score.shuffled.value ?? .nan) - few.shuffled) < 1e-12, "\(site.name)")
           compared += 1
         }
+        // All training images: scikit-learn's Ridge on all of them at once.
+        let whole = try #require(site.all)
+        #expect(abs((whole.accuracy.value ?? .nan) - expected.all.accuracy) < 1e-12)
+        #expect(abs((whole.shuffled.value ?? .nan) - expected.all.shuffled) < 1e-12)
+        #expect(whole.penalty == expected.all.log2 && whole.tuned == 1)
+        #expect(
+          zip(whole.byPenalty, expected.all.byPenalty).allSatisfy { abs($0 - $1) < 1e-12 })
+        #expect(result.all?.training == expected.all.training)
+        #expect(result.all?.validation == expected.all.validation)
         for vote in site.votes {
           #expect(
             abs((vote.accuracy.value ?? .nan) - (expected.votes["\(vote.count)"] ?? 2)) < 1e-12)

@@ -97,6 +97,8 @@ struct ResidualAnalysisTests {
   /// Blocks whose class token is carried past early and rewritten late, the other tokens the other way round.
   private struct Switching: Model {
     let tokenLayout: TokenLayout? = TokenLayout(hasClassToken: true, patch: 8)
+    /// A block whose branch adds exactly 0 beside its own.
+    var dead: Int?
 
     func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
       let input = tap("input", images, as: .map)
@@ -106,10 +108,12 @@ struct ResidualAnalysisTests {
         let (first, others) = index < 3 ? (0.125, 2.0) : (4.0, 0.5)
         let factors = Tensor([first] + Array(repeating: others, count: 4), shape: [1, 5, 1])
           .to(.float32)
-        y = tap.block(
-          "blocks.\(index)",
-          tap["blocks.\(index)"].joined(
-            "residual1", y, y * factors, index % 2 == 0 ? .mlp : .attention))
+        y = tap["blocks.\(index)"].joined(
+          "residual1", y, y * factors, index % 2 == 0 ? .mlp : .attention)
+        if index == dead {
+          y = tap["blocks.\(index)"].joined("residual2", y, y.zerosLike(), .mlp)
+        }
+        y = tap.block("blocks.\(index)", y)
       }
       return y.selected(1, 0)
     }
@@ -135,6 +139,27 @@ struct ResidualAnalysisTests {
     for finding in own.prefix(3) { #expect(finding.verdict == .shows) }
     let isThere = own.contains { $0.sentence.contains("change roles") }
     #expect(isThere)
+  }
+
+  @Test("a branch that adds exactly 0 is left out and named; the model keeps its findings")
+  func deadBranch() throws {
+    let folder = try imageFolder(12)
+    let images = try ImageSet(folder.path)
+    func result(_ dead: Int?) throws -> ResidualResult {
+      let subject = try Subject(
+        name: "made", family: "ViT", model: Switching(dead: dead),
+        preprocessing: .letterbox(16, mean: [0.5, 0.5, 0.5], std: [1, 1, 1]),
+        fingerprint: "made \(dead ?? -1)")
+      return try run([subject], images, options())
+    }
+    let (whole, part) = (try result(nil), try result(2))
+    #expect(part.models[0].connections.count == 7)
+    let (a, b) = (try #require(whole.models[0].transition), try #require(part.models[0].transition))
+    #expect(abs((a.change.value ?? .nan) - (b.change.value ?? 0)) < 1e-9 && b.early.low != nil)
+    #expect(part.findings.map(\.sentence) == whole.findings.map(\.sentence))
+    #expect(part.findings[0].quantity.contains("1 of 7 sums are left out"))
+    #expect(part.findings[0].quantity.contains("such as the mlp of blocks.2"))
+    #expect(!whole.findings[0].quantity.contains("left out"))
   }
 
   @Test("networks of maps have no class token, and those without sums are left out with the reason")

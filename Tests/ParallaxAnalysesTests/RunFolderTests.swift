@@ -106,6 +106,26 @@ struct RunFolderTests {
     #expect(throws: ResultsError.self) { try run.provenance() }
   }
 
+  @Test("a name that a newer version may have made is no broken JSON, and its place is said")
+  func unknownName() throws {
+    struct Holder: Decodable { var findings: [Finding] }
+    let finding = Finding(
+      sentence: "s", value: 1, low: nil, high: nil, quantity: "q", verdict: .shows, analysis: "a"
+    ).bearing(on: .skips)
+    try run.write(["findings": [finding]], analysis: "probe")
+    #expect(try run.result(Holder.self, analysis: "probe")?.findings == [finding])
+    let text = String(decoding: try scratch.bytes("run/results/probe.json"), as: UTF8.self)
+    let later = text.replacing("raghu2021/skips", with: "later2027/skips")
+    try scratch.write(Array(later.utf8), "run/results/probe.json")
+    let error = #expect(throws: ResultsError.self) {
+      try run.result(Holder.self, analysis: "probe")
+    }
+    let sentence = error?.description ?? ""
+    #expect(sentence.contains("later2027/skips") && sentence.contains("newer version"))
+    #expect(sentence.contains("findings.0.claim") && !sentence.contains("not valid JSON"))
+    #expect(!sentence.contains("\n"))
+  }
+
   @Test("a run of another format is refused with a sentence, a newer one as such")
   func formats() throws {
     var other = provenance

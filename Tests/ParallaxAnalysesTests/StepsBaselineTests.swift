@@ -63,7 +63,7 @@ struct StepsBaselineTests {
   func singles() throws {
     let images = try pictures()
     let (result, features) = try run(
-      [try subject("a", seed: 1)], try ImageSet(images.path), options())
+      [try subject("a", seed: 1)], try ImageSet(images.path), options { $0.clips = true })
     #expect(result.images == 27)
     let level = result.lowLevel[0]
     #expect(level.statistics.map(\.name) == LowLevelStatistics.names)
@@ -79,6 +79,14 @@ struct StepsBaselineTests {
         let value = try #require(space.known[3].value)
         #expect(abs(value - expected) < 0.01, "\(space.name): \(value) \(expected)")
         #expect(space.known[3].low != nil && space.back[3] != nil && space.chance != nil)
+        // Strict ranks are lower where pictures share a value, and the same where none do.
+        let strict = try #require(space.strict[3])
+        let side = try Neighbours(of: layer, count: 1, distance: .euclidean)
+        let definition = try InformationImbalance().strictValues(from: [side], to: own)[0]
+        #expect(abs(strict - definition) < 0.01 && strict < value + 1e-12)
+        let clip = FeaturePreprocessing(clip: .magnitude(0.95))
+        let clipped = try measure(try clip(layer), own)
+        #expect(abs((space.clipped[3] ?? .nan) - clipped) < 0.01)
       } else {
         #expect(space.known.allSatisfy { $0.value == nil })
         #expect(result.refusals.contains { $0.address == "the images: \(space.name)" })

@@ -198,6 +198,38 @@ struct StructureTests {
     }
   }
 
+  /// A transformer whose last block is not finite.
+  private struct Broken: Model {
+    let base: any Model
+    var tokenLayout: TokenLayout? { base.tokenLayout }
+
+    func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+      base(images, tap.replacing(["blocks.2.mlp"]) { $0 / $0.zerosLike() })
+    }
+  }
+
+  @Test("a model with layers that have no values is in no finding, and the result says so")
+  func partialModels() throws {
+    let folder = try imageFolder(16)
+    let images = try ImageSet(folder.path)
+    let vit = try smallSubject("vit")
+    func found(_ transformer: Subject) throws -> StructureResult {
+      let subjects = [transformer, try Subject(Catalog.load(.name("resnet18"), randomWeights: 1))]
+      var pass = Pass(subjects: subjects, images: images)
+      pass.blockSize = 8
+      let analysis = try StructureAnalysis(of: subjects, images: 16, blockSize: 8)
+      try pass.run([analysis])
+      return try analysis.result()
+    }
+    #expect(try found(vit).findings.count > 3)
+    let broken = try found(
+      Subject(
+        name: "broken", family: "ViT", model: Broken(base: vit.model),
+        preprocessing: vit.preprocessing, fingerprint: "broken"))
+    #expect(!broken.similarity.refusals.isEmpty && broken.findings.isEmpty)
+    #expect(broken.switches.contains { $0.name == "findings" && $0.value.contains("broken") })
+  }
+
   @Test func severalPassesSumOverOtherBlocks() throws {
     let folder = try imageFolder(18)
     let subjects = [try smallSubject("one")]

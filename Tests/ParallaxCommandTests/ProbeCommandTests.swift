@@ -36,6 +36,25 @@ struct ProbeCommandTests {
     #expect(table.contains("probe,accuracy,resnet18-random@layer1.0#avg,"))
   }
 
+  @Test("all training images beside a few shots, in the table, the results and the page")
+  func allImages() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(16)
+    let outcome = try parallax.run(
+      Self.base + ["--shots", "1,all", "--draws", "1", "--token-sites", "0"])
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("last, all images %"))
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: ProbeResult = try #require(try run.result(analysis: "probe"))
+    // Of five training images a class one tunes.
+    #expect(result.shots == [1] && result.all?.training == 8 && result.all?.validation == 2)
+    #expect(result.models[0].views[0].sites.allSatisfy { $0.all?.accuracy.value != nil })
+    let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
+    #expect(table.contains("\"least squares, all 8 training images\""))
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("all 8 training images") && page.contains("all images, %"))
+  }
+
   @Test("wrong options, classes and tokens: one line that says what was expected")
   func options() throws {
     let parallax = try CommandRunner()

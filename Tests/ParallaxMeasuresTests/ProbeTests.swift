@@ -58,6 +58,37 @@ struct ProbeTests {
     #expect(relative(fit.weights(10), try tensor(file, "\(name)/weights")) < 1e-10)
   }
 
+  @Test(
+    "sums of batches give the same probe as all images at once, and scikit-learn's scores",
+    arguments: ["narrow", "wide", "square"])
+  func sums(_ name: String) throws {
+    let file = try Self.fixture()
+    let (x, other) = (try tensor(file, "\(name)/x"), try tensor(file, "\(name)/other"))
+    let classes = try #require(Self.classes[name])
+    let labels = (0..<x.shape[0]).map { $0 % classes }
+    var sums = ProbeSums(width: x.shape[1], classes: classes)
+    for start in stride(from: 0, to: x.shape[0], by: 7) {
+      let end = min(start + 7, x.shape[0])
+      try sums.add(x.sliced(0, start, end), labellings: [Array(labels[start..<end])])
+    }
+    var again = ProbeSums(width: x.shape[1], classes: classes)
+    let isRestored = again.restore(
+      Dictionary(uniqueKeysWithValues: sums.state().map { ($0, $1) }))
+    #expect(isRestored)
+    let fit = try again.fit(FewShotProbe())
+    #expect(sums.images == x.shape[0] && fit.penalties.count == 16)
+    #expect(relative(fit.scores(of: other), try tensor(file, "\(name)/scores")) < 1e-9)
+    #expect(relative(fit.weights(10), try tensor(file, "\(name)/weights")) < 1e-9)
+    #expect(throws: MeasureError.self) { try ProbeSums(width: 3, classes: 2).fit(FewShotProbe()) }
+    let state = sums.state()
+    #expect(throws: MeasureError.self) { try sums.add(x * .nan, labellings: [labels]) }
+    #expect(throws: MeasureError.self) { try sums.add(x, labellings: [[0]]) }
+    #expect(zip(state, sums.state()).allSatisfy { relative($0.tensor, $1.tensor) == 0 })
+    var narrow = ProbeSums(width: 2, classes: classes)
+    let isTaken = narrow.restore(Dictionary(uniqueKeysWithValues: state.map { ($0, $1) }))
+    #expect(!isTaken)
+  }
+
   @Test("a batch of representations and a second labelling change nothing of the first")
   func batches() throws {
     let x = MadeUp.noise(24, 30, seed: 1)

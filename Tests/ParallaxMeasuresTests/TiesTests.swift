@@ -51,13 +51,24 @@ struct TiesTests {
     let keys = try #require(
       try JSONDecoder().decode([String: [String]].self, from: Data(sets.utf8))[name])
     let values = try #require(file["\(name)/values"]).scalars(Double.self)
-    #expect(keys.count == 12 && values.count == 12)
+    #expect(keys.count == 15 && values.count == 15)
     let measures = [1, 3, 5].flatMap { k in
       InformationImbalance.Normalization.allCases.map {
         ExpectedInformationImbalance(InformationImbalance(neighbours: k, normalization: $0))
       }
     }
     for (key, value) in zip(keys, values) {
+      if let k = [1, 3, 5].first(where: { key == "strict\($0 == 1 ? "" : "-k\($0)")" }) {
+        let imbalance = InformationImbalance(neighbours: k)
+        let side = try Neighbours(of: x, count: k, distance: .euclidean)
+        let found = try imbalance.strictValues(from: [side, side], to: y)
+        #expect(found.allSatisfy { abs($0 - value) < 1e-12 }, "\(key): \(found), \(value)")
+        #expect(throws: MeasureError.self) {
+          let other = try Neighbours(of: x, count: k + 1, distance: .euclidean)
+          _ = try imbalance.strictValues(from: [other], to: y)
+        }
+        continue
+      }
       let measure = try #require(measures.first { key == $0.name || key == $0.name + "/back" })
       let found = key.hasSuffix("/back") ? try measure(y, x) : try measure(x, y)
       #expect(abs(found - value) < 1e-12, "\(key): \(found), \(value)")

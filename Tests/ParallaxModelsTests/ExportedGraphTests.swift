@@ -55,5 +55,16 @@ struct ExportedGraphTests {
       ModelOracle.difference(
         ExportOracle.sample(gradients[0], 4096), try oracle.tensor("grad/input")) < 1e-3,
       "gradient at the pixels")
+    // The way forward and the way back know one Jacobian, attention in one step or not.
+    let v = RandomSource(seed: 1).normal(input.shape)
+    let (value, along) = Tensor.jacobianVectorProduct(at: [input], directions: [v]) {
+      model($0[0], .off)
+    }
+    let u = RandomSource(seed: 2).normal(value.shape)
+    let back = Tensor.vectorJacobianProduct(at: [input], seed: u) { model($0[0], .off) }.products[0]
+    let there = (u.to(.float64) * along.to(.float64)).sum().item(Double.self)
+    let here = (v.to(.float64) * back.to(.float64)).sum().item(Double.self)
+    let scale = along.to(.float64).squared().sum().item(Double.self).squareRoot()
+    #expect(scale > 0 && abs(there - here) < 1e-3 * scale, "forward and backward products")
   }
 }

@@ -201,12 +201,47 @@ struct GraphAttentionTests {
     #expect(ModelOracle.difference(open, fused) < 1e-4)
   }
 
-  @Test("windows are no pattern of the whole image, and the graph says that it attends")
-  func windows() throws {
-    let swin = try model("exports/swin-timm.pt2")
-    #expect(swin.attends)
-    let patterns = swin.sites(height: 32, width: 32).filter { $0.name.hasSuffix(".pattern") }
-    #expect(patterns.isEmpty)
+  @Test(
+    "tokens inside windows lie where the architecture has them, shifted and masked ones too",
+    arguments: [
+      "exports/swin-timm.pt2", "exports/swinv2-timm.pt2", "exports/swin-torchvision.pt2",
+      "exports/swin-hf.pt2", "onnx/swin-timm.onnx", "onnx/swin-timm-torchscript.onnx",
+    ])
+  func windows(_ file: String) throws {
+    let graph = try model(file)
+    #expect(graph.attends)
+    var c = Swin.Configuration()
+    (c.imageSize, c.patch, c.width, c.depths, c.heads, c.window) = (32, 2, 8, [2, 1], [2, 2], 4)
+    (c.classes, c.isSecond) = (5, file.contains("v2"))
+    let swin = try Swin(c, Weights(RandomWeights(seed: 1)))
+    let own = swin.sites(height: 32, width: 32).filter { $0.name.hasSuffix(".pattern") }
+    let found = graph.sites(height: 32, width: 32).filter { $0.name.hasSuffix(".pattern") }
+    #expect(found.count == 3 && own.count == 3, "\(found.map(\.name))")
+    var masked = 0
+    for (theirs, ours) in zip(found, own) {
+      #expect(theirs.kind == .windows && theirs.shape == ours.shape)
+      let (a, b) = (
+        try #require(graph.attentionPlaces(at: theirs, height: 32, width: 32)),
+        try #require(swin.attentionPlaces(at: ours, height: 32, width: 32))
+      )
+      #expect(a.rows == b.rows && a.columns == b.columns && a.step == b.step)
+      #expect(a.windows == b.windows, "\(theirs.name)")
+      for window in b.windows.indices {
+        for query in b.windows[window].indices {
+          for key in b.windows[window].indices {
+            let sees = b.sees(window, query, key)
+            #expect(a.sees(window, query, key) == sees)
+            masked += sees ? 0 : 1
+          }
+        }
+      }
+      #expect(graph.attentionPlaces(at: theirs, height: 64, width: 64) == nil)
+    }
+    #expect(masked > 0)
+  }
+
+  @Test("a graph without attention has no patterns")
+  func noAttention() throws {
     #expect(try !model("exports/resnet-timm.pt2").attends)
   }
 }

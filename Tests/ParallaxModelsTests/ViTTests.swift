@@ -59,6 +59,37 @@ struct ViTTests {
     #expect(gap < ModelOracle.tolerance)
   }
 
+  @Test("class token and mean of the patches stand side by side, registers left out")
+  func concatenated() throws {
+    let site = Site(name: "blocks.0", kind: .tokens, shape: [9, 5], isBlock: true)
+    let layout = TokenLayout(hasClassToken: true, registers: 2, patch: 8)
+    let x = RandomSource(seed: 4).normal([3, 9, 5])
+    let concat = try Tokens(parsing: "concat")
+    #expect("\(concat)" == "concat")
+    let found = try concat(x, at: site, layout, imageSize: (16, 24))
+    #expect(found.shape == [3, 10])
+    #expect(try concat.width(at: site, layout, imageSize: (16, 24)) == 10)
+    let values = x.scalars(Float.self)
+    for image in 0..<3 {
+      for column in 0..<5 {
+        func value(_ token: Int) -> Float { values[(image * 9 + token) * 5 + column] }
+        let row = found.selected(0, image).scalars(Float.self)
+        #expect(row[column] == value(0))
+        let mean = (3..<9).map(value).reduce(0, +) / 6
+        #expect(abs(row[5 + column] - mean) < 1e-6)
+      }
+    }
+    let pooled = TokenLayout(hasClassToken: false, registers: 0, patch: 8)
+    let map = Site(name: "layer1", kind: .map, shape: [5, 2, 3], isBlock: true)
+    let vector = Site(name: "head", kind: .vector, shape: [5], isBlock: false)
+    for (site, layout) in [(site, pooled), (map, layout), (vector, layout)] {
+      let error = #expect(throws: ModelError.self) {
+        try concat.check(at: site, layout, imageSize: (16, 24))
+      }
+      #expect(error?.description.contains("; expected ") == true)
+    }
+  }
+
   @Test("a missing, misshapen or surplus parameter is named with its file")
   func badWeights() throws {
     let oracle = try ModelOracle("vit-timm")

@@ -59,6 +59,45 @@ struct InversionSectionTests {
     ] { #expect(page.contains(text), "\(text)") }
   }
 
+  @Test("changed forms and an axis have figures of their own, and none where there are none")
+  func sweeps() throws {
+    var changed = result(layers: 4)
+    for (index, change) in ["without norm", "without attention"].enumerated() {
+      for base in changed.models[0..<2] {
+        var form = base
+        form.name = "\(base.name)-\(change.replacing(" ", with: "-"))"
+        form.twinOf = base.twinOf.map { "\($0)-\(change.replacing(" ", with: "-"))" }
+        (form.derivedFrom, form.change) = (base.name, change)
+        for layer in form.layers.indices {
+          for one in form.layers[layer].reconstructions.indices {
+            form.layers[layer].reconstructions[one].rmse += 0.02 * Double(index + 1)
+          }
+        }
+        changed.models.append(form)
+      }
+    }
+    let figure = try #require(InversionSurgeryFigure(result: changed).curves)
+    #expect(figure.panels.map(\.title) == ["model: RMSE", "model: m_g over m_r"])
+    let lines = figure.panels[0].lines
+    #expect(lines.map(\.model) == [0, 0, 1, 1, 2, 2])
+    #expect(lines.map(\.style) == [.solid, .dashed, .solid, .dashed, .solid, .dashed])
+    #expect(InversionCurves(result: changed).curves.panels[0].lines.count == 2)
+    for (index, place) in [(0, 10.0), (1, 1000)] {
+      changed.models[index].place = place
+      changed.models[index].twinOf = nil
+    }
+    changed.axis = "training step"
+    let axis = try #require(InversionAxisFigure(result: changed).drawn)
+    #expect(axis.figure.marks == 2 * 3 * 2 * 4)
+    let page = try page(changed)
+    for text in [
+      "data-figure=\"inversion-surgery\"", "data-figure=\"inversion-axis\"",
+      "Clarity along training step", "What a part of the network does",
+    ] { #expect(page.contains(text), "\(text)") }
+    let plain = try self.page(result())
+    #expect(!plain.contains("inversion-surgery") && !plain.contains("inversion-axis"))
+  }
+
   @Test("names from outside are escaped; one image, one layer, no picture are drawn")
   func edges() throws {
     let hostile = try page(result(images: 1, layers: 1, name: "<script>alert(1)</script>"))

@@ -257,7 +257,9 @@ struct MadeUpSteps {
         StepsResult.LowLevel.Space(
           name: name, width: 1, equalImages: place == 2 ? 640 : 0,
           known: sites.map { estimate(known(place % 8, $0) + 0.03 * Double(place % 4), 0.02) },
-          back: sites.map { known(place % 8, $0) + 0.3 }, clipped: [],
+          back: sites.map { known(place % 8, $0) + 0.3 },
+          clipped: sites.map { known(place % 8, $0) + 0.04 },
+          strict: sites.map { known(place % 8, $0) - 0.02 },
           chance: permutations == 0 ? nil : 1)
       },
       probes: statistics.enumerated().map { place, name in

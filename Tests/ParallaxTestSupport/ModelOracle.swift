@@ -65,6 +65,7 @@ public struct ModelOracle: Sendable {
     }
     try checkAlone(model, input, sourceLocation)
     try checkGradients(model, input, expected, sourceLocation)
+    try checkProducts(model, input, sourceLocation)
   }
 
   private func checkSites(
@@ -136,5 +137,50 @@ public struct ModelOracle: Sendable {
         gradients[0].absolute().maximum().item(Double.self) > 0,
         "no gradient from \(site.name)", sourceLocation: here)
     }
+  }
+
+  /// ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩ at every site and at the output: the way forward and the way back know the same Jacobian.
+  private func checkProducts(
+    _ model: any Model, _ input: Tensor, _ sourceLocation: SourceLocation
+  ) throws {
+    let v = RandomSource(seed: 5).normal(input.shape)
+    func all(_ images: Tensor) -> [(name: String, value: Tensor)] {
+      var seen: [(String, Tensor)] = []
+      let tap = Tap(nil) { visit in
+        if visit.value.dtype.isFloatingPoint { seen.append((visit.site, visit.value)) }
+        return nil
+      }
+      let output = model(images, tap)
+      return seen + [("output", output)]
+    }
+    var names: [String] = []
+    var sizes: [Int] = []
+    let (_, joined) = Tensor.jacobianVectorProduct(at: [input], directions: [v]) { images in
+      let found = all(images[0])
+      (names, sizes) = (found.map(\.name), found.map(\.value.count))
+      return Tensor.concatenated(found.map { $0.value.reshaped(-1) }, 0)
+    }
+    let back = Tensor.pullback(at: [input]) { all($0[0]).map(\.value) }
+    var first = 0
+    for (index, value) in back.values.enumerated() {
+      let along = joined.sliced(0, first, first + sizes[index]).reshaped(value.shape).to(.float64)
+      first += sizes[index]
+      let u = RandomSource(seed: 6).normal(value.shape)
+      let product = try back.products(of: index, with: u)[0]
+      let there = (u.to(.float64) * along).sum().item(Double.self)
+      let here = try #require(product).to(.float64)
+      let gap = abs(there - (here * v.to(.float64)).sum().item(Double.self))
+      func length(_ x: Tensor) -> Double { x.squared().sum().item(Double.self).squareRoot() }
+      let scale = max(length(along), length(here))
+      #expect(gap < 1e-4 * scale, "the products of \(names[index])", sourceLocation: sourceLocation)
+    }
+    // As fast as it can be, whatever is fused then.
+    let (_, fast) = Tensor.jacobianVectorProduct(at: [input], directions: [v]) {
+      model($0[0], .off)
+    }
+    let output = joined.sliced(0, joined.count - fast.count).reshaped(fast.shape)
+    #expect(
+      Self.difference(fast, output) < 1e-3, "the product with no tap",
+      sourceLocation: sourceLocation)
   }
 }

@@ -81,6 +81,16 @@ bool px_grad_mode(void);
 char *px_gradients(const px_object *output, const px_object *seed, px_object *const *inputs,
                    int64_t count, bool keep_graph, px_object **out);
 
+/* Forward-mode derivatives: between begin and end this thread's tensors may carry a tangent. All threads
+   share libtorch's one level, which goes with the last of them. Nested, it fails. */
+char *px_forward_begin(void);
+void px_forward_end(void);
+bool px_forward_mode(void);
+/* A tensor with the same numbers that carries a tangent of its shape. */
+char *px_tensor_dual(const px_object *tensor, const px_object *tangent, px_object **out);
+/* The numbers alone, and the tangent; NULL where there is none. */
+char *px_tensor_parts(const px_object *tensor, px_object **value, px_object **tangent);
+
 /* A source of random numbers of its own: nothing global. */
 px_object *px_generator(uint64_t seed);
 

@@ -68,8 +68,8 @@ enum AttentionSites {
     }
     if graph.attends {
       return
-        "the graph's attention has no weights [batch, heads, tokens, tokens] over the whole image, as inside windows, whose "
-        + "places a graph does not tell; an architecture with the same weights does (parallax models)"
+        "the graph's attention has no weights [batch, heads, tokens, tokens] over the whole image, and inside windows its tokens "
+        + "could not be followed; an architecture with the same weights tells where they lie (parallax models)"
     }
     return
       "the graph has no attention: neither a fused step of it nor a product with a softmax; --every-node makes every node a "

@@ -13,68 +13,16 @@ import ParallaxTensors
 ///
 /// > Source: Badger, 2022, arXiv 2211.06496. What it leaves open is our reconstruction, and the result names it.
 public final class InversionAnalysis: Accumulator {
-  /// The recipes that have names.
-  public enum Preset: String, Sendable, CaseIterable {
-    /// ``InversionRecipe/quick``.
-    case quick
-    /// ``InversionRecipe/badger2022(_:features:)`` for the model's kind.
-    case badger2022
-  }
-
-  /// How pictures are reconstructed.
-  public struct Options: Sendable {
-    /// The recipe.
-    public var preset = Preset.quick
-    /// Steps instead of the recipe's; nil for those.
-    public var steps: Int?
-    /// λ of the total variation instead of the recipe's; nil for that.
-    public var variation: Double?
-    /// Pixels of jitter instead of the recipe's; nil for those.
-    public var jitter: Int?
-    /// Images that enter.
-    public var images = 2
-    /// Starts of each image.
-    public var starts = 1
-    /// Layers of a model whose sites nobody chose, evenly spread.
-    public var layers = 4
-    /// The shift that distances are held against.
-    public var shift = ReferenceShift()
-    /// Pictures that descend at once.
-    public var batchSize = 8
-    /// The seed of starts, shifts and jitter.
-    public var seed: UInt64 = 0
-
-    /// Two images, one start each, the quick recipe.
-    public init() {}
-
-    /// The recipe for a layer.
-    func recipe(_ design: Design, features: Int) -> InversionRecipe {
-      var recipe: InversionRecipe
-      switch preset {
-      case .quick: recipe = .quick
-      case .badger2022:
-        let kind: InversionRecipe.Kind =
-          switch design {
-          case .transformer: .transformer
-          case .convolutional: .convolutional
-          case .mixer: .mixer
-          case .other: .perceptron
-          }
-        recipe = .badger2022(kind, features: features)
-      }
-      if let steps { recipe.steps = steps }
-      if let variation { recipe.variation = variation }
-      if let jitter { recipe.jitter = jitter }
-      return recipe
-    }
-  }
-
   /// A layer to be inverted.
   struct Layer {
     var subject: Int
     var site: Site
     var depth: Double
     var recipe: InversionRecipe
+    /// Pictures that descend at once.
+    var batch = 1
+    /// Embeddings to match instead of the images' own.
+    var target: Tensor?
   }
 
   /// Some pictures of a layer that have been found.
@@ -139,6 +87,18 @@ public final class InversionAnalysis: Accumulator {
       }
       layers += chosen.contains(subject.name) ? all : Self.spread(all, options.layers)
     }
+    for place in layers.indices {
+      let (layer, subject) = (layers[place], subjects[layers[place].subject])
+      if let problem = layer.recipe.descent.problem(
+        channels: 3, height: subject.imageSize.height, width: subject.imageSize.width)
+      {
+        throw AnalysisError.recipe("\(subject.name)@\(layer.site.name)", problem: problem)
+      }
+      layers[place].batch = try InversionMemory(subject, layer, options).batch()
+      layers[place].target = try options.target?.embeddings(
+        "\(subject.name)@\(layer.site.name)", features: layer.site.shape.reduce(1, *),
+        rows: limit)
+    }
     (self.wanted, self.subjects, self.layers, self.options) = (inputs, subjects, layers, options)
     samples = images.samples
     gathered = GatheredFeatures(
@@ -151,11 +111,26 @@ public final class InversionAnalysis: Accumulator {
     return (0..<count).map { items[($0 * (items.count - 1) + (count - 1) / 2) / (count - 1)] }
   }
 
+  /// The element type of the descents.
+  var dtype: DType { options.precise.isEmpty ? .float32 : .float64 }
+
+  /// What is to be said where batches were made smaller; nil where they were not.
+  public var memoryNote: String? {
+    let asked = min(options.batchSize, limit * options.starts)
+    guard
+      let least = layers.filter({ subjects[$0.subject].model.fixedBatch == nil }).map(\.batch)
+        .min(),
+      least < asked
+    else { return nil }
+    return
+      "\(least) instead of \(asked) pictures descend at once, to stay below the memory limit"
+  }
+
   /// Recipes, layers, images, shifts and seed.
   public var fingerprint: String {
     let places = layers.map { "\($0.subject) \($0.site.name) \($0.recipe.fingerprint)" }
     return
-      "1 images \(limit) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(options.batchSize) seed \(options.seed) layers \(places.joined(separator: ";"))"
+      "2 images \(limit) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(layers.map(\.batch)) seed \(options.seed) target \(options.target?.hash ?? "none") dtype \(dtype) layers \(places.joined(separator: ";"))"
   }
 
   /// Opens a block; of images beyond those that enter nothing is kept.
@@ -215,7 +190,9 @@ public final class InversionAnalysis: Accumulator {
       }
       if !own.isEmpty {
         let tensors = Dictionary(own) { first, _ in first }
-        guard let state = Inversion.State(tensors, shape: shape) else { return false }
+        let bare = Inversion("", layers[unit.layer].recipe) { $0 }.bare
+        guard let state = bare.state(tensors, batch: shape[0], height: shape[2], width: shape[3])
+        else { return false }
         going = (unit.key, state)
       }
     }
@@ -235,7 +212,7 @@ public final class InversionAnalysis: Accumulator {
   func units(images: Int) -> [Unit] {
     let rows = (0..<images).flatMap { image in (0..<options.starts).map { (image, $0) } }
     return layers.indices.flatMap { layer -> [Unit] in
-      let size = max(1, subjects[layers[layer].subject].model.fixedBatch ?? options.batchSize)
+      let size = layers[layer].batch
       return stride(from: 0, to: rows.count, by: size).enumerated().map { number, first in
         Unit(
           key: "\(layer).\(number)", layer: layer,
@@ -281,24 +258,31 @@ public final class InversionAnalysis: Accumulator {
   ) throws -> Found {
     let layer = layers[unit.layer]
     let subject = subjects[layer.subject]
-    let embedding = LayerEmbedding(subject: subject, site: layer.site, isRaw: layer.recipe.isRaw)
-    let targets = originals[layer.subject].gathered(0, unit.rows.map(\.image)).to(subject.device)
-    let shape = Array(targets.shape.dropFirst())
-    let start = Tensor.stacked(
-      unit.rows.map { row in
-        layer.recipe.beginning(shape, seed: seed(1, row.image, row.start))
-      }
-    ).to(subject.device)
+    let embedding = LayerEmbedding(
+      subject: subject, model: options.precise[subject.name] ?? subject.model, site: layer.site,
+      isRaw: layer.recipe.isRaw)
+    let targets = originals[layer.subject].gathered(0, unit.rows.map(\.image)).to(dtype)
+      .to(subject.device)
+    // The pass may be in another order than the data set.
+    let wanted =
+      try layer.target?.gathered(0, unit.rows.map { gathered.samples[$0.image] }).to(dtype)
+      .to(subject.device) ?? embedding(targets)
+    let shape = targets.shape
     let inversion = Inversion(embedding.name, layer.recipe) { try embedding($0) }
-    var state = running?.key == unit.key ? running?.state ?? Inversion.State(start) : .init(start)
+    let start = try inversion.bare.begin(
+      channels: shape[1], height: shape[2], width: shape[3],
+      seeds: unit.rows.map { seed(1, $0.image, $0.start) }, dtype: dtype, device: subject.device)
+    var state = running?.key == unit.key ? running?.state ?? start : start
     state = state.moved(to: subject.device)
     let part = "inverting \(embedding.name)"
     do {
-      try inversion.run(
-        targets, &state, seed: options.seed, every: max(1, layer.recipe.steps / 50),
+      try inversion.descent(wanted: wanted, targets: targets).run(
+        &state, towards: targets, seed: options.seed,
+        every: max(1, layer.recipe.descent.steps / 50),
         isInterrupted: isInterrupted
       ) { step in
-        progress(part, share(Double(step) / Double(max(1, layer.recipe.steps))) / Double(units))
+        progress(
+          part, share(Double(step) / Double(max(1, layer.recipe.descent.steps))) / Double(units))
       }
     } catch {
       running = (unit.key, state)
@@ -307,7 +291,9 @@ public final class InversionAnalysis: Accumulator {
     let pictures = inversion.result(state)
     return Found(
       pictures: pictures.to(.cpu),
-      numbers: try numbers(unit, inversion, state, pictures, targets, start))
+      numbers: try numbers(
+        unit, inversion, state, pictures, targets, wanted,
+        inversion.pictures(start).resized(shape[2], shape[3])))
   }
 
   /// A seed of its own for each purpose, image and repetition.
@@ -318,13 +304,13 @@ public final class InversionAnalysis: Accumulator {
 
   private func numbers(
     _ unit: Unit, _ inversion: Inversion, _ state: Inversion.State, _ pictures: Tensor,
-    _ targets: Tensor, _ start: Tensor
+    _ targets: Tensor, _ wanted: Tensor, _ start: Tensor
   ) throws -> [InversionResult.Reconstruction] {
     func distances(_ a: Tensor, _ b: Tensor) -> [Double] {
       (a - b).to(.float64).reshaped(a.shape[0], -1).norm(over: [1]).scalars(Double.self)
     }
     let count = unit.rows.count
-    let wanted = try inversion.embedding(targets)
+    let own = layers[unit.layer].target == nil ? wanted : try inversion.embedding(targets)
     let reached = try distances(inversion.embedding(pictures), wanted)
     let (inputs, beginnings) = (distances(pictures, targets), distances(start, targets))
     var (moved, shifted) = (
@@ -334,9 +320,9 @@ public final class InversionAnalysis: Accumulator {
     for repetition in 0..<options.shift.count {
       let shift = Tensor.stacked(
         unit.rows.map { options.shift.draw(shape, seed: seed(2, $0.image, repetition)) }
-      ).to(targets.device)
+      ).to(dtype).to(targets.device)
       let there = targets + shift
-      let (a, b) = (try distances(inversion.embedding(there), wanted), distances(there, targets))
+      let (a, b) = (try distances(inversion.embedding(there), own), distances(there, targets))
       for row in 0..<count {
         moved[row] += a[row] / Double(options.shift.count)
         shifted[row] += b[row] / Double(options.shift.count)
@@ -353,12 +339,12 @@ public final class InversionAnalysis: Accumulator {
         image: place.image, start: place.start, embedding: reached[row], reference: moved[row],
         input: inputs[row], inputReference: shifted[row], beginning: beginnings[row],
         rmse: inputs[row] / inputsCount.squareRoot(),
-        step: inversion.recipe.kept == .best || diverged != nil
-          ? state.bestStep[row] : inversion.recipe.steps,
+        step: inversion.recipe.descent.kept == .best || diverged != nil
+          ? state.bestStep[row] : inversion.recipe.descent.steps,
         diverged: diverged,
         trace: state.trace[row].map {
           InversionResult.Point(
-            step: $0.step, loss: $0.loss, embedding: $0.embedding, input: $0.input)
+            step: $0.step, loss: $0.loss, embedding: $0.embedding ?? 0, input: $0.input ?? 0)
         })
       let comparison = PictureComparison(pictures.selected(0, row), targets.selected(0, row))
       (one.psnr, one.ssim) = (comparison.psnr, comparison.ssim)

@@ -10,13 +10,16 @@ struct InversionFindings {
 
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
-    [depth(), uniqueness(), training()].compactMap(\.self)
+    [depth(), uniqueness(), training()].compactMap(\.self) + surgeries()
+      + [sweep()].compactMap(\.self)
   }
 
-  private var trained: [InversionResult.Model] { result.models.filter { $0.twinOf == nil } }
+  private var trained: [InversionResult.Model] {
+    result.models.filter { $0.twinOf == nil && $0.derivedFrom == nil }
+  }
 
   /// RMSE of a picture over those of a model's layers whose embedding was matched; the others say nothing.
-  private func curve(
+  func curve(
     _ model: InversionResult.Model, _ image: Int, _ start: Int
   ) -> [(depth: Double, rmse: Double)] {
     model.layers.compactMap { layer in
@@ -26,14 +29,19 @@ struct InversionFindings {
     }
   }
 
-  private func pictures<Value>(_ value: (Int, Int) -> Value?) -> [Value] {
+  func pictures<Value>(_ value: (Int, Int) -> Value?) -> [Value] {
     result.images.indices.flatMap { image in
       (0..<result.starts).compactMap { value(image, $0) }
     }
   }
 
+  /// `1 picture`, `2 pictures`.
+  private static func pictures(_ count: Int) -> String {
+    count == 1 ? "1 picture" : "\(count) pictures"
+  }
+
   /// The mean, the range over pictures in words; the verdict by unanimity.
-  private func finding(_ sentence: String, _ values: [Double], _ quantity: String) -> Finding {
+  func finding(_ sentence: String, _ values: [Double], _ quantity: String) -> Finding {
     guard let low = values.min(), let high = values.max() else {
       return Finding(
         sentence: sentence, value: nil, low: nil, high: nil,
@@ -65,8 +73,14 @@ struct InversionFindings {
     guard !deep.isEmpty else { return nil }
     return finding(
       "Early layers reconstruct better than late ones", differences,
-      "RMSE at the last layer whose embedding was matched less that at the first, mean over \(deep.count == 1 ? "the pictures of one model" : "the pictures of \(deep.count) models")"
+      "RMSE at the last layer whose embedding was matched less that at the first, mean over \(basis(deep.count))"
     )
+  }
+
+  private func basis(_ models: Int) -> String {
+    let isOne = result.images.count * result.starts == 1
+    return models > 1
+      ? "the pictures of \(models) models" : isOne ? "one picture" : "the pictures of one model"
   }
 
   private func uniqueness() -> Finding? {
@@ -75,11 +89,14 @@ struct InversionFindings {
     let sentence = "In the last layer pictures that look different share one embedding"
     guard !last.isEmpty else { return nil }
     let quantity =
-      "share of the \(matched.count) pictures whose embedding was matched and that are not the input (of \(last.count))"
+      "share of the \(Self.pictures(matched.count)) whose embedding was matched and that \(matched.count == 1 ? "is" : "are") not the input (of \(last.count))"
     guard !matched.isEmpty else {
       return Finding(
         sentence: sentence, value: nil, low: nil, high: nil,
-        quantity: "the optimisation failed for all \(last.count) pictures", verdict: .cannotTell,
+        quantity:
+          last.count == 1
+          ? "the optimisation failed for the one picture"
+          : "the optimisation failed for all \(last.count) pictures", verdict: .cannotTell,
         analysis: "inversion")
     }
     let share =
@@ -91,7 +108,7 @@ struct InversionFindings {
   }
 
   private func training() -> Finding? {
-    let pairs = result.models.compactMap { twin in
+    let pairs = result.models.filter { $0.derivedFrom == nil }.compactMap { twin in
       result.models.first { $0.name == twin.twinOf }.map { ($0, twin) }
     }
     guard !pairs.isEmpty else { return nil }

@@ -5,20 +5,34 @@ import ParallaxTensors
 /// From pixels in [0, 1] to everything that a layer holds of them.
 struct LayerEmbedding {
   let subject: Subject
+  /// The subject's model, or the same in another element type.
+  let model: any Model
   let site: Site
   /// Whether the model is given the pixels as they are.
   let isRaw: Bool
+
+  /// - Parameters:
+  ///   - subject: the model and its preprocessing.
+  ///   - model: the subject's in another element type; nil for its own.
+  ///   - site: the layer.
+  ///   - isRaw: whether the model is given the pixels as they are.
+  init(subject: Subject, model: (any Model)? = nil, site: Site, isRaw: Bool) {
+    (self.subject, self.model) = (subject, model ?? subject.model)
+    (self.site, self.isRaw) = (site, isRaw)
+  }
 
   var name: String { "\(subject.name)@\(site.name)" }
 
   /// Numbers of one image.
   var features: Int { site.shape.reduce(1, *) }
 
-  /// Embeddings `[batch, features]` of pixels `[batch, 3, height, width]`.
+  /// Embeddings `[batch, features]` of pixels `[batch, 3, height, width]`; those of another size than the model's are resized
+  /// to it bilinearly.
   func callAsFunction(_ pixels: Tensor) throws -> Tensor {
     let batch = pixels.shape[0]
+    let pixels = pixels.resized(subject.imageSize.height, subject.imageSize.width)
     var input = isRaw ? pixels : subject.preprocessing.input(of: pixels)
-    if let fixed = subject.model.fixedBatch, batch < fixed {
+    if let fixed = model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
       input = Tensor.concatenated([input] + (batch..<fixed).map { _ in last }, 0)
     }
@@ -27,7 +41,7 @@ struct LayerEmbedding {
       found = visit.value
       return nil
     }
-    _ = try subject.model.run(input, tap)
+    _ = try model.run(input, tap)
     guard let found, found.shape.first == input.shape[0], found.dtype.isFloatingPoint else {
       throw AnalysisError.site(
         name,
@@ -35,6 +49,13 @@ struct LayerEmbedding {
     }
     let value = found.dtype.byteCount < 4 ? found.to(.float32) : found
     return value.sliced(0, 0, batch).reshaped(batch, -1)
+  }
+}
+
+extension LayerEmbedding {
+  /// A layer of the subject's model as it is.
+  init(subject: Subject, site: Site, isRaw: Bool) {
+    self.init(subject: subject, model: subject.model, site: site, isRaw: isRaw)
   }
 }
 

@@ -11,6 +11,8 @@ struct LocalizationComputed {
     var hits: [Double?] = []
     var inner: [Double?] = []
     var rank: [Double?] = []
+    /// Mean share of the other patches that a token is less like than its own: 1/2 by chance on every grid.
+    var above: [Double?] = []
     var own: [Double?] = []
     var contrast: [Double?] = []
     var edge: [Double?] = []
@@ -117,6 +119,9 @@ struct LocalizationComputed {
       found.inner.append(
         inner.isEmpty ? nil : value(hits.gathered(0, inner).mean().item(Double.self)))
       found.rank.append(value(ranks.mean().item(Double.self)))
+      let rest = Double(patches.count - 1)
+      found.above.append(
+        rest > 0 ? value(1 - (ranks.mean().item(Double.self) - 1) / rest) : nil)
       found.own.append(value(level))
       found.contrast.append(mean > 0 ? value(level / mean) : nil)
       guard !inner.isEmpty, edges.count > 1 else {

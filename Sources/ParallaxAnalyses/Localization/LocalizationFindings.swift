@@ -42,6 +42,15 @@ struct LocalizationFindings {
     models.map { result.models[$0].name }.joined(separator: ", ")
   }
 
+  /// ` (7 × 7)`, the grids of some models' last layers.
+  private func grids(_ models: [Int]) -> String {
+    let all = models.compactMap { result.models[$0].layers.last }.map {
+      "\($0.rows) × \($0.columns)"
+    }
+    let different = all.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+    return different.isEmpty ? "" : " (\(different.joined(separator: ", ")))"
+  }
+
   private typealias Number = (LocalizationComputed.Scalars) -> [Double?]
 
   /// A number of the last layer of each of some models, their mean.
@@ -86,8 +95,8 @@ struct LocalizationFindings {
     guard !a.isEmpty, !b.isEmpty else { return nil }
     return finding(
       "In the last layer transformers hold places better than convolutional networks",
-      difference(last(a, \.hits), last(b, \.hits)),
-      "share of tokens most like their own patch: \(names(a)) less \(names(b)); each on its own grid"
+      difference(last(a, \.above), last(b, \.above)),
+      "mean share of the other patches that a token is less like than its own, 1/2 by chance on every grid: \(names(a))\(grids(a)) less \(names(b))\(grids(b))"
     )
   }
 
@@ -101,8 +110,8 @@ struct LocalizationFindings {
     guard !a.isEmpty, !b.isEmpty else { return nil }
     return finding(
       "In the last layer transformers with a class token hold places better than those that pool",
-      difference(last(a, \.hits), last(b, \.hits)),
-      "share of tokens most like their own patch: \(names(a)) less \(names(b)); the models differ in more than this"
+      difference(last(a, \.above), last(b, \.above)),
+      "mean share of the other patches that a token is less like than its own, 1/2 by chance on every grid: \(names(a))\(grids(a)) less \(names(b))\(grids(b)); the models differ in more than this"
     )
   }
 
@@ -170,6 +179,10 @@ enum LocalizationSwitches {
     }
     add("drawn tokens", "the paper's four of a 7 × 7 grid, and those that lie alike in others")
     add("rank", "1 + the number of patches with a larger CKA")
+    add(
+      "models on different grids",
+      "compared by the share of the other patches that a token is less like than its own; shares of tokens most like their own patch depend on how many patches there are"
+    )
     add("own patch over mean", "mean CKA of tokens with their own patch over mean CKA of all pairs")
     add("edge", "the first and last row and column of the grid")
     add(

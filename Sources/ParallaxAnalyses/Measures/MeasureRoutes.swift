@@ -51,7 +51,12 @@ struct MeasureRoutes {
             + "need\(question.measures.count == 1 ? "s" : "") the images themselves; `parallax measures` tells which stream"
         )
       }
-      self = try Self.fitted(known, question, "asked for")
+      let widest = question.widths.max() ?? 0
+      self = try Self.fitted(
+        known, question,
+        widest > question.images
+          ? "asked for; with \(widest) features of \(question.images) images the route by features is faster, for products are of images then"
+          : "asked for")
     case .automatic:
       let rows = question.measures.filter { !$0.streams }
       if !rows.isEmpty {

@@ -39,7 +39,7 @@ extension MeasuresAnalysis {
     result.dominance = sites.compactMap(\.dominance)
     let rules = MisleadingValues(images: images, sites: sites)
     result.warnings =
-      [rules.dominated].compactMap(\.self)
+      [rules.dominated, chunkWarning].compactMap(\.self)
       + found.indices.flatMap { index in
         found[index].matrix.map { matrix in
           rules.warnings(measures[index]) { matrix.chance($0, $1)?.mean }
@@ -48,6 +48,25 @@ extension MeasuresAnalysis {
     result.findings = result.conclusions(leavingOut: parts(of: result, found))
     return result
   }
+
+  /// Where chunks are short, the orders of shuffled images are few, whatever was asked for.
+  private var chunkWarning: MeasuresResult.Warning? {
+    guard let moments, moments.sums.options.orders > 0, moments.sums.chunk < Self.shortestChunk
+    else { return nil }
+    let rows = moments.sums.chunk
+    return MeasuresResult.Warning(
+      measure: nil, addresses: [],
+      text:
+        "shuffled pairs of the route by moments stay within chunks of \(rows) image\(rows == 1 ? "" : "s"), "
+        + (rows < 3
+          ? "which have one order: chance and p-values are of one arrangement and say nothing"
+          : "which have few orders: chance and p-values are coarse")
+        + "; ask for --route features, fewer --groups or more images",
+      source: "MomentSums: cycles within chunks are our choice")
+  }
+
+  /// Images of a chunk below which its orders are few: (8 − 1)! = 5040 cycles of 8.
+  static let shortestChunk = 8
 
   private func tick(_ names: [String], _ done: Int, _ all: Int) throws {
     if isInterrupted() { throw AnalysisError.interrupted }

@@ -22,6 +22,10 @@ public struct Subject: Sendable {
   public let device: Device
   /// What the model was trained to do.
   public var objective = Objective.unknown
+  /// Of which model it is a changed form; nil where it is none.
+  public var derivation: LoadedModel.Derivation?
+  /// The names of its classes by index; nil where they are not known.
+  public var classNames: [String]?
 
   /// A model made ready: its sites are found by running it once.
   ///
@@ -71,6 +75,7 @@ public struct Subject: Sendable {
     (self.name, self.model, self.fingerprint) = (name, model, fingerprint)
     (family, preprocessing, imageSize) = (other.family, other.preprocessing, other.imageSize)
     (sites, device, objective) = (other.sites, other.device, other.objective)
+    classNames = other.classNames
   }
 }
 
@@ -96,7 +101,8 @@ extension Subject {
   /// What kind of network it is, by the kinds of its sites and their names, and of a graph by what its branches do.
   public var design: Design {
     if sites.contains(where: { $0.kind == .mixed }) { return .mixer }
-    if let parts = (model as? ImportedGraph)?.parts {
+    let whole = (model as? WithoutParts)?.base ?? model
+    if let parts = (whole as? ImportedGraph)?.parts {
       if parts.contains(.attention) { return .transformer }
       if parts.contains(.mixing) { return .mixer }
     }

@@ -20,6 +20,8 @@ public final class ProbeAnalysis: Accumulator {
     public var shots: [Int]?
     /// Draws of the shots.
     public var draws = 3
+    /// Whether a probe is also fitted to all training images, from sums that do not grow with them.
+    public var fitsAll = false
     /// λ.
     public var penalties = FewShotProbe.defaultPenalties
     /// Where the split comes from.
@@ -74,6 +76,8 @@ public final class ProbeAnalysis: Accumulator {
   private let keptForTokens: Set<Int>
   private(set) var pooled: GatheredFeatures
   private(set) var single: GatheredFeatures
+  /// Sums of all training images; nil where they were not asked for.
+  private(set) var training: ProbeTraining?
   private var rows: (pooled: [Int], single: [Int]) = ([], [])
 
   /// Class token, means, and what else suits each site.
@@ -127,7 +131,17 @@ public final class ProbeAnalysis: Accumulator {
         }
       }
     }
-    let needed = Self.memory(split, entries, tokenSplit, tokens)
+    let widths = entries.map(\.width)
+    var whole: ProbeSplit?
+    if options.fitsAll {
+      whole = try ProbeSplit(
+        images, options.source, seed: options.seed, trainingLimit: .max,
+        testLimit: options.testLimit)
+    }
+    let ofAll =
+      whole.map { ProbeTraining.memory($0, widths: widths, limit: options.testLimit) } ?? 0
+    let few = Self.memory(split, entries, tokenSplit, tokens)
+    let needed = (pooled: few.pooled + ofAll, all: few.all + ofAll)
     if options.adapts, needed.all > options.memoryLimit, needed.pooled <= options.memoryLimit {
       tokens = []
     } else if needed.all > options.memoryLimit {
@@ -140,6 +154,10 @@ public final class ProbeAnalysis: Accumulator {
     (self.split, self.shots, self.tokenSplit) = (split, shots, tokenSplit)
     (self.entries, self.tokens, self.withoutGrid) = (entries, tokens, withoutGrid)
     self.tokenShots = tokens.isEmpty ? 0 : tokenShots
+    let ids = images.samples.map(\.id)
+    training = whole.map {
+      ProbeTraining($0, widths: widths, limit: options.testLimit, ids: ids)
+    }
     (kept, keptForTokens) = (split.places, tokenSplit.places)
     self.wanted = entries.compactMap {
       if case .representation(let one) = $0.source { one } else { nil }
@@ -147,7 +165,7 @@ public final class ProbeAnalysis: Accumulator {
     watched =
       entries.compactMap { if case .watch(let watch) = $0.source { watch } else { nil } }
       + tokens.map(\.watch)
-    pooled = GatheredFeatures(name, widths: entries.map(\.width))
+    pooled = GatheredFeatures(name, widths: widths)
     single = GatheredFeatures(name, widths: tokens.map(\.watch.width))
   }
 
@@ -180,7 +198,7 @@ public final class ProbeAnalysis: Accumulator {
       split.places.sorted().map { samples[$0].id }.joined(separator: "\n")
     }.map { ContentHash.sha256($0) }
     return
-      "1 images \(places) seed \(options.seed) entries \(own.joined(separator: " ")) tokens \(single.joined(separator: " "))"
+      "1 images \(places)\(training.map { " \($0.fingerprint)" } ?? "") seed \(options.seed) entries \(own.joined(separator: " ")) tokens \(single.joined(separator: " "))"
   }
 
   /// Opens the block; of images that do not enter nothing is kept.
@@ -197,6 +215,7 @@ public final class ProbeAnalysis: Accumulator {
       BlockHeading(index: block.index, samples: rows.map { block.samples[$0] })
     }
     pooled.begin(heading(rows.pooled))
+    training?.begin(block)
     single.begin(heading(rows.single))
   }
 
@@ -207,6 +226,7 @@ public final class ProbeAnalysis: Accumulator {
     let own = index - entries.count
     if own < 0 {
       try pooled.add(index, features.gathered(0, rows.pooled))
+      try training?.add(index, features)
     } else {
       try single.add(own, features.gathered(0, rows.single))
     }
@@ -217,6 +237,7 @@ public final class ProbeAnalysis: Accumulator {
   /// - Throws: `MeasureError.blockOrder` where a representation is missing.
   public func finish() throws {
     try pooled.finish()
+    try training?.finish()
     try single.finish()
   }
 
@@ -224,6 +245,7 @@ public final class ProbeAnalysis: Accumulator {
   public func state() -> [(name: String, tensor: Tensor)] {
     pooled.state().map { ("pooled.\($0.name)", $0.tensor) }
       + single.state().map { ("single.\($0.name)", $0.tensor) }
+      + (training?.state().map { ("all.\($0.name)", $0.tensor) } ?? [])
   }
 
   /// Goes on from the features of an interrupted run.
@@ -238,6 +260,10 @@ public final class ProbeAnalysis: Accumulator {
     }
     var (first, second) = (pooled, single)
     guard first.restore(part("pooled.")), second.restore(part("single.")) else { return false }
+    if var sums = training {
+      guard sums.restore(part("all.")) else { return false }
+      training = sums
+    }
     (pooled, single) = (first, second)
     return true
   }

@@ -19,6 +19,7 @@ struct ProbeComputation {
     var votes: [(count: Int, tally: ProbeTally)]
     var weighted: ProbeTally
     var logistic: ProbeTally?
+    var all: ProbeTraining.Found?
   }
 
   /// What was found of the tokens of one site.
@@ -63,6 +64,8 @@ struct ProbeComputation {
       do {
         cells[index] = try cell(
           analysis.pooled.whole(index), isNative: view.isNative(entry.tokens))
+        cells[index]?.all = try analysis.training?.found(
+          index, test: analysis.pooled.whole(index).gathered(0, fits.test), fits)
       } catch let error as MeasureError {
         let features = analysis.pooled.whole(index)
         refusals.append(
@@ -102,8 +105,13 @@ struct ProbeComputation {
         ? "\(error)"
         : "NaN or infinity in the activations of \(shown)"
           + (rows.count > 3 ? " and \(rows.count - 3) more" : "")
-    case .row(let measure, let row, let problem):
-      return names.indices.contains(row) ? "\(measure): row \(row) \(problem)" : "\(error)"
+    case .row(let measure, _, let problem):
+      // The row is one of those that were fitted or scored: the features say which image it is.
+      let lengths = features.to(.float64).norm(over: [1]).scalars(Double.self)
+      guard let row = lengths.firstIndex(of: 0), names.indices.contains(row) else {
+        return "\(error)"
+      }
+      return "\(measure): the features of \(names[row]) \(problem)"
     default: return "\(error)"
     }
   }
@@ -163,6 +171,9 @@ struct ProbeComputation {
       models: analysis.views.indices.map { model(at: $0, cells, tokenCells) })
     result.tokenShots = tokenFits == nil ? 0 : analysis.tokenShots
     result.tokenTest = tokenFits?.test.count ?? 0
+    result.all = analysis.training.map {
+      ProbeResult.AllTraining(training: $0.seen.count, validation: $0.held.samples.count)
+    }
     result.refusals = refusals
     result.switches = ProbeSwitches.list(options, result)
     result.findings = ProbeFindings(
@@ -192,14 +203,14 @@ struct ProbeComputation {
   private func curves(at model: Int, _ cells: [Int: Cell]) -> [String: [ProbeTally?]] {
     let view = analysis.views[model]
     var found: [String: [ProbeTally?]] = [:]
-    for name in view.names {
-      found[name] = view.sites.indices.map { site in
-        let index = analysis.entries.firstIndex {
-          $0.model == model && $0.site == site && $0.tokens == name
-        }
-        return index.flatMap { cells[$0]?.found.last?.tally }
+    func tally(_ site: Int, _ name: String?) -> ProbeTally? {
+      let index = analysis.entries.firstIndex {
+        $0.model == model && $0.site == site && $0.tokens == name
       }
+      return index.flatMap { cells[$0]?.found.last?.tally }
     }
+    for name in view.names { found[name] = view.sites.indices.map { tally($0, name) } }
+    found[ProbeFindings.native] = view.native.enumerated().map { tally($0, $1) }
     return found
   }
 
@@ -238,6 +249,13 @@ struct ProbeComputation {
       }
       site.weighted = fits.intervals.estimate(cell.weighted)
       site.logistic = cell.logistic.map(fits.intervals.estimate) ?? IntervalEstimate(nil)
+      site.all = cell.all.map { found in
+        ProbeResult.Score(
+          accuracy: fits.intervals.estimate(found.tally),
+          shuffled: fits.intervals.estimate(found.shuffled),
+          penalty: log2(analysis.options.penalties[found.penalty]),
+          tuned: analysis.training?.tunes == true ? 1 : 0, byPenalty: found.byPenalty)
+      }
     }
     return site
   }

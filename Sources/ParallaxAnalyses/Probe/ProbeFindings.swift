@@ -13,6 +13,9 @@ struct ProbeFindings {
   let intervals: ProbeIntervals
   let tokenIntervals: ProbeIntervals?
 
+  /// The key of each site's own way among ``curves``.
+  static let native = "native"
+
   /// Relative depths of a network's middle.
   static let middle = (0...10).map { 0.25 + 0.05 * Double($0) }
 
@@ -51,19 +54,19 @@ struct ProbeFindings {
   /// The best depth to read classes from.
   private func lastLayer(_ model: Int) -> Finding? {
     let own = result.models[model]
-    guard let native = own.native, native.sites.count > 2,
-      let all = accuracies(model, native.tokens, .all), all.count == native.sites.count
+    let sites = own.nativeSites
+    guard sites.count > 2, let all = accuracies(model, Self.native, .all), all.count == sites.count
     else { return nil }
     let best = all.indices.max { (all[$0], -$0) < (all[$1], -$1) } ?? 0
     let estimate = intervals.estimate { part in
-      accuracies(model, native.tokens, part).flatMap { curve in
+      accuracies(model, Self.native, part).flatMap { curve in
         curve.dropLast().max().flatMap { before in curve.last.map { $0 - before } }
       }
     }
     return finding(
       "\(own.name): classes are read best from the last layer", estimate,
-      "\(shots) at \(native.sites[all.count - 1].name) less the best of the layers before it; best of all is \(native.sites[best].name) at relative depth "
-        + String(format: "%.2f", native.sites[best].depth) + " with \(percent(all[best]))")
+      "\(shots) at \(sites[all.count - 1].name) less the best of the layers before it; best of all is \(sites[best].name) at relative depth "
+        + String(format: "%.2f", sites[best].depth) + " with \(percent(all[best]))")
   }
 
   /// Pooled tokens of a class-token model fall behind its class token in the last layers.
@@ -87,7 +90,7 @@ struct ProbeFindings {
   /// Single tokens at the last site, as a share of the model's own way, both less chance.
   private func share(_ model: Int, _ part: ProbeTally.Part) -> Double? {
     guard let sizes = tokenIntervals?.sizes, let last = tokens[model].last,
-      last.entry.site == (result.models[model].views.first?.sites.count ?? 0) - 1
+      last.entry.site == result.models[model].nativeSites.count - 1
     else { return nil }
     let spatial = last.cell.tallies.dropFirst(last.entry.others.count)
     let whole = last.cell.native.accuracy(part, sizes: sizes) - result.chance
@@ -159,7 +162,7 @@ struct ProbeFindings {
 
   /// Mean accuracy of a model's own way over the middle of the network, linear between its sites.
   private func middle(_ model: Int, _ part: ProbeTally.Part) -> Double? {
-    guard let curve = accuracies(model, result.models[model].native?.tokens, part),
+    guard let curve = accuracies(model, Self.native, part),
       curve.count > 2
     else { return nil }
     return Statistics.mean(

@@ -193,7 +193,8 @@ struct ProbeFits {
       })
   }
 
-  private func tally(_ isHit: [[Bool]]) -> ProbeTally {
+  /// Hits by draw as sums by group of test images.
+  func tally(_ isHit: [[Bool]]) -> ProbeTally {
     ProbeTally(isHit, groups: groups, count: intervals.sizes.count)
   }
 }

@@ -124,6 +124,20 @@ public struct ProbeSplit: Sendable, Equatable {
     return keys.sorted { $0 < $1 }.map(\.1)
   }
 
+  /// The pool cut in two: what is fitted, and the last tenth of each class to tune with.
+  ///
+  /// - Parameter limit: images a class to tune with, at most.
+  /// - Returns: by class, the places; nothing to tune with of a class of one image.
+  func holdingOut(limit: Int) -> (training: [[Int]], validation: [[Int]]) {
+    let counts = pool.map { own in
+      own.count < 2 ? 0 : min(limit, max(1, Int((0.1 * Double(own.count)).rounded())))
+    }
+    return (
+      zip(pool, counts).map { Array($0.dropLast($1)) },
+      zip(pool, counts).map { Array($0.suffix($1)) }
+    )
+  }
+
   /// The same with fewer images a class, the first of each order.
   func limited(training: Int, test count: Int) -> ProbeSplit {
     var copy = self

@@ -30,6 +30,16 @@ enum ProbeSwitches {
       "λ",
       "the pool without the shots decides among \(result.penalties.count) from 2^−10 to 2^20 unless asked otherwise; of equals the nearest to 2^10; 2^10 where nothing is held out"
     )
+    if let all = result.all {
+      add(
+        "all training images",
+        "one fit to \(all.training), λ tuned on \(all.validation) others: 45 000 and 5000 of CIFAR",
+        paper: true)
+      add(
+        "images to tune with",
+        "the last tenth of each class in the split's order, as many as test images a class at most; the paper takes the last 5000 of the file"
+      )
+    }
     add("split", result.split)
     add(
       "images a class", "\(options.trainingLimit) to fit and \(options.testLimit) to test at most")

@@ -109,6 +109,7 @@ struct ProbeViews {
         ? "mean of positions"
         : subject.model.tokenLayout?.prefix ?? 0 > 0 ? "mean of patches" : "mean of all tokens"
     case "all": return "mean of all tokens"
+    case "concat": return "class token and mean of patches"
     case "first": return "first token"
     case "patches": return "patches flattened"
     case "flat": return "all numbers"
@@ -117,7 +118,18 @@ struct ProbeViews {
   }
 
   /// Whether it is what suits the model.
-  func isNative(_ tokens: String) -> Bool { tokens == names.first }
+  ///
+  /// Where sites of a model have different ways, such as maps and vectors, those that the first lacks are native by their own.
+  func isNative(_ tokens: String) -> Bool { tokens == names.first || natives.contains(tokens) }
+
+  /// Of each site the name of the way that suits it: the first view's, or the first native one that it has.
+  var native: [String?] {
+    sites.indices.map { site in
+      names.first { name in
+        isNative(name) && entries.contains { $0.site == site && $0.tokens == name }
+      }
+    }
+  }
 }
 
 /// A map cut into patches that are flattened, so that its channels come near to those of the last stage, then the mean over

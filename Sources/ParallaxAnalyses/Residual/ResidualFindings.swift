@@ -30,10 +30,27 @@ struct ResidualFindings {
 
   // MARK: Class and spatial tokens
 
-  /// Blocks of a model with the places of their sums, in execution order.
+  /// Whether a sum has a ratio for class and spatial tokens: a branch that adds exactly 0 has none.
+  private func isUsable(_ model: Int, _ place: Int) -> Bool {
+    let table = tables[model][place]
+    guard let first = table.first(0), let others = table.spatial(0) else { return false }
+    return first > 0 && others > 0
+  }
+
+  /// What findings on a model say of sums without a ratio.
+  private func leftOut(_ model: Int) -> String {
+    let all = result.models[model].connections.indices
+    let missing = all.filter { !isUsable(model, $0) }
+    guard let first = missing.first else { return "" }
+    return
+      "; \(missing.count) of \(all.count) sums are left out, whose branch or skip is exactly 0, such as the \(result.models[model].connections[first].part.rawValue) of \(result.models[model].connections[first].block)"
+  }
+
+  /// Blocks of a model with the places of their sums that have ratios, in execution order.
   private func blocks(_ model: Int) -> [(depth: Double, sums: [Int])] {
     var blocks: [(name: String, depth: Double, sums: [Int])] = []
-    for (index, one) in result.models[model].connections.enumerated() {
+    for (index, one) in result.models[model].connections.enumerated()
+    where isUsable(model, index) {
       if blocks.last?.name == one.block {
         blocks[blocks.count - 1].sums.append(index)
       } else {
@@ -105,7 +122,7 @@ struct ResidualFindings {
     let name = result.models[model].name
     let early = estimate { half(model, $0, late: false) }
     let late = estimate { half(model, $0, late: true).map { -$0 } }
-    let unit = "log₂ of ‖z‖/‖f(z)‖, mean over branches and blocks"
+    let unit = "log₂ of ‖z‖/‖f(z)‖, mean over branches and blocks\(leftOut(model))"
     let crossing = estimate { self.crossing(model, $0) }
     let place =
       crossing.value.map { value in
@@ -167,7 +184,9 @@ struct ResidualFindings {
       Statistics.mean(
         group.map { model in
           Statistics.mean(
-            tables[model].map { $0.spatial(replicate).flatMap { $0 > 0 ? log2($0) : nil } })
+            tables[model].filter { ($0.spatial(0) ?? 0) > 0 }.map {
+              $0.spatial(replicate).flatMap { $0 > 0 ? log2($0) : nil }
+            })
         })
     }
     let difference = estimate { replicate in

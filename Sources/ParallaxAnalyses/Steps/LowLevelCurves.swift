@@ -12,6 +12,8 @@ struct LowLevelCurves {
   let tables: StepsTables
   /// The same with clipped activations; nil where it was not computed.
   let clipped: StepsTables?
+  /// By place in the tables of a space, the same by strict ranks at places of sites; empty where it was not computed.
+  var strict: [Int: [Int: Double]] = [:]
 
   /// A space of statistics or pixels.
   struct Space {
@@ -45,6 +47,7 @@ struct LowLevelCurves {
         known: tables.estimates { table in own.map { table[$0, space.place] } },
         back: own.map { tables.whole[space.place, $0] },
         clipped: clipped.map { clipped in own.map { clipped.whole[$0, space.place] } } ?? [],
+        strict: strict.isEmpty ? [] : own.map { strict[space.place]?[$0] },
         chance: tables.chance { table in
           let known = own.compactMap { table[$0, space.place] }
           return known.isEmpty ? nil : Statistics.mean(known)
@@ -59,7 +62,7 @@ struct LowLevelCurves {
       }
     return StepsResult.LowLevel(
       model: model, spaces: spaces.map { curve($0, clipped) },
-      statistics: singles.map { curve($0, nil) },
+      statistics: singles.map { curve($0, clipped) },
       probes: scores.isEmpty
         ? []
         : statistics.enumerated().map { place, name in

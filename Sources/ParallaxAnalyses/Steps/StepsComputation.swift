@@ -51,7 +51,8 @@ struct StepsComputation {
       isSymmetric: options.measure.isSymmetric, floor: far.floor, source: options.measure.source,
       images: prepared.images, dtype: prepared.dtype.description, seed: options.resampling.seed,
       groups: matrix.leftOut.count, permutations: matrix.shuffled.count, models: models)
-    let parts = parts(all[0], clipped?.measured.tables)
+    var parts = parts(all[0], clipped?.measured.tables)
+    parts.lowLevel.strict = try strict(features)
     result.rescaled = (options.measure as? InformationImbalance)?.rescaling(prepared.images)
     result.grids = grids(all[0])
     result.depths = PairsOfModels.grid
@@ -98,8 +99,29 @@ struct StepsComputation {
   ) throws -> (measured: StepsMeasured, limits: [Int: (low: Double, high: Double)])? {
     guard options.clips else { return nil }
     let measured = try matrices(
-      [options.measure], features.compactMapValues { try? Self.clip($0) }, singles: false)
+      [options.measure], features.compactMapValues { try? Self.clip($0) }, singles: true)
     return (measured[0], features.compactMapValues { Self.clip.limits(of: $0) })
+  }
+
+  /// The driving measure to each space by strict ranks, by place of the space, then of the site; nothing without ranks.
+  private func strict(_ features: [Int: Tensor]) throws -> [Int: [Int: Double]] {
+    guard let measure = options.measure as? InformationImbalance else { return [:] }
+    let all = spaces.spaces + spaces.singles
+    let known = places.flatMap(\.self).compactMap { place -> (place: Int, side: Neighbours)? in
+      guard let own = features[place], EqualRows.firsts(of: own) == nil,
+        let side = try? Neighbours(
+          of: own, count: measure.neighbours, distance: measure.distance)
+      else { return nil }
+      return (place, side)
+    }
+    var found: [Int: [Int: Double]] = [:]
+    for (index, space) in all.enumerated() {
+      try tick("\(measure.name), strict ranks", Double(index) / Double(all.count))
+      let values = try? measure.strictValues(from: known.map(\.side), to: space.features)
+      found[sites + index] = Dictionary(
+        uniqueKeysWithValues: zip(known.map(\.place), values ?? []).map { ($0, $1) })
+    }
+    return found
   }
 
   private func clipping(
@@ -120,7 +142,7 @@ struct StepsComputation {
   private struct Parts {
     let pairs: PairsOfModels
     let profile: SmoothnessProfile
-    let lowLevel: LowLevelCurves
+    var lowLevel: LowLevelCurves
 
     func findings(_ quantity: String) -> [Finding] {
       StepsFindings(pairs: pairs, profile: profile, lowLevel: lowLevel, quantity: quantity)()

@@ -73,6 +73,12 @@ enum StepsSwitches {
       "low-level statistics",
       "\(LowLevelStatistics.names.count) of each picture (shorter side to 224, centre square), standardised over the images; all, by group, each by itself"
     )
+    if options.measure is InformationImbalance {
+      add(
+        "strict ranks",
+        "distances to statistics once more with the lowest rank for all that are equally far, as the definition stands; expected ranks elsewhere"
+      )
+    }
     add(
       "discarding",
       "the last fifth of the stages against the middle three fifths, by the measure to all statistics"
@@ -81,7 +87,7 @@ enum StepsSwitches {
     add(
       "clipping",
       options.clips
-        ? "the findings once more with each layer clipped at its \(StepsAnalysis.Options.clip) quantile of magnitude"
+        ? "findings and distances to statistics once more with each layer clipped at its \(StepsAnalysis.Options.clip) quantile of magnitude"
         : "none")
     add(
       "smoothness",

@@ -170,10 +170,24 @@ public final class StructureAnalysis: StudyAnalysis {
     func view(_ part: SimilarityResult) -> StructureFindings.View {
       StructureFindings.View(result: part, numbers: models.indices.map { structure($0, part) })
     }
+    // Means over what is left of a model would be of other layers than its own.
+    let partial = models.indices.filter { index in
+      structure(index, whole).values.enumerated().contains { $1[$0] == nil }
+    }
+    if !partial.isEmpty {
+      result.switches.append(
+        Switch(
+          "findings",
+          "without \(partial.map { models[$0].name }.joined(separator: ", ")), where sub-layers have no values"
+        ))
+    }
+    func complete(_ design: Design) -> [Int] {
+      models.indices.filter { designs[$0] == design && !partial.contains($0) }
+    }
     result.findings =
       StructureFindings(
-        models: models, transformers: models.indices.filter { designs[$0] == .transformer },
-        convolutional: models.indices.filter { designs[$0] == .convolutional },
+        models: models, transformers: complete(.transformer),
+        convolutional: complete(.convolutional),
         cuts: result.models.map(\.cutAt), whole: view(whole), parts: parts.map(view)
       ).all
     return result

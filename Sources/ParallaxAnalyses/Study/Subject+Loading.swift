@@ -12,7 +12,8 @@ extension Subject {
       name: loaded.name, family: loaded.family, model: loaded.model,
       preprocessing: Preprocessing(json: loaded.preprocessing), fingerprint: loaded.fingerprint,
       device: loaded.device)
-    objective = loaded.objective
+    (objective, derivation) = (loaded.objective, loaded.derivation)
+    classNames = loaded.classNames
   }
 
   /// Sites of the model with a choice of tokens each.

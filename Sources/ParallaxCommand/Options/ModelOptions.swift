@@ -7,7 +7,8 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Sites of every model that names none: blocks.*, blocks.0...5,head, blocks.-1.")
   var sites: String?
 
-  @Option(help: "Tokens of every model that names none: cls, avg, all, flat, grid:S, token:I.")
+  @Option(
+    help: "Tokens of every model that names none: cls, avg, all, concat, flat, grid:S, token:I.")
   var tokens: String?
 
   @OptionGroup var loading: LoadingOptions
@@ -74,6 +75,14 @@ struct ModelOptions: ParsableArguments {
       progress.note("made \(model.name)")
       return Chosen(reference: one.reference, model: model, wishes: one.wishes)
     }
+  }
+
+  /// A model that has been loaded once more, in float64.
+  func precise(_ chosen: Chosen, twin seed: UInt64?) throws -> any Model {
+    try Catalog.load(
+      ModelReference(parsing: chosen.reference), device: Device(loading.device), dtype: .float64,
+      randomWeights: seed ?? loading.randomWeights
+    ).model
   }
 
   /// Two checkpoints of one architecture must not be mistaken for one another.

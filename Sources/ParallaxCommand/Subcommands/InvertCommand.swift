@@ -17,8 +17,19 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
 
       quick: a hundred steps of Adam with total variation, through the model's own preprocessing. badger2022: the paper's \
       recipe exactly: raw pixels, summed L1 loss, plain descent, a blur after each step for convolutional networks; 500 \
-      to 1500 steps. Four layers of a model are inverted unless sites are named. Cost: a forward and a backward pass to \
+      to 1500 steps. fourier: Fourier coefficients with decorrelated colours and jitter, after Olah et al. (2017). octaves: \
+      a quarter of the size, half of it, then the whole. lbfgs: L-BFGS with total variation, after Mahendran and Vedaldi \
+      (2015). prior: the weights of a small network, after Ulyanov et al. (2018). Four layers of a model are inverted unless sites are named. Cost: a forward and a backward pass to \
       the layer for each step and layer.
+
+      --remove and --swap put changed forms of each model beside it: without normalisation, attention, residual connections, or \
+      with a module of its untrained twin. --checkpoints inverts several checkpoints of the one architecture that is named; \
+      --at and --axis say where models stand, for curves of clarity along training steps or widths.
+
+      --spectrum: the singular values of ∂O/∂a, what a layer makes of small changes of the picture. Layers of at most 1024 \
+      numbers are decomposed as a whole, a backward pass for each number; of larger ones the 64 leading values are found with \
+      up to 193 forward derivatives and 200 backward passes a layer and picture: about two minutes a layer of a ViT-B/16 \
+      on two cores, a third of it with --singular-values 21.
 
       Example:  parallax invert clip-vit-base-patch16 efficientnet-lite0 --untrained 1
       """)
@@ -30,6 +41,9 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
   @OptionGroup var images: ImageOptions
   @OptionGroup var pass: PassOptions
   @OptionGroup var inversion: InversionOptions
+  @OptionGroup var surgery: SurgeryOptions
+  @OptionGroup var sweep: SweepOptions
+  @OptionGroup var spectra: SpectrumOptions
 
   @Option(
     name: [.long, .customShort("o")], help: "The run folder; runs/invert-MODELS without it.")
@@ -39,24 +53,37 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
 
   func run() throws {
     let progress = ProgressLine(quiet: pass.quiet)
+    let addresses = try sweep.expanded(addresses)
     let names = try ModelOptions.checked(addresses)
     try models.refuseTokens(addresses, "an inversion matches everything that a layer holds")
     var images = images
     // More would be decoded for nothing.
-    images.limit = images.limit ?? inversion.pictures
+    images.limit =
+      images.limit
+      ?? max(inversion.pictures, spectra.spectrum ? spectra.spectrumPictures : 0)
     let job = Job(
       title: {
         $0 == 1
           ? "What one model's layers know of their input"
           : "What the layers of \($0) models know of their input"
       },
-      output: output ?? Runs.name("invert", names), untrained: inversion.untrained)
-    let options = inversion.options(batchSize: pass.batchSize)
-    let finished = try job.run(
-      addresses, models, images, pass, [AnalysisCatalog.inversion(options)], progress)
+      output: output ?? Runs.name("invert", names), untrained: inversion.untrained,
+      surgery: surgery, names: try sweep.names(addresses),
+      isOneArchitecture: !sweep.checkpoints.isEmpty, allowsDouble: true)
+    var options = try inversion.options(batchSize: pass.batchSize)
+    options.axis = try sweep.axis(of: addresses)
+    var analyses = [AnalysisCatalog.inversion(options)]
+    if spectra.spectrum {
+      analyses.append(
+        AnalysisCatalog.spectrum(
+          spectra.options(layers: inversion.layers, batchSize: pass.batchSize)))
+    }
+    let finished = try job.run(addresses, models, images, pass, analyses, progress)
     try finished.show(as: form) {
       let result: InversionResult? = try finished.run.result(analysis: "inversion")
-      return result.map { $0.models.flatMap(Self.lines) + $0.findings.map(\.line) } ?? []
+      let spectra: SpectrumResult? = try finished.run.result(analysis: "spectrum")
+      return (result.map { $0.models.flatMap(Self.lines) + $0.findings.map(\.line) } ?? [])
+        + (spectra.map { $0.lines + $0.findings.map(\.line) } ?? [])
     }
   }
 
@@ -77,11 +104,14 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
 
 /// How pictures are reconstructed.
 struct InversionOptions: ParsableArguments {
-  @Option(help: "The recipe: quick or badger2022.")
+  @Option(help: "The recipe: quick, badger2022, fourier, octaves, lbfgs or prior.")
   var preset = InversionAnalysis.Preset.quick
 
   @Option(help: "Steps of each descent; the recipe's without it.")
   var steps: Int?
+
+  @Option(help: "Rate of the first step, the last in proportion; the recipe's without it.")
+  var rate: Double?
 
   @Option(help: "Weight of the total variation; the recipe's without it.")
   var variation: Double?
@@ -101,6 +131,15 @@ struct InversionOptions: ParsableArguments {
   @Option(help: "Layers of a model that names none, evenly spread.")
   var layers = 4
 
+  @Option(
+    help: ArgumentHelp(
+      "Embeddings to match instead of the images' own: a safetensors file with a tensor MODEL@SITE for each layer, a row an image.",
+      valueName: "file"))
+  var target: String?
+
+  @Option(help: "GB that a descent may take; batches are made smaller to stay below.")
+  var memoryLimit = 8
+
   @Option(help: "Standard deviation of the small shift that distances are held against.")
   var shift = 1.0 / 18
 
@@ -114,6 +153,7 @@ struct InversionOptions: ParsableArguments {
     for (option, value, range) in [
       ("steps", steps ?? 1, 1...1_000_000), ("pictures", pictures, 1...4096),
       ("starts", starts, 1...64), ("jitter", jitter ?? 0, 0...64), ("layers", layers, 1...1024),
+      ("memory-limit", memoryLimit, 1...1_000_000),
     ] where !range.contains(value) {
       throw ValidationError(
         Outlier(
@@ -124,16 +164,26 @@ struct InversionOptions: ParsableArguments {
     if let variation, !(variation >= 0 && variation <= 1e6) {
       throw ValidationError("--variation \(variation): expected a number from 0 to 1000000")
     }
+    if let rate, !(rate > 0 && rate <= 1e6) {
+      throw ValidationError("--rate \(rate): expected a number above 0, up to 1000000")
+    }
+    if preset == .lbfgs, (jitter ?? 0) > 0 {
+      throw ValidationError(
+        "--jitter \(jitter ?? 0): L-BFGS needs the same function in each step; another --preset, or no jitter"
+      )
+    }
     guard shift > 0, shift <= 1 else {
       throw ValidationError("--shift \(shift): expected a number above 0, up to 1")
     }
   }
 
-  func options(batchSize: Int) -> InversionAnalysis.Options {
+  func options(batchSize: Int) throws -> InversionAnalysis.Options {
     var options = InversionAnalysis.Options()
     (options.preset, options.steps, options.images) = (preset, steps, pictures)
-    (options.variation, options.jitter) = (variation, jitter)
+    (options.variation, options.jitter, options.rate) = (variation, jitter, rate)
     (options.starts, options.layers, options.shift.scale) = (starts, layers, shift)
+    options.target = try target.map { try TargetEmbeddings($0) }
+    options.memoryLimit = memoryLimit << 30
     options.batchSize = min(options.batchSize, batchSize)
     return options
   }

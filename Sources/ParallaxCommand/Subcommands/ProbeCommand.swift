@@ -14,6 +14,9 @@ struct ProbeCommand: ParsableCommand, ModelsTaking {
       list.
 
       Images are split by a hash of their ids: 40 % of each class test, shots are drawn from the rest, several times. \
+      --shots all fits all training images too, the paper's protocol for CIFAR: its memory does not grow with them, and the \
+      last tenth of each class tunes λ.
+
       --split folders takes train/CLASS against test/CLASS or val/CLASS; --split FILE takes the ids of the test images, one \
       a line, as results name them.
 
@@ -69,14 +72,14 @@ struct ProbeCommand: ParsableCommand, ModelsTaking {
           percent(known.last?.scores.last?.accuracy.value),
           percent(known.last?.scores.last?.shuffled.value), percent(known.last?.weighted.value),
           percent(known.last?.logistic.value),
-        ]
+        ] + (result.all == nil ? [] : [percent(known.last?.all?.accuracy.value)])
       }
     }
     return Table(
       header: [
         "model", "features", "first %", "best", "best %", "last %", "shuffled %", "kNN %",
         "logistic %",
-      ], rows: rows)
+      ] + (result.all == nil ? [] : ["last, all images %"]), rows: rows)
   }
 }
 
@@ -84,7 +87,7 @@ struct ProbeCommand: ParsableCommand, ModelsTaking {
 struct ProbeOptions: ParsableArguments {
   @Option(
     help:
-      "Training images a class, such as 1,5,10; those of 1, 5, 10, 25 that every class has without it."
+      "Training images a class, such as 1,5,10; those of 1, 5, 10, 25 that every class has without it. all: beside them one fit to all training images."
   )
   var shots: String?
 
@@ -157,9 +160,14 @@ struct ProbeOptions: ParsableArguments {
     return known.sorted()
   }
 
+  /// Whether `all` stands among the shots.
+  private var fitsAll: Bool { shots?.split(separator: ",").contains("all") == true }
+
   private func shotList() throws -> [Int]? {
     let isWhole = { (value: Double) in value >= 1 && value <= 65536 && value == value.rounded() }
-    return try numbers(shots, "shots", isWhole)?.map { Int($0) }
+    let few = shots?.split(separator: ",", omittingEmptySubsequences: false).filter { $0 != "all" }
+    if few?.isEmpty == true { return nil }
+    return try numbers(few?.joined(separator: ","), "shots", isWhole)?.map { Int($0) }
   }
 
   private func siteCount() throws -> Int {
@@ -173,7 +181,7 @@ struct ProbeOptions: ParsableArguments {
   /// The options, with the list of test images read.
   func options() throws -> ProbeAnalysis.Options {
     var options = ProbeAnalysis.Options()
-    options.shots = try shotList()
+    (options.shots, options.fitsAll) = (try shotList(), fitsAll)
     (options.draws, options.trainingLimit, options.testLimit) = (draws, trainLimit, testLimit)
     if let penalties = try numbers(penalties, "penalties", { $0 > 0 }) {
       options.penalties = penalties

@@ -16,6 +16,9 @@ public struct Standardisation: Sendable {
   /// σ + 10⁻⁵, `[..., 1, width]`, float64.
   public let scale: Tensor
 
+  /// From μ and σ + 10⁻⁵, learnt elsewhere.
+  init(mean: Tensor, scale: Tensor) { (self.mean, self.scale) = (mean, scale) }
+
   /// Learns from features.
   ///
   /// - Parameter features: `[..., images, width]`.

@@ -89,7 +89,9 @@ struct HuggingFaceFolder {
   }
 
   /// The model, with the folder's weights or with made-up ones.
-  func load(device: Device, randomWeights seed: UInt64?) throws -> LoadedModel {
+  func load(
+    device: Device, dtype: DType = .float32, randomWeights seed: UInt64?, swap: ModuleSwap? = nil
+  ) throws -> LoadedModel {
     let found = try described()
     let caveat =
       found.preprocessingFile == nil
@@ -97,8 +99,8 @@ struct HuggingFaceFolder {
       : nil
     return try Catalog.load(
       name: name, found.architecture, summary: found.architecture.summary,
-      preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, device, seed,
-      origin: origin, licence: nil, caveat: caveat)
+      preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, (device, dtype),
+      seed, origin: origin, licence: nil, caveat: caveat, swap: swap)
   }
 
   /// The checkpoint: the folder, or one of its files where another library's lie beside it.

@@ -79,7 +79,7 @@ public struct Beit: Model {
       x = tap.block("blocks.\(index)", block(x, tap["blocks.\(index)"]))
     }
     if tap.isSatisfied { return x }
-    x = tap("fc_norm", norm(x.sliced(1, 1).mean(over: [1])))  // [b, d]
+    x = tap.through("fc_norm", x.sliced(1, 1).mean(over: [1]), .norm) { norm($0) }  // [b, d]
     return head.map { tap("head", $0(x)) } ?? x
   }
 
@@ -117,9 +117,10 @@ public struct Beit: Model {
 
     func callAsFunction(_ input: Tensor, _ tap: Tap) -> Tensor {
       var x = input  // [b, n, d]
-      let y = gamma1 * tap("attn", attention(tap("norm1", norm1(x)), tap["attn"]))
+      let y =
+        gamma1 * tap("attn", attention(tap.through("norm1", x, .norm) { norm1($0) }, tap["attn"]))
       x = tap.joined("residual1", x, y, .attention)
-      let z = gamma2 * tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
+      let z = gamma2 * tap("mlp", mlp(tap.through("norm2", x, .norm) { norm2($0) }, tap["mlp"]))
       return tap.joined("residual2", x, z, .mlp)
     }
   }

@@ -66,7 +66,7 @@ public struct ConvNeXt: Model {
     // With channels side by side in memory nothing is copied between convolutions and MLPs.
     var x = tap("input", images, as: .map).channelsLast()  // [b, 3, h, w]
     x = tap("stem.0", stem.convolution(x))  // [b, d, h / 4, w / 4]
-    x = tap("stem", tap("stem.1", stem.norm.overChannels(x)))
+    x = tap("stem", tap.through("stem.1", x, .norm) { stem.norm.overChannels($0) })
     for (index, stage) in stages.enumerated() {
       let name = "stages.\(index)"
       if tap.isSatisfied { return x }
@@ -79,7 +79,7 @@ public struct ConvNeXt: Model {
     }
     if tap.isSatisfied { return x }
     x = tap("head.global_pool", x.mean(over: [2, 3], keeping: true))  // [b, d, 1, 1]
-    if let norm { x = tap("head.norm", norm.overChannels(x)) }
+    if let norm { x = tap.through("head.norm", x, .norm) { norm.overChannels($0) } }
     x = x.reshaped(x.shape[0], -1)  // [b, d]
     return head.map { tap("head.fc", $0(x)) } ?? x
   }
@@ -109,7 +109,7 @@ public struct ConvNeXt: Model {
     }
 
     func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      let y = tap("downsample.0", norm.overChannels(x))
+      let y = tap.through("downsample.0", x, .norm) { norm.overChannels($0) }
       return tap("downsample", tap("downsample.1", convolution(y)))
     }
   }
@@ -132,7 +132,9 @@ public struct ConvNeXt: Model {
     func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
       let y = tap("conv_dw", depthwise(x)).permuted(0, 2, 3, 1)  // [b, h, w, d]
       let branch = ConvNeXt.shown(
-        "mlp", mlp(ConvNeXt.shown("norm", norm(y), tap), tap["mlp"]), tap)
+        "mlp",
+        mlp(ConvNeXt.shown("norm", tap.applied("norm", y, .norm) { norm($0) }, tap), tap["mlp"]),
+        tap)
       return tap.joined("residual1", x, (scale?(branch) ?? branch).permuted(0, 3, 1, 2), .branch)
     }
   }

@@ -71,13 +71,14 @@ public struct DenseNet: Model {
     var x = tap("input", images, as: .map)  // [b, 3, h, w]
     let inside = tap["features"]
     x = stem(x, inside)  // [b, 64, h / 2, w / 2]
-    x = inside("pool0", x.maxPooled(3, stride: 2, padding: 1))  // [b, 64, h / 4, w / 4]
+    // [b, 64, h / 4, w / 4]
+    x = inside.through("pool0", x, .pooling) { $0.maxPooled(3, stride: 2, padding: 1) }
     for stage in stages {
       if tap.isSatisfied { return x }
       x = stage(x, inside)
     }
     if tap.isSatisfied { return x }
-    x = tap("features", inside("norm5", norm(x).relu()))
+    x = tap("features", inside("norm5", inside.applied("norm5", x, .norm) { norm($0) }.relu()))
     x = tap("global_pool", x.mean(over: [2, 3]))  // [b, 1024]
     return head.map { tap("classifier", $0(x)) } ?? x
   }
@@ -134,7 +135,7 @@ public struct DenseNet: Model {
     }
 
     func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      last(inner(tap("norm1", norm(x).relu()), tap), tap)
+      last(inner(tap("norm1", tap.applied("norm1", x, .norm) { norm($0) }.relu()), tap), tap)
     }
   }
 
@@ -151,8 +152,8 @@ public struct DenseNet: Model {
     }
 
     func callAsFunction(_ x: Tensor, _ tap: Tap) -> Tensor {
-      let y = convolution(tap("norm", norm(x).relu()), tap)
-      return tap("pool", y.averagePooled(window: 2, stride: 2))
+      let y = convolution(tap("norm", tap.applied("norm", x, .norm) { norm($0) }.relu()), tap)
+      return tap.through("pool", y, .pooling) { $0.averagePooled(window: 2, stride: 2) }
     }
   }
 

@@ -101,9 +101,9 @@ public struct Eva: Model {
       x = tap.block("blocks.\(index)", block(x, angles, tap["blocks.\(index)"]))
     }
     if tap.isSatisfied { return x }
-    if !c.normalisesMean { x = tap("norm", norm(x)) }
+    if !c.normalisesMean { x = tap.through("norm", x, .norm) { norm($0) } }
     x = x.sliced(1, c.prefix).mean(over: [1])  // [b, d]
-    if c.normalisesMean { x = tap("fc_norm", norm(x)) }
+    if c.normalisesMean { x = tap.through("fc_norm", x, .norm) { norm($0) } }
     return head.map { tap("head", $0(x)) } ?? x
   }
 
@@ -147,10 +147,11 @@ public struct Eva: Model {
       _ input: Tensor, _ angles: (sines: Tensor, cosines: Tensor), _ tap: Tap
     ) -> Tensor {
       var x = input  // [b, n, d]
-      var y = tap("attn", attention(tap("norm1", norm1(x)), angles, tap["attn"]))
+      var y = tap(
+        "attn", attention(tap.through("norm1", x, .norm) { norm1($0) }, angles, tap["attn"]))
       if let gamma1 { y = gamma1 * y }
       x = tap.joined("residual1", x, y, .attention)
-      y = tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
+      y = tap("mlp", mlp(tap.through("norm2", x, .norm) { norm2($0) }, tap["mlp"]))
       if let gamma2 { y = gamma2 * y }
       return tap.joined("residual2", x, y, .mlp)
     }

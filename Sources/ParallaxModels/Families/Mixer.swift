@@ -70,7 +70,7 @@ public struct Mixer: Model {
       x = tap.block("blocks.\(index)", block(x, tap["blocks.\(index)"]), as: .patches)
     }
     if tap.isSatisfied { return x }
-    x = tap("norm", norm(x), as: .patches).mean(over: [1])  // [b, d]
+    x = tap.through("norm", x, .norm, as: .patches) { norm($0) }.mean(over: [1])  // [b, d]
     return head.map { tap("head", $0(x)) } ?? x
   }
 
@@ -90,11 +90,12 @@ public struct Mixer: Model {
     }
 
     func callAsFunction(_ input: Tensor, _ tap: Tap) -> Tensor {
-      let y = tap("norm1", norm1(input), as: .patches).transposed(1, 2)  // [b, d, n]
+      // [b, d, n]
+      let y = tap.through("norm1", input, .norm, as: .patches) { norm1($0) }.transposed(1, 2)
       let mixed = tap("mlp_tokens", patches(y, tap["mlp_tokens"], as: .mixed), as: .mixed)
       let x = tap.joined(
         "residual1", input, mixed.transposed(1, 2), .mixing, as: .patches)  // [b, n, d]
-      let z = tap("norm2", norm2(x), as: .patches)
+      let z = tap.through("norm2", x, .norm, as: .patches) { norm2($0) }
       return tap.joined(
         "residual2", x,
         tap("mlp_channels", channels(z, tap["mlp_channels"], as: .patches), as: .patches), .mlp,

@@ -101,7 +101,8 @@ public struct ResNet: Model {
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
     var x = tap("input", images, as: .map)  // [b, 3, h, w]
     x = stem(x, tap)  // [b, 64, h / 2, w / 2]
-    x = tap("maxpool", x.maxPooled(3, stride: 2, padding: 1))  // [b, 64, h / 4, w / 4]
+    // [b, 64, h / 4, w / 4]
+    x = tap.through("maxpool", x, .pooling) { $0.maxPooled(3, stride: 2, padding: 1) }
     for (stage, blocks) in stages.enumerated() {
       for (index, block) in blocks.enumerated() {
         if tap.isSatisfied { return x }

@@ -70,7 +70,8 @@ public struct Swin: Model {
   public func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
     let input = tap("input", images, as: .map)  // [b, 3, h, w]
     let map = projection.map(input, tap["patch_embed"]).permuted(0, 2, 3, 1)
-    var x = tap("patch_embed.norm", projectionNorm(map), as: .positions)  // [b, h / 4, w / 4, c]
+    // [b, h / 4, w / 4, c]
+    var x = tap.through("patch_embed.norm", map, .norm, as: .positions) { projectionNorm($0) }
     x = tap("patch_embed", x, as: .positions)
     for (index, stage) in stages.enumerated() {
       let name = "layers.\(index)"
@@ -86,7 +87,7 @@ public struct Swin: Model {
       x = tap(name, x, as: .positions)
     }
     if tap.isSatisfied { return x }
-    x = tap("norm", norm(x), as: .positions)
+    x = tap.through("norm", x, .norm, as: .positions) { norm($0) }
     x = tap("head.global_pool", x.mean(over: [1, 2]))  // [b, c]
     return head.map { tap("head", tap("head.fc", $0(x))) } ?? x
   }
@@ -135,9 +136,11 @@ public struct Swin: Model {
         .reshaped(b, h / 2, w / 2, 4 * c)
       if isSecond {
         let y = tap("reduction", reduction(x), as: .positions)
-        return tap("norm", norm(y), as: .positions)
+        return tap.through("norm", y, .norm, as: .positions) { norm($0) }
       }
-      return tap("reduction", reduction(tap("norm", norm(x), as: .positions)), as: .positions)
+      return tap(
+        "reduction", reduction(tap.through("norm", x, .norm, as: .positions) { norm($0) }),
+        as: .positions)
     }
   }
 
@@ -165,8 +168,12 @@ public struct Swin: Model {
 
     func callAsFunction(_ input: Tensor, _ tap: Tap) -> Tensor {
       let shape = input.shape  // [b, h, w, c]
-      func normed1(_ x: Tensor) -> Tensor { tap("norm1", norm1(x), as: .positions) }
-      func normed2(_ x: Tensor) -> Tensor { tap("norm2", norm2(x), as: .patches) }
+      func normed1(_ x: Tensor) -> Tensor {
+        tap.through("norm1", x, .norm, as: .positions) { norm1($0) }
+      }
+      func normed2(_ x: Tensor) -> Tensor {
+        tap.through("norm2", x, .norm, as: .patches) { norm2($0) }
+      }
       func attended(_ x: Tensor) -> Tensor {
         let parts = windows.cut(x)  // [b · windows, tokens, c]
         let mixed = attention(parts, windows.mask, tap["attn"])

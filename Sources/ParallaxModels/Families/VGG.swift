@@ -100,7 +100,7 @@ public struct VGG: Model {
       if tap.isSatisfied { return x }
       switch step {
       case .convolution(let convolution): x = convolution(x, tap, isBlock: true)
-      case .pool(let site): x = tap(site, x.maxPooled(2, stride: 2))
+      case .pool(let site): x = tap.through(site, x, .pooling) { $0.maxPooled(2, stride: 2) }
       }
     }
     if tap.isSatisfied { return x }

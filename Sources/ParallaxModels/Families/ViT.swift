@@ -134,19 +134,22 @@ public struct ViT: Model {
     )
     x = tap("patch_embed", patchEmbedding(x, tap["patch_embed"]), as: .patches)  // [b, n, d]
     x = tap("pos_drop", embedded(x, rows, columns))  // [b, 1 + n, d]
-    if let normPre { x = tap("norm_pre", normPre(x)) }
+    if let normPre { x = tap.through("norm_pre", x, .norm) { normPre($0) } }
     for (index, block) in blocks.enumerated() {
       if tap.isSatisfied { return x }
       x = tap.block("blocks.\(index)", block(x, tap["blocks.\(index)"]))
     }
     if tap.isSatisfied { return x }
     if let pool {
-      x = tap("attn_pool", pool(tap("norm", norm(x)), tap["attn_pool"]))  // [b, d]
+      // [b, d]
+      x = tap("attn_pool", pool(tap.through("norm", x, .norm) { norm($0) }, tap["attn_pool"]))
       return head.map { tap("head", $0(x)) } ?? x
     }
     // The first tokens are all that the heads read.
     let read = configuration.readTokens
-    x = tap.wants("norm") ? tap("norm", norm(x)) : norm(x.sliced(1, 0, read))
+    x =
+      tap.wants("norm") || !tap.leaves(.norm)
+      ? tap.through("norm", x, .norm) { norm($0) } : norm(x.sliced(1, 0, read))
     let tokens = (0..<read).map { x.selected(1, $0) }  // [b, d] each
     let outputs = zip(tokens, [("head", head), ("head_dist", distillationHead)]).map {
       token, part in part.1.map { tap(part.0, $0(token)) } ?? token
@@ -200,10 +203,10 @@ public struct ViT: Model {
 
     func callAsFunction(_ input: Tensor, _ tap: Tap) -> Tensor {
       var x = input  // [b, n, d]
-      var y = tap("attn", attention(tap("norm1", norm1(x)), tap["attn"]))
+      var y = tap("attn", attention(tap.through("norm1", x, .norm) { norm1($0) }, tap["attn"]))
       if let scale1 { y = tap("ls1", scale1(y)) }
       x = tap.joined("residual1", x, y, .attention)
-      y = tap("mlp", mlp(tap("norm2", norm2(x)), tap["mlp"]))
+      y = tap("mlp", mlp(tap.through("norm2", x, .norm) { norm2($0) }, tap["mlp"]))
       if let scale2 { y = tap("ls2", scale2(y)) }
       return tap.joined("residual2", x, y, .mlp)
     }

@@ -96,7 +96,7 @@ struct GraphProgram: Sendable {
   /// Steps whose first result is the only one that is read.
   private var isAlone: [Bool] = []
   /// Slots by the step that reads them last.
-  private var freed: [[Int]] = []
+  private(set) var freed: [[Int]] = []
 
   init(
     file: String, steps: [Step], slotCount: Int, constants: [(slot: Int, value: GraphValue)],
@@ -178,19 +178,9 @@ struct GraphProgram: Sendable {
   func run(
     _ images: Tensor, _ tap: Tap, watch: ((Place, Tensor) -> Void)? = nil
   ) throws -> Tensor {
-    var slots = [GraphValue](repeating: .none, count: slotCount)
-    for (slot, value) in constants {
-      slots[slot] = value
-      if volatile.contains(slot), case .tensor(let tensor) = value {
-        slots[slot] = .tensor(tensor.cloned())
-      }
-    }
-    var x = tap("input", images, as: .map)
-    if input.isChannelsLast { x = x.permuted(0, 2, 3, 1).contiguous() }
-    x = x.to(input.dtype)
-    if usesChannelsLast { x = x.channelsLast() }
-    slots[input.slot] = .tensor(volatile.contains(input.slot) ? x.cloned() : x)
-    var current = x
+    let x = tap("input", images, as: .map)
+    var slots = beginning(x)
+    var current = slots[input.slot].tensor ?? x
     for (index, step) in steps.enumerated() {
       if tap.isSatisfied { return current }
       var values = step.inputs.map { slots[$0] }
@@ -221,6 +211,23 @@ struct GraphProgram: Sendable {
     return result
   }
 
+  /// The slots before the first step.
+  func beginning(_ images: Tensor) -> [GraphValue] {
+    var slots = [GraphValue](repeating: .none, count: slotCount)
+    for (slot, value) in constants {
+      slots[slot] = value
+      if volatile.contains(slot), case .tensor(let tensor) = value {
+        slots[slot] = .tensor(tensor.cloned())
+      }
+    }
+    var x = images
+    if input.isChannelsLast { x = x.permuted(0, 2, 3, 1).contiguous() }
+    x = x.to(input.dtype)
+    if usesChannelsLast { x = x.channelsLast() }
+    slots[input.slot] = .tensor(volatile.contains(input.slot) ? x.cloned() : x)
+    return slots
+  }
+
   private func results(
     of index: Int, _ values: [GraphValue], _ tap: Tap, _ watch: ((Place, Tensor) -> Void)?
   ) throws -> [GraphValue] {
@@ -240,26 +247,32 @@ struct GraphProgram: Sendable {
     }
   }
 
-  /// The results of a step of attention with its weights written out; nil where nobody looks.
+  /// The results of a step of attention with its weights written out; nil where nobody looks and no derivative needs it.
   private func attended(
     _ index: Int, _ values: [GraphValue], _ tap: Tap, _ watch: ((Place, Tensor) -> Void)?
   ) throws -> [GraphValue]? {
-    guard let place = fused[index], let attention = steps[index].attention,
-      let heads = place.heads
-    else { return nil }
+    guard let attention = steps[index].attention else { return nil }
+    // The fused form has no forward derivative.
+    let isForward = GradientMode.isForward
+    let names = fused[index].flatMap { place in place.heads.map { (place, heads: $0) } }
     // Its shape is all that anybody asks for, and takes no memory.
-    if let watch, let shape = try? attention.shape(values), !shape.contains(0) {
+    if let (place, _) = names, let watch, let shape = try? attention.shape(values),
+      !shape.contains(0)
+    {
       watch(place, Tensor.zeros(shape.map { _ in 1 }, .float32).expanded(shape))
     }
-    guard tap.wants(place.name) || tap.names(heads) else { return nil }
-    let view = AttentionView {
-      tap(place.name, $0, as: .pattern)
-    } heads: {
-      tap.named(heads, $0, as: .mixed)
+    let isSeen = names.map { tap.wants($0.0.name) || tap.names($0.heads) } ?? false
+    guard isForward || isSeen else { return nil }
+    let view = AttentionView { pattern in
+      names.map { tap($0.0.name, pattern, as: $0.0.kind ?? .pattern) } ?? pattern
+    } heads: { outputs in
+      names.map {
+        tap.named($0.heads, outputs, as: $0.0.kind == .windows ? .windows : .mixed)
+      } ?? outputs
     }
     let results = try attention.run(values, view)
     // What the fused form alone gives is seldom read.
-    let others = isAlone[index] ? [] : try steps[index].run(values)
+    let others = isAlone[index] || isForward ? [] : try steps[index].run(values)
     return steps[index].outputs.indices.map { place in
       if results.indices.contains(place), let result = results[place] { return result }
       return others.indices.contains(place) ? others[place] : .none

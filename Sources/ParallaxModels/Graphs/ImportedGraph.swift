@@ -12,6 +12,8 @@ public struct ImportedGraph: Model {
   public let tokenLayout: TokenLayout?
   let program: GraphProgram
   private let probed: (height: Int, width: Int)?
+  /// Where tokens lie of attention that is kept inside windows, by its site.
+  private var windows: [String: AttentionPlaces] = [:]
 
   /// A graph that has not run yet; `probe` finds out what its sites are.
   init(_ program: GraphProgram, tokenLayout: TokenLayout? = nil) {
@@ -133,9 +135,51 @@ public struct ImportedGraph: Model {
     }
     var taken: Set<String> = []
     kept = kept.filter { $0.rank == best[$0.name] && taken.insert($0.name).inserted }
+    let found = windowed(of: program, besides: taken, images.sliced(0, 0, 1))
+    let inside = program.places.filter { $0.heads != nil && !taken.contains($0.name) }
+      .compactMap { place in
+        found[place.name].map { own in
+          var known = place
+          (known.kind, known.shape) = (.windows, own.shape)
+          return known
+        }
+      }
+    if !inside.isEmpty {
+      // In execution order again.
+      let order = Dictionary(
+        program.places.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+      kept = (kept + inside).enumerated().sorted {
+        (order[$0.element.name] ?? 0, $0.offset) < (order[$1.element.name] ?? 0, $1.offset)
+      }.map(\.element)
+    }
     let heads = Set(kept.compactMap(\.heads))
     kept += program.places.filter { $0.role == .heads && heads.contains($0.name) }
-    return ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
+    var graph = ImportedGraph(program.showing(kept), tokenLayout, probed: (height, width))
+    graph.windows = found.mapValues(\.places)
+    return graph
+  }
+
+  /// Where tokens lie of a graph's attention, where some of it is kept inside windows and they could be followed; nothing where
+  /// one image is not taken by itself.
+  private func windowed(
+    of program: GraphProgram, besides taken: Set<String>, _ image: Tensor
+  ) -> [String: (places: AttentionPlaces, shape: [Int])] {
+    let patterns = program.places.filter { $0.heads != nil }
+    guard patterns.contains(where: { !taken.contains($0.name) }), !program.sums.isEmpty,
+      (fixedBatch ?? 1) == 1
+    else { return [:] }
+    let probe = GraphWindows(
+      program, patterns, height: image.shape[2], width: image.shape[3])
+    // What cannot be followed stays unknown, as it was.
+    return GraphLimits.$largest.withValue(GraphLimits.trial) {
+      (try? probe.places(image)) ?? [:]
+    }
+  }
+
+  /// Where tokens lie: as they were followed when the graph was read, else as `tokenLayout` says.
+  public func attentionPlaces(at site: Site, height: Int, width: Int) -> AttentionPlaces? {
+    if let probed, probed == (height, width), let own = windows[site.name] { return own }
+    return site.kind == .windows ? nil : placesInRow(at: site, height: height, width: width)
   }
 
   /// The places that hold an activation of each image, whatever their number.

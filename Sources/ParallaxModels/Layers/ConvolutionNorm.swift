@@ -55,7 +55,8 @@ struct ConvolutionNorm: Sendable {
     var last: String { activation ?? norm ?? convolution }
     /// Whether nobody looks at the sites before it.
     func areFree(_ tap: Tap) -> Bool {
-      [convolution, norm].allSatisfy { $0 == nil || $0 == last || !tap.wants($0 ?? "") }
+      (norm == nil || tap.leaves(.norm))
+        && [convolution, norm].allSatisfy { $0 == nil || $0 == last || !tap.wants($0 ?? "") }
     }
   }
 
@@ -130,7 +131,8 @@ struct ConvolutionNorm: Sendable {
   private func shown(_ x: Tensor, _ tap: Tap) -> Tensor {
     let x = names.last == names.convolution ? x : tap(names.convolution, x)
     guard let norm, let site = names.norm else { return x }
-    return site == names.last ? norm(x) : tap(site, norm(x))
+    let normed = tap.applied(site, x, .norm) { norm($0) }
+    return site == names.last ? normed : tap(site, normed)
   }
 
   private func convolved(_ x: Tensor) -> Tensor {

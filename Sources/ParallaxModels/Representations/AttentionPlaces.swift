@@ -52,6 +52,10 @@ public struct AttentionPlaces: Sendable, Hashable {
 extension Model {
   /// The places of tokens that stand in a row, as `tokenLayout` says.
   public func attentionPlaces(at site: Site, height: Int, width: Int) -> AttentionPlaces? {
+    placesInRow(at: site, height: height, width: width)
+  }
+
+  func placesInRow(at site: Site, height: Int, width: Int) -> AttentionPlaces? {
     guard let layout = tokenLayout, site.shape.count == 3, site.shape[1] == site.shape[2] else {
       return nil
     }

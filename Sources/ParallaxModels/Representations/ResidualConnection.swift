@@ -41,6 +41,11 @@ public struct ResidualConnection: Sendable, Hashable {
   /// Where f(z) is seen.
   public var branch: String { Self.branch(of: name) }
 
+  /// Whether a site is one of the two summands of a connection, which are on no list.
+  static func isSummand(_ site: String) -> Bool {
+    site.hasSuffix(".skip") || site.hasSuffix(".branch")
+  }
+
   static func skip(of name: String) -> String { name + ".skip" }
   static func branch(of name: String) -> String { name + ".branch" }
 }

@@ -51,6 +51,12 @@ public struct Tap {
     var stops = true
     /// Told of every residual connection: its path, its part, what is added.
     var connection: ((String, ResidualConnection.Part, SiteKind, Tensor) -> Void)?
+    /// Kinds of modules that are taken out.
+    var takenOut: Set<ModelPart> = []
+    /// Told of every module that could be taken out.
+    var part: ((String, ModelPart) -> Void)?
+    /// Sites that are on no list and are asked for where everything is.
+    var replaced: Set<String> = []
 
     init(_ wanted: Set<String>?, _ see: @escaping (Visit) -> Tensor?) {
       (self.wanted, self.see) = (wanted, see)
@@ -58,7 +64,7 @@ public struct Tap {
     }
 
     /// Whether somebody asks for a site by its name.
-    func names(_ site: String) -> Bool { wanted?.contains(site) ?? false }
+    func names(_ site: String) -> Bool { wanted?.contains(site) ?? replaced.contains(site) }
   }
 
   private init(prefix: String, watcher: Watcher?) {
@@ -192,17 +198,49 @@ extension Tap {
   /// The same tap behind one that replaces activations at some sites first.
   func replacing(_ sites: Set<String>, by replacement: @escaping (Tensor) -> Tensor) -> Tap {
     let outer = watcher
+    let unlisted = sites.filter(ResidualConnection.isSummand).union(outer?.replaced ?? [])
     let own = outer.map { $0.wanted.map { $0.union(sites) } } ?? sites
     let inner = Watcher(own) { visit in
       guard sites.contains(visit.site) else { return outer?.see(visit) }
       let value = replacement(visit.value)
-      guard let outer, outer.wanted?.contains(visit.site) ?? true else { return value }
+      // Who looks at everything is shown what is on lists.
+      guard let outer, outer.wanted?.contains(visit.site) ?? !unlisted.contains(visit.site)
+      else { return value }
       return outer.see(
         Visit(site: visit.site, kind: visit.kind, isBlock: visit.isBlock, value: value)) ?? value
     }
     // Whoever sees nothing wants the output.
-    inner.stops = outer != nil
+    inner.stops = outer?.stops ?? false
     inner.connection = outer?.connection
+    inner.replaced = unlisted
+    (inner.takenOut, inner.part) = (outer?.takenOut ?? [], outer?.part)
     return Tap(prefix: prefix, watcher: inner)
   }
+}
+
+// Modules that are taken out.
+extension Tap {
+  /// The same tap of a network without modules of some kinds.
+  func takingOut(_ parts: Set<ModelPart>) -> Tap {
+    let outer = watcher
+    let inner = Watcher(outer.map(\.wanted) ?? []) { outer?.see($0) }
+    inner.stops = outer?.stops ?? false
+    (inner.connection, inner.replaced) = (outer?.connection, outer?.replaced ?? [])
+    (inner.takenOut, inner.part) = ((outer?.takenOut ?? []).union(parts), outer?.part)
+    return Tap(prefix: prefix, watcher: inner)
+  }
+
+  /// A tap that is told of every module that could be taken out.
+  static func parts(_ tell: @escaping (String, ModelPart) -> Void) -> Tap {
+    let watcher = Watcher([]) { _ in nil }
+    (watcher.part, watcher.stops) = (tell, false)
+    return Tap(prefix: "", watcher: watcher)
+  }
+
+  func tell(of part: ModelPart, at site: String) { watcher?.part?(prefix + site, part) }
+
+  func takesOut(_ part: ModelPart) -> Bool { watcher?.takenOut.contains(part) ?? false }
+
+  /// Whether a module of that kind runs as it is and nobody asks what there are; if so, it may be fused away.
+  func leaves(_ part: ModelPart) -> Bool { watcher?.part == nil && !takesOut(part) }
 }

@@ -8,6 +8,8 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
   case avg
   /// The mean over every token.
   case all
+  /// The class token and the mean over patch tokens, side by side: twice the width.
+  case concat
   /// Every number, flattened.
   case flat
   /// Patch tokens or positions pooled to S×S, then flattened.
@@ -15,7 +17,7 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
   /// One token, counted from the first (the class token, where there is one).
   case token(Int)
 
-  /// Reads `cls`, `avg`, `all`, `flat`, `grid:S`, `token:I`.
+  /// Reads `cls`, `avg`, `all`, `concat`, `flat`, `grid:S`, `token:I`.
   ///
   /// - Throws: `ModelError.address`.
   public init(parsing text: String) throws(ModelError) {
@@ -24,6 +26,7 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
     case ("cls", 1): self = .cls
     case ("avg", 1): self = .avg
     case ("all", 1): self = .all
+    case ("concat", 1): self = .concat
     case ("flat", 1): self = .flat
     case ("grid", 2):
       guard let side = Int(parts[1]), side > 0, side <= 256 else {
@@ -38,7 +41,7 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
     default:
       throw .address(
         text: text,
-        problem: "no way to choose tokens; expected cls, avg, all, flat, grid:S or token:I")
+        problem: "no way to choose tokens; expected cls, avg, all, concat, flat, grid:S or token:I")
     }
   }
 
@@ -48,6 +51,7 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
     case .cls: "cls"
     case .avg: "avg"
     case .all: "all"
+    case .concat: "concat"
     case .flat: "flat"
     case .grid(let side): "grid:\(side)"
     case .token(let index): "token:\(index)"
@@ -114,6 +118,12 @@ public enum Tokens: Sendable, Hashable, CustomStringConvertible {
           throw refused("the site has no class token; expected avg")
         }
         return value.selected(1, 0)
+      case .concat:
+        guard site.kind == .tokens, layout?.hasClassToken == true else {
+          throw refused("the site has no class token to stand beside the mean; expected avg")
+        }
+        return Tensor.concatenated(
+          [value.selected(1, 0), value.sliced(1, prefix).mean(over: [1])], 1)
       case .avg: return value.sliced(1, prefix).mean(over: [1])
       case .all: return value.mean(over: [1])
       case .token(let index):

@@ -26,23 +26,33 @@ public struct Weights {
   private let ledger: Ledger
   /// Where the parameters shall lie.
   public let device: Device
+  /// The element type that the parameters shall have.
+  public let dtype: DType
 
   private final class Ledger {
     var asked: [String: Int] = [:]
   }
 
-  /// The parameters of a source, as float32 on a device.
-  public init(_ source: any WeightSource, device: Device = .cpu) {
-    self.init(source, "", Ledger(), device)
+  /// The parameters of a source on a device.
+  ///
+  /// - Parameters:
+  ///   - source: where they come from.
+  ///   - device: where they shall lie.
+  ///   - dtype: float32, or float64 where derivatives are to be exact: images must then be float64 too.
+  public init(_ source: any WeightSource, device: Device = .cpu, dtype: DType = .float32) {
+    self.init(source, "", Ledger(), device, dtype)
   }
 
-  private init(_ source: any WeightSource, _ prefix: String, _ ledger: Ledger, _ device: Device) {
+  private init(
+    _ source: any WeightSource, _ prefix: String, _ ledger: Ledger, _ device: Device, _ dtype: DType
+  ) {
     (self.source, self.prefix, self.ledger, self.device) = (source, prefix, ledger, device)
+    self.dtype = dtype
   }
 
   /// The parameters under a path.
   public subscript(path: String) -> Weights {
-    Weights(source, prefix + path + ".", ledger, device)
+    Weights(source, prefix + path + ".", ledger, device, dtype)
   }
 
   /// The parameter of that name and shape.
@@ -51,7 +61,7 @@ public struct Weights {
   ///   - name: below the path.
   ///   - shape: as the model needs it.
   ///   - groups: of a grouped convolution; made-up weights are drawn for its fan-out.
-  /// - Returns: it, as float32 on the device.
+  /// - Returns: it, in the element type and on the device that were asked for.
   /// - Throws: `ModelError.missingParameter`, `ModelError.shape`, in the checkpoint's own words, or what the source
   ///   throws.
   public func callAsFunction(
@@ -66,7 +76,7 @@ public struct Weights {
     guard let tensor = try maker?.tensor(full, shape, groups: groups) ?? source.tensor(full) else {
       throw refusal(full, shape)
     }
-    return tensor.to(.float32).to(device)
+    return tensor.to(dtype).to(device)
   }
 
   /// Why a parameter cannot be had, under the name that the checkpoint has for it.
@@ -96,8 +106,8 @@ public struct Weights {
   ///   - standard: the number where parameters are made up.
   /// - Returns: the rows of its weight, or 0 where the checkpoint has neither weight nor bias of it.
   public func outputs(of module: String, standard: Int) -> Int {
-    if source is any ShapeFollowing { return standard }
-    return (shape("\(module).weight") ?? shape("\(module).bias"))?.first ?? 0
+    let own = (shape("\(module).weight") ?? shape("\(module).bias"))?.first
+    return own ?? (source is any ShapeFollowing ? standard : 0)
   }
 
   /// The number of values of each parameter that was asked for, by full name.

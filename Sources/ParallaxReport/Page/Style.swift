@@ -70,9 +70,13 @@ enum Style {
       flex-wrap: wrap; margin: .2rem 0 .35rem; } .field-name .mark { margin-right: 0; }
     .fields { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: .75rem .6rem; }
     @media (max-width: 56rem) { .fields { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
+    .fields.large { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 1rem .9rem; }
+    @media (max-width: 56rem) { .fields.large { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+    .fields.large img { width: 100%; }
     .field { font-size: .75rem; line-height: 1.35; min-width: 0; } .field .quiet { font-size: inherit; }
     .field img, .field .missing { display: block; max-width: 100%; border-radius: 3px; margin-bottom: .25rem; }
     .field span { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+    .field .verdict { white-space: normal; }
     .field-scale { display: flex; gap: .6rem; align-items: center; flex-wrap: wrap; font-size: .75rem;
       color: var(--quiet); margin: .4rem 0 .8rem; }
     .ramp { width: 9rem; height: .6rem; border-radius: 2px; print-color-adjust: exact; background:

@@ -160,6 +160,12 @@ public struct InversionResult: Codable, Sendable, Equatable {
     public var width: Int
     /// The name of the trained model that this is an untrained twin of; nil where it is none.
     public var twinOf: String?
+    /// The name of the model that this is a changed form of; nil where it is none.
+    public var derivedFrom: String?
+    /// What was changed: `without attention`.
+    public var change: String?
+    /// Where it stands on the axis of ``InversionResult/axis``; nil where it stands nowhere.
+    public var place: Double?
     /// The images as they go in.
     public var originals: [Original] = []
     /// Its layers in execution order.
@@ -191,6 +197,10 @@ public struct InversionResult: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// The element type of the descent.
   public var dtype: String
+  /// What models stand along, such as training steps or widths; nil where there is no such axis.
+  public var axis: String?
+  /// The file whose embeddings were matched instead of the images' own; nil for those.
+  public var target: String?
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models, untrained twins last.

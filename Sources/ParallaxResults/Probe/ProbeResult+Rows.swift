@@ -41,6 +41,17 @@ extension ProbeResult {
           row("accuracy at λ", Estimate(value), "λ = 2^\(Int(log2(penalty).rounded()))", estimator))
       }
     }
+    if let score = site.all, let all {
+      let estimator = "least squares, all \(all.training) training images"
+      let how = score.tuned > 0 ? "λ tuned" : "λ = 2^10"
+      rows.append(row("accuracy", score.accuracy, how, estimator))
+      rows.append(row("accuracy, labels shuffled", score.shuffled, how, estimator))
+      rows.append(row("log2 λ", Estimate(score.penalty), "", estimator))
+      for (penalty, value) in zip(penalties, score.byPenalty) {
+        rows.append(
+          row("accuracy at λ", Estimate(value), "λ = 2^\(Int(log2(penalty).rounded()))", estimator))
+      }
+    }
     for vote in site.votes {
       rows.append(
         row("accuracy", vote.accuracy, "", "\(vote.count) nearest by cosine, majority"))

@@ -43,6 +43,19 @@ public struct ProbeResult: Codable, Sendable, Equatable {
     }
   }
 
+  /// How many images the probes of all training images had.
+  public struct AllTraining: Codable, Sendable, Equatable {
+    /// Images that were fitted.
+    public var training: Int
+    /// Training images that λ was tuned with.
+    public var validation: Int
+
+    /// Numbers of images.
+    public init(training: Int, validation: Int) {
+      (self.training, self.validation) = (training, validation)
+    }
+  }
+
   /// The plain vote of k neighbours.
   public struct Vote: Codable, Sendable, Equatable {
     /// k.
@@ -72,6 +85,8 @@ public struct ProbeResult: Codable, Sendable, Equatable {
     public var weighted = Estimate(nil)
     /// Logistic regression with the most shots.
     public var logistic = Estimate(nil)
+    /// Least squares on all training images, one fit; nil where it was not asked for.
+    public var all: Score?
 
     /// A site without neighbours and logistic regression.
     public init(name: String, stage: String, depth: Double, features: Int, scores: [Score]) {
@@ -168,6 +183,15 @@ public struct ProbeResult: Codable, Sendable, Equatable {
 
     /// What suits the model; the first where nothing says so.
     public var native: View? { views.first(where: \.isNative) ?? views.first }
+
+    /// Each site by what suits it, in execution order: those of ``native``, and sites that it lacks by the other native views.
+    public var nativeSites: [Site] {
+      var found = native?.sites ?? []
+      for view in views where view.isNative {
+        found += view.sites.filter { site in !found.contains { $0.name == site.name } }
+      }
+      return found.sorted { $0.depth < $1.depth }
+    }
   }
 
   /// Images that entered.
@@ -192,6 +216,8 @@ public struct ProbeResult: Codable, Sendable, Equatable {
   public var tokenShots = 0
   /// Test images of the probes of single tokens.
   public var tokenTest = 0
+  /// Of the probes of all training images; nil where there are none.
+  public var all: AllTraining?
   /// The models, in the order asked for.
   public var models: [Model]
   /// Every choice, and whose it is.

@@ -84,16 +84,19 @@ extension StepsResult {
       public var back: [Double?]
       /// `known` again with activations clipped at the 0.95 quantile of their magnitude; empty where it was not computed.
       public var clipped: [Double?]
+      /// `known` again by strict ranks: of equally far images all have the lowest rank. Empty where the measure has no ranks.
+      public var strict: [Double?]
       /// `known` where the images of the space are shuffled, mean over the sites; nil where nothing was.
       public var chance: Double?
 
       /// A space from its parts.
       public init(
         name: String, width: Int, equalImages: Int, known: [Estimate], back: [Double?],
-        clipped: [Double?], chance: Double?
+        clipped: [Double?], strict: [Double?] = [], chance: Double?
       ) {
         (self.name, self.width, self.equalImages) = (name, width, equalImages)
         (self.known, self.back, self.clipped, self.chance) = (known, back, clipped, chance)
+        self.strict = strict
       }
     }
 

@@ -144,6 +144,12 @@ extension StepsResult {
         rows.append(
           row("known", Estimate(value), model.sites.address(site), space.name, estimator: clipped))
       }
+      for (site, value) in space.strict.enumerated() {
+        rows.append(
+          row(
+            "known", Estimate(value), model.sites.address(site), space.name,
+            estimator: "\(quantity), strict ranks"))
+      }
     }
     for statistic in curves.probes {
       for (site, score) in statistic.scores.enumerated() {

@@ -4,9 +4,12 @@ import ParallaxResults
 struct InversionCurves {
   let result: InversionResult
 
+  /// Changed forms have a figure of their own.
+  private var models: [InversionResult.Model] { result.models.filter { $0.derivedFrom == nil } }
+
   var curves: DepthCurves {
     let drawing = StepsResult.drawing(
-      result.models.map { model in
+      models.map { model in
         (
           ModelSites(
             name: Text.label(model.name), family: model.family,
@@ -31,7 +34,7 @@ struct InversionCurves {
     _ title: String, startsAtZero: Bool = false,
     _ number: (InversionResult.Reconstruction) -> Double?
   ) -> DepthCurves.Panel {
-    let lines = result.models.enumerated().map { index, model in
+    let lines = models.enumerated().map { index, model in
       DepthCurves.Line(
         model: index, style: model.twinOf == nil ? .solid : .dashed,
         points: model.layers.map { layer in
@@ -42,11 +45,13 @@ struct InversionCurves {
               values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)))
         })
     }
+    // The reference is in view whatever the curves are.
+    let isRatio = title.contains(" over ")
     let highest = lines.flatMap { $0.points.compactMap(\.estimate.value) }.max() ?? 0
     return DepthCurves.Panel(
       title: title, lines: lines,
-      domain: startsAtZero && highest > 0 ? [0, 1.04 * highest] : nil,
-      reference: title.contains(" over ") ? 1 : nil)
+      domain: startsAtZero && highest > 0 ? [0, 1.04 * max(highest, isRatio ? 1 : 0)] : nil,
+      reference: isRatio ? 1 : nil)
   }
 }
 

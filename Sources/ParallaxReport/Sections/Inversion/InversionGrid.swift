@@ -49,7 +49,8 @@ struct InversionGrid {
             .element(
               "span", ["class": "quiet"],
               " \(model.height) × \(model.width) px\(place)"
-                + (model.twinOf.map { ", untrained twin of \($0)" } ?? "")),
+                + (model.twinOf.map { ", untrained twin of \($0)" } ?? "")
+                + (model.place.map { ", at \(Text.number($0, digits: 0)) on the axis" } ?? "")),
           ]),
         .element(
           "div", ["class": "fields"],

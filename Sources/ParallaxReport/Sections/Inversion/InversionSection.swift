@@ -21,6 +21,32 @@ enum InversionSection {
       "Curves over relative depth: error and structural similarity of the reconstructions, and both distances over their references"
     )
     let steps = traces.figure()
+    let (surgery, axis) = (
+      InversionSurgeryFigure(result: result), InversionAxisFigure(result: result)
+    )
+    var figures = [depth, steps]
+    var data = curves.data().merging(traces.data()) { $1 }
+    var more: [HTML] = []
+    if let drawn = surgery.curves {
+      let figure = drawn.figure(
+        "Clarity of the changed networks",
+        "Curves over relative depth: error of the reconstructions and distance of the embeddings, of each model and its changed forms"
+      )
+      figures.append(figure)
+      data.merge(drawn.data()) { $1 }
+      more += [
+        .element("h3", [:], "What a part of the network does"),
+        figure.html(caption: [.text(surgery.caption)], after: [Fold.again(material)]),
+      ]
+    }
+    if let drawn = axis.drawn {
+      figures.append(drawn.figure)
+      data.merge(drawn.data) { $1 }
+      more += [
+        .element("h3", [:], axis.heading),
+        drawn.figure.html(caption: [.text(axis.caption)], after: [Fold.again(material)]),
+      ]
+    }
     let images = Array(result.images.indices)
     let folded = Array(images.dropFirst(InversionGrid.shown))
     return Section(
@@ -40,12 +66,12 @@ enum InversionSection {
           : Fold.make("\(Text.plural(folded.count, "more image"))", [grid.html(images: folded)]),
         .element("h3", [:], "How clear the reconstructions are, over depth"),
         depth.html(caption: [.text(text.depth)], after: [Fold.again(material)]),
+      ] + more + [
         .element("h3", [:], "How the descents went"),
         steps.html(
           caption: [.text(text.traces)],
           after: [Fold.again(material), InversionTable(result: result).html]),
-      ], findings: result.findings, figures: [depth, steps],
-      data: curves.data().merging(traces.data()) { $1 })
+      ], findings: result.findings, figures: figures, data: data)
   }
 }
 
@@ -55,6 +81,9 @@ struct InversionText {
 
   private var basis: String {
     "Recipe: \(result.preset); \(Text.plural(result.images.count, "image")), \(Text.plural(result.starts, "start")) each, \(result.dtype), seed \(result.seed)."
+      + (result.target.map {
+        " The embeddings are not the images' own but those of \($0); m_i and m_r are still the images'."
+      } ?? "")
   }
 
   private var twins: String {

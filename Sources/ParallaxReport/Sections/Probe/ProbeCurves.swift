@@ -36,10 +36,11 @@ struct ProbeCurves {
     domain fixed: [Double]? = nil, _ number: (ProbeResult.Site) -> IntervalEstimate
   ) -> DepthCurves.Panel {
     let lines = result.models.indices.compactMap { index -> DepthCurves.Line? in
-      guard let view = result.models[index].native else { return nil }
+      let sites = result.models[index].nativeSites
+      guard !sites.isEmpty else { return nil }
       return DepthCurves.Line(
         model: places[index],
-        points: view.sites.map {
+        points: sites.map {
           DepthCurves.Point(place: $0.depth, site: $0.name, estimate: number($0))
         })
     }
@@ -55,6 +56,12 @@ struct ProbeCurves {
       panel("\(shots) shot\(shots == 1 ? "" : "s") a class", reference: 100 * result.chance) {
         percent($0.scores.indices.contains(place) ? $0.scores[place].accuracy : nil)
       }
+    }
+    if let all = result.all {
+      panels.insert(
+        panel("all \(Text.count(all.training)) training images", reference: 100 * result.chance) {
+          percent($0.all?.accuracy)
+        }, at: 0)
     }
     // Panels side by side have one ordinate.
     let most = panels.compactMap { $0.domain?.last }.max() ?? 100

@@ -123,6 +123,10 @@ struct ProbeCheck {
         }
         guard site.scores.allSatisfy({ [0, result.penalties.count].contains($0.byPenalty.count) })
         else { return "a site of model \(index) has not \(result.penalties.count) penalties" }
+        guard site.all == nil || result.all != nil else {
+          return
+            "a site of model \(index) has a probe of all training images, of which there are none"
+        }
       }
       for map in model.maps {
         guard (1...4096).contains(map.rows), (1...4096).contains(map.columns),

@@ -36,7 +36,14 @@ struct ProbeText {
     }.joined(separator: "; ")
     return
       "Share of test images whose class the probe finds, of each model's own way of taking features (\(ways)). Dotted: chance, "
-      + "\(Text.number(100 * result.chance, digits: 1)) %. \(intervals) λ is tuned on training images that are not among the shots. \(basis)"
+      + "\(Text.number(100 * result.chance, digits: 1)) %. \(intervals) λ is tuned on training images that are not among the shots. \(ofAll)\(basis)"
+  }
+
+  private var ofAll: String {
+    result.all.map {
+      "With all training images: one fit to \(Text.count($0.training)), λ tuned on \(Text.count($0.validation)) others, "
+        + "as the paper does on CIFAR; its band is over groups of test images alone. "
+    } ?? ""
   }
 
   /// Under the ways of pooling.
@@ -94,7 +101,7 @@ struct ProbeText {
             [model.name, site.name, view.label]
             + result.shots.indices.map { place in
               shown(site.scores.indices.contains(place) ? site.scores[place].accuracy : nil)
-            } + [
+            } + (result.all == nil ? [] : [shown(site.all?.accuracy)]) + [
               shown(site.scores.last?.shuffled),
               Text.number(site.scores.last?.penalty, digits: 1), shown(site.weighted),
               shown(site.logistic),
@@ -107,9 +114,10 @@ struct ProbeText {
       "Every layer in numbers",
       [
         Fold.table(
-          ["model", "layer", "features"] + result.shots.map { "\($0) shots, %" } + [
-            "shuffled, %", "log₂ λ", "neighbours, %", "logistic, %",
-          ], rows)
+          ["model", "layer", "features"] + result.shots.map { "\($0) shots, %" }
+            + (result.all == nil ? [] : ["all images, %"]) + [
+              "shuffled, %", "log₂ λ", "neighbours, %", "logistic, %",
+            ], rows)
       ])
   }
 

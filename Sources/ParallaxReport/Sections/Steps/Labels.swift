@@ -2,7 +2,7 @@
 enum Labels {
   /// A name within an expression of Vega's, with the signs that stand between names.
   static func quoted(_ text: String) -> String {
-    let plain = text.filter { $0.isLetter || $0.isNumber || "._-+:/ #–→|·,()÷²".contains($0) }
+    let plain = text.filter { $0.isLetter || $0.isNumber || "._-+:@/ #–→|·,()÷²".contains($0) }
     return "\"\(plain)\""
   }
 

@@ -64,7 +64,10 @@ struct StatisticMap {
           rows.append([
             .text(model.name), .text(model.sites.label(site)), .text(space.name),
             .number(known.value), .number(known.low), .number(known.high),
-            .number(space.back[site]), .number(span.from), .number(span.to), .number(place),
+            .number(space.back[site]),
+            .number(space.clipped.indices.contains(site) ? space.clipped[site] : nil),
+            .number(space.strict.indices.contains(site) ? space.strict[site] : nil),
+            .number(span.from), .number(span.to), .number(place),
             .number(place + 1), .number(Double(panel)),
           ])
         }
@@ -73,7 +76,8 @@ struct StatisticMap {
     return [
       Self.id: .table(
         columns: [
-          "model", "site", "statistic", "value", "low", "high", "back", "_x0", "_x1", "_y0", "_y1",
+          "model", "site", "statistic", "value", "low", "high", "back", "clipped", "strict", "_x0",
+          "_x1", "_y0", "_y1",
           "_panel",
         ], rows: rows),
       "\(Self.id)-groups": .table(
@@ -149,6 +153,8 @@ struct StatisticMap {
             .name("statistic"), .name("site", title: model.name),
             .name("value", title: result.quantity), .name("low", title: "95 % from"),
             .name("high", title: "to"), .name("back", title: "the other way round"),
+            .name("clipped", title: "activations clipped"),
+            .name("strict", title: "strict ranks"),
           ]),
         Chart.heading([model.name], limit: width + 8),
       ], view: Chart.View(stroke: Setting.null))
@@ -159,17 +165,27 @@ struct StatisticMap {
     let rows = levels.flatMap { level in
       level.statistics.map { space -> HTML in
         let model = result.models[level.model]
-        func part(_ isIn: (Double) -> Bool) -> Double? {
+        func part(_ curve: [Double?], _ isIn: (Double) -> Bool) -> Double? {
           let values = model.blocks.filter { isIn(model.sites.sites[$0].depth) }
-            .map { space.known[$0].value }
+            .map { curve.indices.contains($0) ? curve[$0] : nil }
           let known = values.compactMap(\.self)
           return known.isEmpty || known.count < values.count
             ? nil : known.reduce(0, +) / Double(known.count)
         }
-        let (middle, end) = (part { $0 >= 0.2 && $0 < 0.8 }, part { $0 >= 0.8 })
+        func ends(_ curve: [Double?]) -> (middle: Double?, end: Double?) {
+          (part(curve) { $0 >= 0.2 && $0 < 0.8 }, part(curve) { $0 >= 0.8 })
+        }
+        func rise(_ curve: [Double?]) -> Double? {
+          let (middle, end) = ends(curve)
+          return middle.flatMap { a in end.map { $0 - a } }
+        }
+        let (middle, end) = ends(space.known.map(\.value))
         let probe = level.probes.first { $0.statistic == space.name }?.scores
         let best = probe.flatMap { $0.compactMap(\.self).max() }
-        let numbers = [middle, end, middle.flatMap { a in end.map { $0 - a } }, space.chance, best]
+        let numbers = [
+          middle, end, rise(space.known.map(\.value)), rise(space.clipped), rise(space.strict),
+          space.chance, best,
+        ]
         return .element(
           "tr", [:],
           [.element("td", [:], model.name), .element("td", [:], space.name)]
@@ -182,7 +198,8 @@ struct StatisticMap {
       [
         Fold.table(
           [
-            "model", "statistic", "middle three fifths", "last fifth", "rise", "shuffled",
+            "model", "statistic", "middle three fifths", "last fifth", "rise", "rise, clipped",
+            "rise, strict ranks", "shuffled",
             "best R² of a probe", "images that share a value",
           ], rows)
       ])

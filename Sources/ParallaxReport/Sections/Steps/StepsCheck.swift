@@ -113,6 +113,7 @@ struct StepsCheck {
       let counts =
         (level.spaces + level.statistics).flatMap {
           [$0.known.count, $0.back.count] + ($0.clipped.isEmpty ? [] : [$0.clipped.count])
+            + ($0.strict.isEmpty ? [] : [$0.strict.count])
         } + level.probes.map(\.scores.count) + [level.meanScore.count]
       guard counts.allSatisfy({ $0 == sites }) else {
         return "a low-level curve of model \(level.model) has not \(sites) points"

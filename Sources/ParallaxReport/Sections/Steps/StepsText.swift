@@ -299,7 +299,17 @@ struct StepsText {
 
   var singles: String {
     "Each cell is \(result.quantity) from a layer to one number of every picture; dark where the layer tells which pictures are alike in it. Left of 0: the input "
-      + "and the stem. Grey cells have no value. \(ties)\(chanceOfSingles)Intervals and the way back show on hover and in the table's data. \(result.intervals) \(result.basis)"
+      + "and the stem. Grey cells have no value. \(ties)\(chanceOfSingles)\(repetitions)Intervals and the way back show on hover and in the table's data. \(result.intervals) \(result.basis)"
+  }
+
+  private var repetitions: String {
+    let all = result.lowLevel.flatMap(\.statistics)
+    let kinds =
+      (all.contains { !$0.clipped.isEmpty } ? ["with activations clipped"] : [])
+      + (all.contains { !$0.strict.isEmpty }
+        ? ["by strict ranks (of equally far images all have the lowest)"] : [])
+    return kinds.isEmpty
+      ? "" : "The same \(kinds.joined(separator: " and ")): on hover and in the table. "
   }
 
   private var chanceOfSingles: String {

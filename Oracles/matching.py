@@ -1,0 +1,156 @@
+"""Matching of embeddings: the published loop, Adam and PGD step by step, Gauss-Newton steps, principal coordinates, readers.
+
+Descents run in float64 by PyTorch's autograd from a given x_0, through a small network with strides and tanh, whose weights lie in
+the fixture. The loop is that of the published optimiser (mean squared error, clamp to the source's range, re-embedding after the
+step), Adam torch.optim's, PGD after torchattacks' PGD and PGDL2; Gauss-Newton steps are solved with NumPy from the whole Jacobian of
+torch.autograd.functional. Principal coordinates, neighbours and the area under the curve are scikit-learn's.
+"""
+
+import numpy as np
+import torch
+from oracle import save, versions
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+
+torch.set_default_dtype(torch.float64)
+
+
+def network(weights):
+    def forward(x):
+        x = torch.tanh(torch.nn.functional.conv2d(x, weights["conv1"], weights["bias1"], stride=2, padding=1))
+        return torch.nn.functional.conv2d(x, weights["conv2"], stride=2).flatten(1)
+
+    return forward
+
+
+def published(forward, source, target, rate, steps, forward_target=None):
+    """The authors' loop; one image."""
+    t = forward_target if forward_target is not None else forward(target).detach()
+    low, high = source.min(), source.max()
+    x = source.clone()
+    rows = []
+    for _ in range(steps):
+        x = x.detach().requires_grad_(True)
+        loss = torch.nn.functional.mse_loss(forward(x), t)
+        (g,) = torch.autograd.grad(loss, x)
+        x = torch.clamp(x.detach() - rate * g, low, high)
+        with torch.no_grad():
+            e = forward(x)
+        rows.append([loss.item(), ((t - e) ** 2).sum().item(), torch.nn.functional.cosine_similarity(t, e).item(), (x - source).abs().sum().item()])
+    return x.detach(), torch.tensor(rows)
+
+
+def adam(forward, source, t, rate, steps):
+    x = source.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([x], lr=rate[0])
+    for i in range(steps):
+        optimiser.param_groups[0]["lr"] = rate[0] * (100 - i) / 100 + rate[1] * i / 100
+        optimiser.zero_grad()
+        torch.nn.functional.mse_loss(forward(x), t).backward()
+        optimiser.step()
+        with torch.no_grad():
+            x.clamp_(0, 1)
+    return x.detach()
+
+
+def pgd(forward, source, t, alpha, epsilon, steps, euclidean):
+    """The steps and projections of torchattacks' PGD and PGDL2, without a random start, descending on half the squared distance."""
+    x = source.clone()
+    for _ in range(steps):
+        x = x.detach().requires_grad_(True)
+        (g,) = torch.autograd.grad(0.5 * ((forward(x) - t) ** 2).sum(), x)
+        with torch.no_grad():
+            if euclidean:
+                x = x - alpha * g / (g.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10)
+                delta = x - source
+                norms = delta.flatten(1).norm(dim=1)
+                delta = delta * torch.minimum(epsilon / norms, torch.ones_like(norms)).view(-1, 1, 1, 1)
+            else:
+                x = x - alpha * g.sign()
+                delta = torch.clamp(x - source, -epsilon, epsilon)
+            x = torch.clamp(source + delta, 0, 1)
+    return x.detach()
+
+
+def gauss_newton(forward, x, t, damping):
+    """x − Jᵀ(JJᵀ + λI)⁻¹r with λ = damping · ⟨r, JJᵀr⟩/⟨r, r⟩."""
+    j = torch.autograd.functional.jacobian(forward, x).reshape(t.shape[1], -1).numpy()
+    r = (forward(x) - t)[0].detach().numpy()
+    gram = j @ j.T
+    scale = damping * (r @ gram @ r) / (r @ r)
+    return x - torch.tensor(j.T @ np.linalg.solve(gram + scale * np.eye(len(r)), r)).reshape(x.shape)
+
+
+def level_set(forward, source, target, label, steps, rate, epsilon, pull, drop):
+    """Algorithm 1 of Balasubramanian et al. without the random start: the way to the target without its part along the gradient, and a
+    counter-perturbation against it."""
+    x, counter = source.clone(), torch.zeros_like(source)
+    first = forward(source).softmax(1)[0, label].item()
+    sure = [first]
+    for _ in range(steps):
+        leaf = x.detach().requires_grad_(True)
+        (g,) = torch.autograd.grad(torch.nn.functional.cross_entropy(forward(leaf), torch.tensor([label])), leaf)
+        v = target - x
+        step = rate * (v - g * (g * v).sum() / (g * g).sum())
+        counter = torch.clamp(counter - pull * g, -epsilon, epsilon)
+        new = torch.clamp(x + step + counter, 0, 1)
+        now = forward(new).softmax(1)[0, label].item()
+        if first - now >= drop:
+            break
+        x = new
+        sure.append(now)
+    return x, torch.tensor(sure)
+
+
+def main():
+    g = torch.Generator().manual_seed(23)
+    weights = {
+        "conv1": 0.4 * torch.randn(6, 3, 3, 3, generator=g), "bias1": 0.1 * torch.randn(6, generator=g),
+        "conv2": 0.4 * torch.randn(4, 6, 3, 3, generator=g),
+    }
+    forward = network(weights)
+    sources, targets = torch.rand(2, 3, 8, 10, generator=g), torch.rand(2, 3, 8, 10, generator=g)
+    wanted = forward(targets).detach()
+    tensors = {f"match/{k}": v for k, v in weights.items()} | {"match/sources": sources, "match/targets": targets, "match/wanted": wanted}
+    for steps in (1, 10, 100):
+        found = [published(forward, sources[i:i + 1], targets[i:i + 1], 0.9, steps) for i in range(2)]
+        tensors[f"match/published/{steps}"] = torch.cat([x for x, _ in found])
+        if steps == 100:
+            tensors["match/published/trace"] = torch.stack([rows for _, rows in found])
+        tensors[f"match/adam/{steps}"] = torch.cat([adam(forward, sources[i:i + 1], wanted[i:i + 1], (0.01, 0.001), steps) for i in range(2)])
+    for steps in (1, 20):
+        tensors[f"match/pgd/maximum/{steps}"] = pgd(forward, sources, wanted, 2 / 255, 8 / 255, steps, False)
+        tensors[f"match/pgd/euclidean/{steps}"] = pgd(forward, sources, wanted, 0.2, 1.0, steps, True)
+    tensors["match/gauss-newton/1"] = torch.cat([gauss_newton(forward, sources[i:i + 1], wanted[i:i + 1], 1e-3) for i in range(2)])
+    x = sources
+    for _ in range(5):
+        x = torch.cat([gauss_newton(forward, x[i:i + 1], wanted[i:i + 1], 1e-3) for i in range(2)])
+    tensors["match/gauss-newton/5"] = x
+
+    label = int(forward(sources[:1]).argmax())
+    path, sure = level_set(forward, sources[:1], targets[:1], label, 30, 0.05, 1 / 255, 0.01, 0.05)
+    tensors |= {"level-set/picture": path, "level-set/confidences": sure, "level-set/label": torch.tensor([label])}
+
+    features = torch.randn(40, 7, generator=g) @ torch.randn(7, 7, generator=g) + 3
+    queries = torch.randn(5, 7, generator=g) + 3
+    pca = PCA(n_components=4, svd_solver="full").fit(features.numpy())
+    tensors |= {
+        "readers/features": features, "readers/queries": queries,
+        "readers/pca/coordinates": torch.tensor(pca.transform(queries.numpy())),
+        "readers/pca/shares": torch.tensor(pca.explained_variance_ratio_),
+        "readers/nearest": torch.tensor(NearestNeighbors(n_neighbors=1).fit(features.numpy()).kneighbors(queries.numpy())[1][:, 0]),
+    }
+    low, high = torch.randn(30, generator=g).round(decimals=1), (torch.randn(25, generator=g) + 0.7).round(decimals=1)
+    area = roc_auc_score(np.r_[np.zeros(30), np.ones(25)], torch.cat([low, high]).numpy())
+    tensors |= {"readers/low": low, "readers/high": high, "readers/area": torch.tensor([area])}
+    save(
+        "equivalence/matching.safetensors", {k: v.contiguous() for k, v in tensors.items()},
+        {"script": "Oracles/matching.py", "versions": versions("scikit-learn"), "seed": "23",
+         "notes": "trace: loss before the step, d, cosine, L1 after it"},
+    )
+    print("golden", published(lambda x: (x.flatten(1) @ torch.tensor([[1.0, 2, 0], [0, 1, -1]]).T), torch.tensor([0.2, -0.5, 0.9]).reshape(1, 3, 1, 1), torch.tensor([1, 0.3, -0.4]).reshape(1, 3, 1, 1), 0.09, 3)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+import ParallaxTensors
+
+/// What keeps pictures in range and near their sources.
+struct MatchBounds {
+  private let sources: Tensor
+  private let low: Tensor?
+  private let high: Tensor?
+  private let ball: MatchRecipe.Ball?
+  /// What a pixel of 0 to 1 is in the recipe's unit, `[1, channels, 1, 1]`.
+  let scale: Tensor
+
+  /// Bounds of a recipe.
+  ///
+  /// - Parameters:
+  ///   - recipe: which.
+  ///   - sources: x₀ in the recipe's unit.
+  ///   - scale: what a pixel of 0 to 1 is in that unit, for each channel.
+  ///   - offset: the numbers of a black pixel.
+  init(_ recipe: MatchRecipe, _ sources: Tensor, scale: [Double], offset: [Double]) {
+    func row(_ values: [Double]) -> Tensor {
+      Tensor(values, shape: [1, values.count, 1, 1]).to(sources.dtype).to(sources.device)
+    }
+    (self.sources, ball, self.scale) = (sources, recipe.ball, row(scale))
+    switch recipe.clamp {
+    case .none: (low, high) = (nil, nil)
+    case .unit: (low, high) = (row(offset), row(zip(offset, scale).map { $0 + $1 }))
+    case .source:
+      let images = sources.unbound(0)
+      low = Tensor.stacked(images.map { $0.minimum() }).reshaped(-1, 1, 1, 1)
+      high = Tensor.stacked(images.map { $0.maximum() }).reshaped(-1, 1, 1, 1)
+    }
+  }
+
+  /// The nearest pictures within the bounds: first the ball, then the range.
+  ///
+  /// - Parameters:
+  ///   - pictures: some of the batch.
+  ///   - rows: their places in it.
+  /// - Returns: the pictures, moved where they have to be.
+  func of(_ pictures: Tensor, _ rows: [Int]) -> Tensor {
+    var bounded = pictures
+    let sources = sources.gathered(0, rows)
+    switch ball {
+    case .maximum(let radius):
+      let reach = scale * radius
+      bounded = Self.clamped(bounded, sources - reach, sources + reach)
+    case .euclidean(let radius):
+      let change = (bounded - sources) / scale
+      let length = change.squared().sum(over: [1, 2, 3], keeping: true).squareRoot()
+      // min(1, ε/‖Δ‖), without a division by 0.
+      let share = (length + 1e-12).power(-1) * radius
+      bounded = sources + change * share.clamped(nil, 1) * scale
+    case nil: break
+    }
+    if let low, let high {
+      // A pair for all images, or one each.
+      let (low, high) =
+        low.shape[1] > 1 ? (low, high) : (low.gathered(0, rows), high.gathered(0, rows))
+      bounded = Self.clamped(bounded, low, high)
+    }
+    return bounded
+  }
+
+  private static func clamped(_ x: Tensor, _ low: Tensor, _ high: Tensor) -> Tensor {
+    EquivalenceOperators.clamp(x, low, high)
+  }
+}
+
+/// The operators of this folder, each looked up once.
+enum EquivalenceOperators {
+  static let clamp = Operator("aten::clamp.Tensor")
+  static let sign = Operator("aten::sign")
+  static let masked = Operator("aten::masked_fill.Scalar")
+}

@@ -1,0 +1,90 @@
+import ParallaxImages
+import ParallaxTensors
+
+/// Which images are matched with which.
+public enum MatchPairs: Sendable, Hashable {
+  /// Random pairs, of two classes where images have classes; no image is a source twice.
+  case random(Int)
+  /// Images from the set, each to this one, by its id.
+  case to(String, Int)
+  /// This image to others of the set.
+  case from(String, Int)
+  /// One pair, by ids.
+  case one(String, String)
+
+  /// What is meant by a source, a target, both or neither.
+  ///
+  /// - Parameters:
+  ///   - source: an id; nil for any.
+  ///   - target: an id; nil for any.
+  ///   - count: pairs, at most.
+  public init(source: String?, target: String?, count: Int) {
+    switch (source, target) {
+    case (let source?, let target?): self = .one(source, target)
+    case (let source?, nil): self = .from(source, count)
+    case (nil, let target?): self = .to(target, count)
+    case (nil, nil): self = .random(count)
+    }
+  }
+
+  /// The pairs.
+  ///
+  /// - Parameters:
+  ///   - samples: the set.
+  ///   - seed: of random choices.
+  /// - Returns: places in the set.
+  /// - Throws: `AnalysisError.nothingAsked` where there is no such image, or none to pair it with; `AnalysisError.tooFewImages`.
+  func chosen(_ samples: [Sample], seed: UInt64) throws -> [(source: Int, target: Int)] {
+    guard samples.count >= 2 else {
+      throw AnalysisError.tooFewImages(needed: 2, found: samples.count, where: "matching")
+    }
+    func place(_ id: String) throws -> Int {
+      guard let place = samples.firstIndex(where: { $0.id == id }) else {
+        throw AnalysisError.nothingAsked(
+          "no image '\(id)' in the set; expected an id such as '\(samples[0].id)'")
+      }
+      return place
+    }
+    /// Whether matching one with the other says anything.
+    func differ(_ a: Int, _ b: Int) -> Bool {
+      samples[a].sha256 != samples[b].sha256
+        && (samples[a].label == nil || samples[a].label != samples[b].label)
+    }
+    let order = RandomSource(seed: seed).permutation(samples.count).scalars(Int64.self)
+      .map(Int.init)
+    let pairs: [(source: Int, target: Int)]
+    switch self {
+    case .random(let count):
+      // The target is the next in a random order that is of another class.
+      pairs = order.indices.prefix(max(0, count)).compactMap { index in
+        let others = order[(index + 1)...] + order[..<index]
+        return others.first { differ(order[index], $0) }.map { (order[index], $0) }
+      }
+    case .to(let id, let count):
+      let target = try place(id)
+      pairs = order.filter { samples[$0].sha256 != samples[target].sha256 }.prefix(count).map {
+        ($0, target)
+      }
+    case .from(let id, let count):
+      let source = try place(id)
+      pairs = order.filter { samples[$0].sha256 != samples[source].sha256 }.prefix(count).map {
+        (source, $0)
+      }
+    case .one(let source, let target):
+      let (a, b) = (try place(source), try place(target))
+      guard samples[a].sha256 != samples[b].sha256 else {
+        throw AnalysisError.nothingAsked(
+          "source '\(source)' and target '\(target)' are the same picture; expected two")
+      }
+      pairs = [(a, b)]
+    }
+    guard !pairs.isEmpty else {
+      throw AnalysisError.nothingAsked(
+        "no two images to match: all are of one class, or the same picture")
+    }
+    return pairs
+  }
+
+  /// What of them changes numbers.
+  var fingerprint: String { "\(self)" }
+}

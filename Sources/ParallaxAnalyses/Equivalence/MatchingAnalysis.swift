@@ -1,0 +1,371 @@
+import Foundation
+import ParallaxImages
+import ParallaxMeasures
+import ParallaxModels
+import ParallaxResults
+import ParallaxTensors
+
+/// Pictures that look like their sources and have the embeddings of their targets, at some sites of some models, and what readers of
+/// embeddings make of them.
+///
+/// The pass hands over the representations of all images, behind which nearest neighbours, prototypes and probes stand, and the
+/// pixels of sources and targets. Gradients are no part of it: matching runs once it has ended. Where that is stopped, finished
+/// batches and the state of the running one are kept with the state of the pass, and the same run goes on with the next step.
+///
+/// > Source: Salman, Shams and Liu, 2024, arXiv 2401.15568. What it leaves open is our reconstruction, and the result names it.
+public final class MatchingAnalysis: Accumulator {
+  /// The recipes that have names.
+  public enum Preset: String, Sendable, CaseIterable {
+    /// ``MatchRecipe/quick``.
+    case quick
+    /// ``MatchRecipe/salman2024``.
+    case salman2024
+    /// ``MatchRecipe/newton``.
+    case newton
+    /// ``MatchRecipe/pgd``.
+    case pgd
+
+    /// The recipe.
+    public var recipe: MatchRecipe {
+      switch self {
+      case .quick: .quick
+      case .salman2024: .salman2024
+      case .newton: .newton
+      case .pgd: .pgd
+      }
+    }
+  }
+
+  /// What is matched, and how.
+  public struct Options: Sendable {
+    /// How.
+    public var recipe = MatchRecipe.quick
+    /// Which images with which.
+    public var pairs = MatchPairs.random(8)
+    /// Sites of a model whose sites nobody chose, evenly spread over the blocks; 1: where its embedding is.
+    public var sites = 1
+    /// Pictures that are changed at once.
+    public var batchSize = 8
+    /// Standard deviations of the noise of the detector, in pixels of 0 to 1.
+    public var noise = [0.01, 0.02, 0.05, 0.1]
+    /// Draws of noise for each.
+    public var draws = 4
+    /// The seed of pairs and noise.
+    public var seed: UInt64 = 0
+
+    /// Eight random pairs, the quick recipe, the last site.
+    public init() {}
+  }
+
+  /// A representation in which pictures are matched.
+  struct Place {
+    var subject: Int
+    var representation: Representation
+    var depth: Double
+  }
+
+  /// Some pictures that have been matched.
+  struct Found {
+    /// In the recipe's unit.
+    var pictures: Tensor
+    var numbers: EmbeddingMatch.State.Numbers
+  }
+
+  /// `matching`.
+  public let name = "matching"
+  /// Asked before each step; where it says yes, the run stops and what was found stays.
+  public var isInterrupted: () -> Bool = { false }
+  /// Told what is computed and how much of it is done, from 0 to 1.
+  public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// The pixels that go into each model, then the representations.
+  public let wanted: [Representation]
+  let options: Options
+  let subjects: [Subject]
+  let places: [Place]
+  let samples: [Sample]
+  /// Places in the set.
+  let pairs: [(source: Int, target: Int)]
+  private let drawn: Set<Int>
+  private var gathered: GatheredFeatures
+  private var pixels: GatheredFeatures
+  private var rows: [Int] = []
+  private var found: [String: Found] = [:]
+  private var running: (key: String, state: EmbeddingMatch.State)?
+
+  /// An analysis of sites of some models.
+  ///
+  /// - Parameters:
+  ///   - wanted: the representations, those of one model together and in execution order.
+  ///   - subjects: the models.
+  ///   - images: the data set.
+  ///   - named: those of the representations that somebody chose; of a model without one only some are taken.
+  ///   - options: how.
+  /// - Throws: `AnalysisError.nothingAsked`, `AnalysisError.tooFewImages`.
+  public init(
+    _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
+    among named: [Representation] = [], options: Options = Options()
+  ) throws {
+    pairs = try options.pairs.chosen(images.samples, seed: options.seed)
+    drawn = Set(pairs.flatMap { [$0.source, $0.target] })
+    let chosen = try Self.places(wanted, of: subjects, among: named, sites: options.sites)
+    let (inputs, places) = (chosen.inputs, chosen.places)
+    self.wanted = inputs + places.map(\.representation)
+    (self.subjects, self.places, self.options) = (subjects, places, options)
+    samples = images.samples
+    pixels = GatheredFeatures(
+      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
+    gathered = GatheredFeatures(
+      name,
+      widths: try places.map { place in
+        let subject = subjects[place.subject]
+        return try place.representation.tokens.width(
+          at: place.representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
+      })
+  }
+
+  /// The inputs of all models, and the representations that are looked at: those that somebody chose, else some of each model.
+  static func places(
+    _ wanted: [Representation], of subjects: [Subject], among named: [Representation], sites: Int
+  ) throws -> (inputs: [Representation], places: [Place]) {
+    var inputs: [Representation] = []
+    var places: [Place] = []
+    let chosen = Set(named.map(\.model))
+    for (index, subject) in subjects.enumerated() {
+      var own = wanted.filter { $0.model == subject.name && $0.site.name != "input" }
+      if sites == 1, !chosen.contains(subject.name), let last = subject.embedding { own = [last] }
+      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
+        !own.isEmpty
+      else {
+        throw AnalysisError.nothingAsked(
+          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
+      }
+      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
+      let all = own.enumerated().map { place, one in
+        Place(
+          subject: index, representation: one, depth: Depths.relative(place, of: own.count))
+      }
+      places += chosen.contains(subject.name) ? all : InversionAnalysis.spread(all, sites)
+    }
+    return (inputs, places)
+  }
+
+  /// Recipe, places, pairs, noise and seed.
+  public var fingerprint: String {
+    "1 \(options.recipe.fingerprint) pairs \(options.pairs.fingerprint) noise \(options.noise) × \(options.draws) batch \(options.batchSize) seed \(options.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+  }
+
+  /// Opens a block; pixels of images in no pair are not kept.
+  public func begin(_ block: BlockHeading) {
+    rows = block.samples.indices.filter { drawn.contains(block.samples[$0]) }
+    gathered.begin(block)
+    pixels.begin(BlockHeading(index: block.index, samples: rows.map { block.samples[$0] }))
+  }
+
+  /// Keeps pixels or features.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where no block is open, or they come twice.
+  public func add(_ index: Int, _ features: Tensor) throws {
+    if index < subjects.count {
+      try pixels.add(index, features.gathered(0, rows))
+    } else {
+      try gathered.add(index - subjects.count, features)
+    }
+  }
+
+  /// Closes the block.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where something is missing.
+  public func finish() throws {
+    try pixels.finish()
+    try gathered.finish()
+  }
+
+  /// What the pass gave so far, the pictures found, and the match that is running.
+  public func state() -> [(name: String, tensor: Tensor)] {
+    var list = gathered.state() + pixels.state().map { ("pixels.\($0.name)", $0.tensor) }
+    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
+      guard let notes = try? one.numbers.encoded() else { continue }
+      list.append(("found.\(key).pictures", one.pictures.to(.cpu).contiguous()))
+      list.append(("found.\(key).numbers", notes))
+    }
+    if let running, let tensors = try? running.state.tensors() {
+      list += tensors.map { ("running.\(running.key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+    }
+    return list
+  }
+
+  /// Goes on from the state of an interrupted run.
+  ///
+  /// - Returns: false where it is of other models, places or sizes; nothing has changed then.
+  public func restore(_ state: [String: Tensor]) -> Bool {
+    func under(_ prefix: String) -> [String: Tensor] {
+      Dictionary(
+        state.filter { $0.key.hasPrefix(prefix) }.map {
+          (String($0.key.dropFirst(prefix.count)), $0.value)
+        }
+      ) { first, _ in first }
+    }
+    var (features, pictures) = (gathered, pixels)
+    let own = state.filter { $0.key == "samples" || $0.key.hasPrefix("features.") }
+    guard features.restore(own), pictures.restore(under("pixels.")) else { return false }
+    var restored: [String: Found] = [:]
+    var going: (key: String, state: EmbeddingMatch.State)?
+    for unit in units(pairs: read(pictures).count) {
+      let shape = shape(unit)
+      let finished = under("found.\(unit.key).")
+      if let one = finished["pictures"] {
+        guard one.shape == shape,
+          let numbers = EmbeddingMatch.State.Numbers(finished["numbers"], batch: shape[0])
+        else { return false }
+        restored[unit.key] = Found(pictures: one, numbers: numbers)
+      }
+      let tensors = under("running.\(unit.key).")
+      if !tensors.isEmpty {
+        guard let state = EmbeddingMatch.State(tensors, shape: shape) else { return false }
+        going = (unit.key, state)
+      }
+    }
+    (gathered, pixels, found, running) = (features, pictures, restored, going)
+    return true
+  }
+
+  /// Pictures of one place that are changed at once.
+  struct Unit {
+    var key: String
+    var place: Int
+    /// Places among the pairs that could be read.
+    var pairs: [Int]
+  }
+
+  /// The pairs both of whose images could be read.
+  private func read(_ pixels: GatheredFeatures) -> [(source: Int, target: Int)] {
+    let seen = Set(pixels.samples)
+    return pairs.filter { seen.contains($0.source) && seen.contains($0.target) }
+  }
+
+  private func units(pairs count: Int) -> [Unit] {
+    places.indices.flatMap { place -> [Unit] in
+      let size = max(
+        1, subjects[places[place].subject].model.fixedBatch ?? options.batchSize)
+      return stride(from: 0, to: count, by: size).enumerated().map { number, first in
+        Unit(
+          key: "\(place).\(number)", place: place,
+          pairs: Array(first..<min(first + size, count)))
+      }
+    }
+  }
+
+  private func shape(_ unit: Unit) -> [Int] {
+    let size = subjects[places[unit.place].subject].imageSize
+    return [unit.pairs.count, 3, size.height, size.width]
+  }
+
+  /// The result, once the pass has ended.
+  ///
+  /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`, `AnalysisError.site` where no gradient reaches the
+  ///   pictures, and what models throw.
+  public func result() throws -> MatchingResult { try computed().result }
+
+  func computed() throws -> MatchingComputed {
+    let read = read(pixels)
+    guard !read.isEmpty else {
+      throw AnalysisError.tooFewImages(
+        needed: 2, found: pixels.samples.count, where: "matching, of the images that make its pairs"
+      )
+    }
+    let originals = subjects.indices.map { index in
+      let size = subjects[index].imageSize
+      return subjects[index].preprocessing.pixels(
+        of: pixels.whole(index).reshaped(pixels.samples.count, 3, size.height, size.width))
+    }
+    let rows = Dictionary(uniqueKeysWithValues: pixels.samples.enumerated().map { ($1, $0) })
+    let local = read.compactMap { pair -> (source: Int, target: Int)? in
+      guard let source = rows[pair.source], let target = rows[pair.target] else { return nil }
+      return (source, target)
+    }
+    let units = units(pairs: local.count)
+    for (number, unit) in units.enumerated() where found[unit.key] == nil {
+      found[unit.key] = try match(
+        unit, originals, local, share: { (Double(number) + $0) / Double(units.count) })
+      running = nil
+    }
+    progress("matching", 1)
+    let results = places.indices.map { place in
+      units.filter { $0.place == place }.compactMap { found[$0.key] }
+    }
+    return try MatchingComputed(
+      self, originals, pairs: local, results, Bank(gathered, samples: samples),
+      ids: pixels.samples)
+  }
+
+  private func match(
+    _ unit: Unit, _ originals: [Tensor], _ pairs: [(source: Int, target: Int)],
+    share: (Double) -> Double
+  ) throws -> Found {
+    let place = places[unit.place]
+    let subject = subjects[place.subject]
+    let embedding = RepresentationEmbedding(
+      subject: subject, representation: place.representation, unit: options.recipe.unit)
+    let match = EmbeddingMatch(
+      embedding.name, options.recipe, scale: subject.scale(options.recipe.unit),
+      offset: subject.offset(options.recipe.unit)
+    ) { try embedding($0) }
+    let own = originals[place.subject].to(subject.device)
+    let sources = subject.inUnit(
+      options.recipe.unit, own.gathered(0, unit.pairs.map { pairs[$0].source }))
+    let targets = try embedding(
+      subject.inUnit(options.recipe.unit, own.gathered(0, unit.pairs.map { pairs[$0].target }))
+    ).detached()
+    var state = running?.key == unit.key ? running?.state ?? .init(sources) : .init(sources)
+    state = state.moved(to: subject.device)
+    let part = "matching in \(embedding.name)"
+    do {
+      try match.run(
+        sources, to: targets, &state, every: max(1, options.recipe.steps / 100),
+        isInterrupted: isInterrupted
+      ) { step in progress(part, share(Double(step) / Double(max(1, options.recipe.steps)))) }
+    } catch {
+      running = (unit.key, state)
+      throw error
+    }
+    return Found(pictures: state.pictures.to(.cpu), numbers: state.numbers)
+  }
+}
+
+extension MatchingAnalysis: StudyAnalysis {
+  /// Writes `results/matching.json`, and to `tensors/matching/` every picture as a PNG and, unclamped, all in one file.
+  ///
+  /// - Parameter run: the folder.
+  /// - Returns: a row each number.
+  /// - Throws: `ResultsError.unwritable`, and what `result` throws.
+  public func write(into run: RunFolder) throws -> [TidyRow] {
+    let computed = try computed()
+    try computed.files.write(into: run, ["preset": options.recipe.name])
+    try run.write(computed.result, analysis: name)
+    return computed.result.tidyRows()
+  }
+}
+
+extension Subject {
+  /// What a pixel of 0 to 1 is in a unit, for each channel.
+  func scale(_ unit: MatchRecipe.Unit) -> [Double] {
+    unit == .pixels
+      ? [1, 1, 1] : preprocessing.std.map { 255 * preprocessing.rescale / Double($0) }
+  }
+
+  /// The numbers of a black pixel in a unit.
+  func offset(_ unit: MatchRecipe.Unit) -> [Double] {
+    unit == .pixels
+      ? [0, 0, 0] : zip(preprocessing.mean, preprocessing.std).map { -Double($0) / Double($1) }
+  }
+
+  /// Pixels of 0 to 1 in a unit.
+  func inUnit(_ unit: MatchRecipe.Unit, _ pixels: Tensor) -> Tensor {
+    unit == .pixels ? pixels : preprocessing.input(of: pixels)
+  }
+
+  /// Pixels of 0 to 1 of numbers in a unit.
+  func pixels(_ unit: MatchRecipe.Unit, _ pictures: Tensor) -> Tensor {
+    unit == .pixels ? pictures : preprocessing.pixels(of: pictures)
+  }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import ParallaxResults
+
+/// Every choice of a matching that changes the numbers, and whether the paper or its published code makes it.
+enum MatchingSwitches {
+  /// Them, in the order of the report.
+  static func list(_ analysis: MatchingAnalysis) -> [Switch] {
+    let (options, recipe) = (analysis.options, analysis.options.recipe)
+    let published = MatchRecipe.salman2024
+    func number(_ value: Double) -> String { String(format: "%.4g", value) }
+    func origin<Value: Equatable>(_ path: KeyPath<MatchRecipe, Value>) -> String {
+      recipe[keyPath: path] == published[keyPath: path] ? "paper" : "reconstruction"
+    }
+    let isSecond = recipe.method.isSecondOrder
+    return [
+      Switch("embedding", "raw, not normalised to length 1", origin: "paper"),
+      Switch(
+        "loss",
+        recipe.loss == .mean ? "mean of (f − t)² over its numbers" : "½ of the sum of (f − t)²",
+        origin: origin(\.loss)),
+      Switch("step", recipe.method.rawValue, origin: origin(\.method)),
+      isSecond
+        ? Switch(
+          "λ",
+          "\(number(recipe.damping)) of ⟨r, JJᵀr⟩/⟨r, r⟩, at most \(recipe.products) products with JJᵀ a step"
+        )
+        : Switch(
+          "rate", "\(number(recipe.rate.start)) → \(number(recipe.rate.end)), linear",
+          origin: origin(\.rate)),
+      Switch("unit", recipe.unit.rawValue, origin: origin(\.unit)),
+      Switch("clamp", recipe.clamp.rawValue, origin: origin(\.clamp)),
+      Switch("ball", recipe.ball?.text ?? "none", origin: origin(\.ball)),
+      Switch(
+        "until", recipe.criterion,
+        origin: recipe.criterion == published.criterion ? "paper" : "reconstruction"),
+      Switch("steps, at most", "\(recipe.steps)", origin: origin(\.steps)),
+      Switch("pairs", pairs(options.pairs)),
+      Switch("picture that is judged", "with 8 bits a channel, as saved, at the model's size"),
+      Switch("visual change", "PSNR, SSIM, L2 and L∞ of pixels of 0 to 1"),
+      Switch(
+        "readers",
+        "nearest neighbour (Euclidean), prototype (cosine with the class mean), few-shot probe (λ = 1024), each without the picture itself"
+      ),
+      Switch(
+        "noise",
+        "σ \(options.noise.map(number).joined(separator: ", ")), \(options.draws) draws each, not clamped"
+      ),
+    ]
+  }
+
+  private static func pairs(_ pairs: MatchPairs) -> String {
+    switch pairs {
+    case .random: "at random, of different classes where there are classes"
+    case .to: "many sources to one target"
+    case .from: "one source to many targets"
+    case .one: "one source, one target"
+    }
+  }
+}

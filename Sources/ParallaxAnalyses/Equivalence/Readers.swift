@@ -1,0 +1,94 @@
+import Foundation
+import ParallaxMeasures
+import ParallaxResults
+import ParallaxTensors
+
+/// What stands downstream of a representation: the nearest neighbour, the nearest prototype, a probe, principal coordinates.
+struct Readers {
+  let bank: Bank
+  let place: Int
+  /// Places in the set.
+  let pairs: [(source: Int, target: Int)]
+
+  /// Principal coordinates that are kept.
+  static let coordinates = 6
+  /// Columns of the matrix of scores, at most.
+  static let columns = 12
+  /// What cosines are multiplied with before the softmax: CLIP's largest.
+  static let temperature = 100.0
+
+  private var sources: [Int] { pairs.map(\.source) }
+  private var before: Tensor { bank.of(sources, place) }
+
+  private func label(_ sample: Int) -> Int? {
+    bank.samples.firstIndex(of: sample).flatMap { bank.labels[$0] }
+  }
+
+  /// Classes read off queries, one a pair: by the nearest prototype.
+  func prototypes(_ queries: Tensor) -> [Int]? {
+    guard bank.hasClasses else { return nil }
+    let classes = Set(bank.labels.compactMap(\.self)).sorted()
+    return bank.prototypes(queries, place, classes, excluding: sources).argmax(1)
+      .scalars(Int64.self).map { classes[Int($0)] }
+  }
+
+  /// What readers say of the sources before and after; empty where images have no classes.
+  func readouts(_ after: Tensor) throws -> [MatchingResult.Readout] {
+    guard bank.hasClasses else { return [] }
+    let own = pairs.map { (source: label($0.source), target: label($0.target)) }
+    func readout(_ name: String, _ found: [[Int?]]) -> MatchingResult.Readout {
+      let count = Double(pairs.count)
+      func share(_ list: [Int?], _ wanted: [Int?]) -> Double {
+        Double(zip(list, wanted).count { $0 != nil && $0 == $1 }) / count
+      }
+      return MatchingResult.Readout(
+        name: name, before: share(found[0], own.map(\.source)),
+        after: share(found[1], own.map(\.source)), fooled: share(found[1], own.map(\.target)),
+        count: pairs.count)
+    }
+    let queries = [before, after.to(.cpu).to(.float64)]
+    guard queries.allSatisfy({ $0.isFinite() }) else { return [] }
+    var list = [
+      readout(
+        "nearest neighbour",
+        queries.map { bank.nearest($0, place, excluding: sources).map(label) })
+    ]
+    list.append(readout("prototype", queries.compactMap { prototypes($0)?.map { Optional($0) } }))
+    if let probed = try bank.probed(queries, place, excluding: sources) {
+      list.append(readout("probe", probed.map { $0.map { Optional($0) } }))
+    }
+    return list
+  }
+
+  /// Softmax of 100 times the cosines with the prototypes of the classes that take part.
+  func scores(_ after: Tensor) -> MatchingResult.Scores? {
+    let names = pairs.flatMap { [label($0.source), label($0.target)] }.compactMap(\.self)
+    var seen: Set<Int> = []
+    let classes = names.filter { seen.insert($0).inserted }.prefix(Self.columns)
+    guard bank.hasClasses, classes.count > 1, after.isFinite() else { return nil }
+    let rows = pairs.indices.filter { label(pairs[$0].source).map(classes.contains) ?? false }
+    func table(_ queries: Tensor) -> [[Double]] {
+      let cosines = bank.prototypes(queries, place, Array(classes), excluding: sources)
+      let shares = (cosines * Self.temperature).softmax(1).scalars(Double.self)
+      return rows.map { Array(shares[($0 * classes.count)..<(($0 + 1) * classes.count)]) }
+    }
+    return MatchingResult.Scores(
+      classes: classes.map { bank.names[$0] ?? "\($0)" }, pairs: rows, before: table(before),
+      after: table(after))
+  }
+
+  /// Principal coordinates, fitted to the whole set's representations; nil where there are too few.
+  func coordinates(_ after: Tensor) throws -> MatchingResult.Coordinates? {
+    let all = bank.all(place)
+    guard all.shape[0] > Self.coordinates, all.isFinite(), after.isFinite() else { return nil }
+    let fit = try PrincipalCoordinates(of: all, components: Self.coordinates)
+    func table(_ queries: Tensor) -> [[Double]] {
+      let found = fit(queries.to(.cpu))
+      let (values, width) = (found.scalars(Double.self), found.shape[1])
+      return (0..<found.shape[0]).map { Array(values[($0 * width)..<(($0 + 1) * width)]) }
+    }
+    return MatchingResult.Coordinates(
+      variances: fit.shares, sources: table(before),
+      targets: table(bank.of(pairs.map(\.target), place)), matched: table(after))
+  }
+}

@@ -1,0 +1,267 @@
+import Foundation
+import ParallaxResults
+
+/// How steep embeddings are around pictures.
+///
+/// > Source: Salman, Shams and Liu, 2024, arXiv 2401.15568.
+enum LipschitzSection {
+  /// The section; nil where the run has no such result.
+  static func make(_ material: Material) throws -> Section? {
+    guard let result: LipschitzResult = try material.run.result(analysis: "lipschitz") else {
+      return nil
+    }
+    if let problem = LipschitzCheck(result: result).problem {
+      throw ResultsError.damaged(
+        path: material.run.url.appending(path: "results/lipschitz.json").path, problem: problem)
+    }
+    let (text, figures) = (LipschitzText(result: result), LipschitzFigures(result: result))
+    let pictures = LipschitzPictures(result: result)
+    var drawn = [figures.curves, figures.errors, figures.values]
+    var body: [HTML] = [
+      text.lead, Fold.switches(result.switches),
+      .element("h3", [:], "How far the embedding moves, direction by direction"),
+      figures.curves.html(
+        caption: [.text(text.curves)],
+        after: [Fold.again(material), LipschitzTable(result: result).html]),
+      .element("h3", [:], "How far it is linear"),
+      figures.errors.html(caption: [.text(text.errors)], after: [Fold.again(material)]),
+      .element("h3", [:], "Singular values"),
+      figures.values.html(caption: [.text(text.values)], after: [Fold.again(material)]),
+    ]
+    if let segments = figures.segments() {
+      body += [
+        .element("h3", [:], "Along the way to the match and to the target"),
+        segments.html(caption: [.text(text.segments)], after: [Fold.again(material)]),
+      ]
+      drawn.append(segments)
+    }
+    if pictures.hasWalks {
+      body += [
+        .element("h3", [:], "Pictures that share one embedding"),
+        .element(
+          "figure", ["id": "figure-lipschitz-walk", "class": "figure"],
+          [
+            pictures.html, .element("figcaption", [:], text.walk), Fold.again(material),
+          ]),
+      ]
+    }
+    return Section(
+      id: "lipschitz", name: "Steepness", title: "How steep the embeddings are around pictures",
+      body: body, findings: result.findings, figures: drawn, data: figures.data())
+  }
+}
+
+/// What the section says beside its figures.
+struct LipschitzText {
+  let result: LipschitzResult
+
+  private var basis: String { "Pixels of 0 to 1; seed \(result.seed)." }
+
+  var lead: HTML {
+    .element(
+      "p", ["class": "lead"],
+      """
+      An embedding answers to some changes of a picture and not to others. After Salman, Shams and Liu (2024), this section measures how far \
+      it moves for a step of a length h along chosen directions, L_v(x, h) = ‖f(x + h·v) − f(x)‖/h. The directions that it answers to span the \
+      normal space; along the others, the tangent space, the picture can change and the embedding stays. The paper leaves the protocol \
+      open: it is ours.
+      """)
+  }
+
+  var curves: String {
+    "L_v(x, h) over h on two logarithmic axes, a line each direction. v₁: the first right singular vector of the Jacobian. Matching: from the picture to the one with the target's embedding. Gradient: of the distance to the target. Target: straight to the other image. Tangent: random, without its part in the normal space. \(basis)"
+  }
+
+  var errors: String {
+    "‖f(x + h·v) − f(x) − h·J·v‖/‖f(x + h·v) − f(x)‖ over h: 0 where the embedding is linear; cut off at 1.5. Where it stays small is the linear piece around the picture. \(basis)"
+  }
+
+  var values: String {
+    "σ_i over i on two logarithmic axes: all where the embedding has few numbers, else the leading ones. \(basis)"
+  }
+
+  var segments: String {
+    "Cosine of the embedding with that of the source (grey) and that of the target (orange), along straight lines from the source to the matched picture and to the target itself. \(basis)"
+  }
+
+  var walk: String {
+    "Steps along the part of the way to the target that the embedding does not see, each corrected by Gauss–Newton steps. Way: ‖x − x₀‖ over ‖x_tg − x₀‖. Drift: ‖f(x) − f(x₀)‖ over ‖f(x_tg) − f(x₀)‖. Of a level set: the classifier's confidence in the source's class, and what is left of the way to the target. Full size: tensors/lipschitz/ in the run folder. \(basis)"
+  }
+}
+
+/// The pictures of walks.
+struct LipschitzPictures {
+  let result: LipschitzResult
+
+  var hasWalks: Bool {
+    result.models.contains {
+      $0.places.contains { $0.pictures.contains { !$0.walk.isEmpty || $0.levelSet != nil } }
+    }
+  }
+
+  private static let columns = 8
+
+  var html: HTML {
+    .group(
+      result.models.indices.flatMap { model in
+        result.models[model].places.flatMap { place in
+          place.pictures.flatMap { one in
+            (one.walk.isEmpty ? [] : [row(model, place, one)])
+              + (one.levelSet.map { [path(model, place, one, $0)] } ?? [])
+          }
+        }
+      })
+  }
+
+  private func cell(_ data: Data, _ name: String, _ lines: [String]) -> PictureCell {
+    PictureCell(picture: data, label: name, name: name, lines: lines)
+  }
+
+  private func named(
+    _ index: Int, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture, _ what: String,
+    _ cells: [PictureCell]
+  ) -> HTML {
+    PictureCell.row(
+      PictureCell.name(
+        index, result.models[index].name,
+        " \(place.site)\(what): \(result.images[one.source].id) → \(result.images[one.target].id)"),
+      cells)
+  }
+
+  private func path(
+    _ index: Int, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture,
+    _ path: LipschitzResult.LevelSet
+  ) -> HTML {
+    let model = result.models[index]
+    func lines(_ confidence: Double?, _ left: Double?) -> [String] {
+      [
+        "confidence \(Text.number(confidence, digits: 3))", "left \(Text.number(left, digits: 2))",
+      ]
+    }
+    return named(
+      index, place, one, ", level set of class \(path.label)",
+      [
+        cell(
+          model.originals[one.source], "source", lines(path.confidences.first, path.left.first)),
+        cell(
+          path.picture, "after \(Text.plural(max(0, path.confidences.count - 1), "step"))",
+          lines(path.confidences.last, path.left.last)),
+        cell(model.originals[one.target], "target", ["left 0"]),
+      ])
+  }
+
+  private func row(
+    _ index: Int, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture
+  ) -> HTML {
+    let model = result.models[index]
+    let stops = one.walk
+    let shown =
+      stops.count <= Self.columns
+      ? stops
+      : (0..<Self.columns).map { stops[$0 * (stops.count - 1) / (Self.columns - 1)] }
+    return named(
+      index, place, one, "",
+      shown.map { stop in
+        cell(
+          stop.picture, stop.step == 0 ? "source" : "step \(stop.step)",
+          [
+            "way \(Text.number(stop.way, digits: 2))",
+            "drift \(Text.number(stop.drift, digits: 3))",
+          ])
+      } + [cell(model.originals[one.target], "target", ["way 1", "drift 1"])])
+  }
+}
+
+/// All numbers of the pictures.
+struct LipschitzTable {
+  let result: LipschitzResult
+
+  var html: HTML {
+    let rows = result.models.flatMap { model in
+      model.places.flatMap { place in place.pictures.map { row(model.name, place, $0) } }
+    }
+    return Fold.make(
+      "Steepness in numbers: \(Text.plural(rows.count, "picture"))",
+      [
+        Fold.table(
+          [
+            "model", "site", "D", "source", "target", "σ₁", "bound in the ball", "radius", "rank",
+          ] + LipschitzResult.Kind.allCases.map { "‖Jv‖ \($0.rawValue)" } + [
+            "P_N of match", "P_N of target", "P_N of random", "‖Δx‖", "CLEVER",
+          ], rows)
+      ])
+  }
+
+  private func row(
+    _ model: String, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture
+  ) -> HTML {
+    func cell(_ value: Double?, _ digits: Int = 3) -> HTML {
+      .element("td", ["class": "number"], Text.number(value, digits: digits))
+    }
+    func mean(
+      _ kind: LipschitzResult.Kind, _ number: (LipschitzResult.Curve) -> Double?
+    ) -> Double? {
+      let values = one.curves.filter { $0.kind == kind }.compactMap(number)
+      return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    }
+    let rank = one.isWhole ? "\(one.rank)" : "≥ \(one.rank)"
+    return .element(
+      "tr", [:],
+      [
+        .element("td", [:], model), .element("td", [:], [.element("code", [:], place.site)]),
+        .element("td", ["class": "number"], Text.count(place.features)),
+        .element("td", [:], result.images[one.source].id),
+        .element("td", [:], result.images[one.target].id), cell(one.steepest), cell(one.bound),
+        cell(one.radius, 2), .element("td", ["class": "number"], rank),
+      ] + LipschitzResult.Kind.allCases.map { kind in cell(mean(kind, \.limit), 4) } + [
+        cell(mean(.matching, \.share)), cell(mean(.target, \.share)), cell(mean(.random, \.share)),
+        cell(one.change, 2), cell(one.clever?.radius),
+      ])
+  }
+}
+
+/// Whether the parts of a result fit together; what does not is a damaged file, not a trap.
+struct LipschitzCheck {
+  let result: LipschitzResult
+
+  /// What is wrong; nil where nothing is.
+  var problem: String? {
+    guard !result.models.isEmpty, result.images.count >= 2 else {
+      return "it names no model, or fewer than two images"
+    }
+    for model in result.models {
+      guard model.originals.count == result.images.count else {
+        return "a model has \(model.originals.count) of \(result.images.count) images"
+      }
+      guard model.originals.allSatisfy(PictureCell.isPicture) else {
+        return "the picture of an image is no PNG"
+      }
+      guard !model.places.isEmpty else { return "a model has no site" }
+      for place in model.places {
+        guard (0...1).contains(place.depth), place.features > 0 else {
+          return "a site lies at relative depth \(place.depth) and holds \(place.features) numbers"
+        }
+        for one in place.pictures {
+          guard result.images.indices.contains(one.source),
+            result.images.indices.contains(one.target)
+          else { return "a picture is of images \(one.source) and \(one.target)" }
+          guard one.steps.allSatisfy({ $0 > 0 }),
+            one.curves.allSatisfy({
+              $0.values.count == one.steps.count && $0.errors.count == one.steps.count
+            })
+          else { return "a curve does not fit its steps" }
+          guard one.segments.allSatisfy({ $0.toSource.count == $0.toTarget.count }) else {
+            return "the cosines of a segment do not fit one another"
+          }
+          guard one.walk.allSatisfy({ PictureCell.isPicture($0.picture) }),
+            PictureCell.isPicture(one.matched),
+            PictureCell.isPicture(one.levelSet?.picture ?? Data())
+          else {
+            return "the picture of a walk is no PNG"
+          }
+        }
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import Parallax
+import ParallaxTestSupport
+import Testing
+
+@testable import ParallaxCommand
+
+@Suite(
+  "parallax match",
+  .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+struct MatchCommandTests {
+  private static let base = [
+    "match", "resnet18@layer1.0,layer4.1", "--random-weights", "1", "--images", "photos",
+    "--output", "run", "--pairs", "2", "--steps", "2", "--tolerance", "1e-9",
+  ]
+
+  @Test("writes a run folder with the section and the pictures, and says how near they came")
+  func writes() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    let outcome = try parallax.run(Self.base)
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("resnet18@layer4.1#avg: 0 of 2 matched after 2 to 2 steps"))
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: MatchingResult = try #require(try run.result(analysis: "matching"))
+    #expect(result.preset == "quick" && result.models[0].places.count == 2)
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("id=\"matching\"") && page.contains("data:image/png;base64,"))
+    #expect(parallax.folder.names("run/tensors/matching").count == 5)
+    let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
+    #expect(table.contains("matching,PSNR,resnet18@layer1.0#avg,"))
+  }
+
+  @Test("wrong options, ids and sites: one line that says what was expected")
+  func options() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    func refused(_ arguments: [String], _ text: String, code: Int32 = 64) throws {
+      let outcome = try parallax.run(Self.base + arguments)
+      outcome.expectFailure(code, text)
+      #expect(parallax.folder.names("run").isEmpty)
+    }
+    try refused(["--pairs", "0"], "a whole number from 1")
+    try refused(["--steps", "0"], "a whole number from 1")
+    try refused(["--rate", "-1"], "a number above 0")
+    try refused(["--linf", "0.1", "--l2", "1"], "expected one of them")
+    try refused(["--cosine", "1"], "below 1")
+    try refused(["--method", "newton"], "gauss-newton")
+    let id = try ImageSet(parallax.folder.url.appending(path: "photos").path).samples[0].id
+    try refused(["--source", id, "--target", id], "are the same picture")
+    try refused(["--source", "nobody.png"], "no image 'nobody.png' in the set")
+  }
+}
