@@ -155,7 +155,15 @@ struct KStarTests {
     let moved = try KStar()(x.gathered(0, order), labels: order.map { labels[$0] })
     #expect(moved.ranks == order.map { found.ranks[$0] })
     #expect(try KStar()(x.to(.float32), labels: labels).ranks == found.ranks)
-    // One row a block: as many columns as that are 16 MiB.
+    for rows in [1, 7, 40] {
+      var measure = KStar(neighbours: 4, hasSilhouettes: true)
+      let whole = try measure(x.to(.float32), labels: labels)
+      measure.blockBytes = 4 * 90 * rows
+      let parts = try measure(x.to(.float32), labels: labels)
+      #expect(parts.ranks == found.ranks && parts.neighbours == whole.neighbours)
+      #expect(
+        zip(parts.silhouettes, whole.silhouettes).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
     let rows = ConceptOrder(labels, classes: 4)
     #expect(rows.restored(rows.order.map { labels[$0] }) == labels)
   }

@@ -79,8 +79,11 @@ struct ConceptDistances: Sendable {
 
   private static let cityBlock = Operator("aten::cdist")
 
-  /// How many rows make a block of at most 16 MiB.
-  var blockSize: Int { max(1, (1 << 24) / (columns * 4)) }
+  /// Bytes of a block, of four bytes a distance.
+  var blockBytes = 1 << 24
+
+  /// How many rows make a block.
+  var blockSize: Int { max(1, blockBytes / (columns * 4)) }
 
   /// The distances of some rows to all columns, `[rows, columns]`, owned by the caller: squared for the Euclidean distance and the
   /// cosine's unit rows. That of an image to itself is infinite.

@@ -47,6 +47,8 @@ public struct KStar: Sendable, Hashable {
   public var neighbours: Int
   /// Whether the same distances give silhouettes.
   public var hasSilhouettes: Bool
+  /// Bytes of a block of distances, of four bytes each; no number depends on it.
+  var blockBytes = 1 << 24
 
   /// The Euclidean distance, ties by index, and nothing besides.
   ///
@@ -139,7 +141,7 @@ public struct KStar: Sendable, Hashable {
       throw MeasureError.tooFew(
         measure: Self.name, images: columns.order.count, needed: neighbours + (bank == nil ? 1 : 0))
     }
-    let distances: ConceptDistances
+    var distances: ConceptDistances
     do {
       distances = try ConceptDistances(
         metric, queries, bank: bank, ofRows: rows.order, ofColumns: columns.order)
@@ -155,6 +157,7 @@ public struct KStar: Sendable, Hashable {
       throw MeasureError.row(
         measure: Self.name, row: rows.order[row - columns.order.count], problem: problem)
     }
+    distances.blockBytes = blockBytes
     var run = KStarRun(
       self, distances, rows, columns, isSelf: bank == nil, bankLabels: bankLabels)
     run.callAsFunction()
