@@ -1,7 +1,7 @@
 import Foundation
 
 // The side of `forward.py`, `compare.py`, `graphs.py`, `neighbours.py`, `attention.py`, `moments.py`, `probe.py`,
-// `jacobian.py` and of `Oracles/exports_full.py` that is ours.
+// `jacobian.py`, `kstar.py` and of `Oracles/exports_full.py` that is ours.
 //
 //     ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off
 //     ParallaxBenchmark compare WEIGHTS WEIGHTS INPUT OUTPUT THREADS
@@ -9,6 +9,7 @@ import Foundation
 //     ParallaxBenchmark attention MODEL BATCH THREADS
 //     ParallaxBenchmark jacobian MODEL BATCH THREADS
 //     ParallaxBenchmark probe INPUT OUTPUT THREADS
+//     ParallaxBenchmark kstar INPUT OUTPUT THREADS
 //     ParallaxBenchmark moments SITES IMAGES WIDTH THREADS features|moments|none MEASURE,MEASURE OUTPUT
 //     ParallaxBenchmark sites GRAPH INPUT OUTPUT [--every-node] [--as-shipped] [--no-gradient]
 //     ParallaxBenchmark graph GRAPH INPUT OUTPUT THREADS blocks|off
@@ -17,7 +18,7 @@ import Foundation
 
 do {
   let arguments = Array(CommandLine.arguments.dropFirst())
-  let isShort = ["sites", "neighbours", "attention", "moments", "probe", "jacobian"]
+  let isShort = ["sites", "neighbours", "attention", "moments", "probe", "jacobian", "kstar"]
     .contains(arguments.first)
   guard isShort || arguments.count == 6 else {
     print("usage: ParallaxBenchmark MODEL WEIGHTS INPUT OUTPUT THREADS blocks|off")
@@ -26,6 +27,7 @@ do {
     print("       ParallaxBenchmark attention MODEL BATCH THREADS")
     print("       ParallaxBenchmark jacobian MODEL BATCH THREADS")
     print("       ParallaxBenchmark probe INPUT OUTPUT THREADS")
+    print("       ParallaxBenchmark kstar INPUT OUTPUT THREADS")
     print(
       "       ParallaxBenchmark moments SITES IMAGES WIDTH THREADS features|moments|none MEASURE OUTPUT"
     )
@@ -40,6 +42,7 @@ do {
   case "attention": try attention(arguments)
   case "probe": try probe(arguments)
   case "jacobian": try jacobian(arguments)
+  case "kstar": try kStar(arguments)
   case "moments": try moments(arguments)
   default: try forward(arguments)
   }

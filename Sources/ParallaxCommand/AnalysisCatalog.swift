@@ -14,6 +14,7 @@ enum AnalysisCatalog {
     ("residual", residual(ResidualAnalysis.Options())),
     ("localize", localize(LocalizationAnalysis.Options())),
     ("probe", probe(ofStudy)),
+    ("kstar", kStar(kStarOfStudy)),
   ]
 
   /// Those that a study runs where its file names them: they cost more than a pass.
@@ -34,6 +35,44 @@ enum AnalysisCatalog {
     var options = ProbeAnalysis.Options()
     options.adapts = true
     return options
+  }
+
+  /// As many spaces a model as a figure shows well; what does not fit is left alone.
+  private static var kStarOfStudy: KStarAnalysis.Options {
+    var options = KStarAnalysis.Options()
+    options.adapts = true
+    return options
+  }
+
+  /// k* distributions of concepts.
+  ///
+  /// - Parameters:
+  ///   - options: how.
+  ///   - bank: images in which those of the job are counted; nil to count them among themselves.
+  /// - Returns: what makes the analysis.
+  static func kStar(_ options: KStarAnalysis.Options, bank: ImageSet? = nil) -> Maker {
+    { material in
+      var options = options
+      options.seed = material.seed
+      let held = try bank.map { images in
+        material.progress.note("the bank: \(images.samples.count) images")
+        return try KStarBank(
+          KStarAnalysis.chosen(
+            material.representations, material.subjects, among: material.named, options.spaces),
+          of: material.subjects, images: images, superclasses: options.superclasses
+        ) { pass in
+          pass.alpha = material.alpha
+          pass.isInterrupted = { Interruption.isAsked }
+          pass.progress = { material.progress.update($0) }
+        }
+      }
+      let analysis = try KStarAnalysis(
+        material.representations, of: material.subjects, images: material.images,
+        among: material.named, bank: held, options: options)
+      analysis.isInterrupted = { Interruption.isAsked }
+      analysis.progress = { material.progress.update(measure: $0, share: $1) }
+      return analysis
+    }
   }
 
   /// How well classes can be read off each layer.

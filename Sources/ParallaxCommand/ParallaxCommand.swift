@@ -26,6 +26,7 @@ struct ParallaxCommand: ParsableCommand {
       ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self, ProbeCommand.self,
       CheckpointsCommand.self, InvertCommand.self, ManifoldCommand.self,
       MetamersCommand.self, GenerateCommand.self, MatchCommand.self, LipschitzCommand.self,
+      KStarCommand.self,
       StudyCommand.self, ReportCommand.self,
     ])
 

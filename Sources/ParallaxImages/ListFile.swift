@@ -68,11 +68,11 @@ struct ListFile {
     return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
   }
 
-  private typealias Row = (number: Int, cells: [String])
+  typealias Row = (number: Int, cells: [String])
 
   /// Splits RFC 4180 text: cells may be quoted, quotes in them doubled; empty lines do not count as
   /// data but keep their number.
-  private static func rows(of text: String, list: String) throws(ImageError) -> [Row] {
+  static func rows(of text: String, list: String) throws(ImageError) -> [Row] {
     var rows: [Row] = []
     var cells: [String] = []
     var cell: [UInt8] = []
@@ -119,5 +119,21 @@ struct ListFile {
     if quoted { throw .list(path: list, row: number, problem: "a quote is not closed") }
     if !cell.isEmpty || !cells.isEmpty { finishRow() }
     return rows
+  }
+}
+
+/// Tables of comma-separated values that are no lists of images.
+package enum CellTable {
+  /// The cells of each row that is not empty.
+  ///
+  /// - Parameter path: the file.
+  /// - Returns: rows from above.
+  /// - Throws: `ImageError.file` where it cannot be read or is not UTF-8, `ImageError.list` where a quote is not closed.
+  package static func rows(ofFile path: String) throws(ImageError) -> [[String]] {
+    let bytes = try ImageBuffer.bytes(ofFile: path)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw .file(path: path, problem: "is not UTF-8 text")
+    }
+    return try ListFile.rows(of: text, list: path).map(\.cells)
   }
 }

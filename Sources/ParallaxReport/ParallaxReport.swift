@@ -64,7 +64,7 @@ public enum Report {
         try .data("data", data),
         .script(javaScript),
         .script("\(PageScript.source)"),
-      ])
+      ] + sections.flatMap(\.scripts).map { .script("\($0)") })
   }
 
   private static func contents(_ sections: [Section]) -> HTML {

@@ -148,6 +148,31 @@ struct BrowserTests {
   }
 
   @Test(
+    "it draws concepts, and a map that answers to the keyboard",
+    .disabled(if: BrowserTests.reason != nil, BrowserTests.reason), arguments: [1, 3])
+  func concepts(models: Int) throws {
+    let made = try MadeUpRun([3])
+    try made.run.write(
+      MadeUpConcepts.result(
+        models: models, spaces: models, classes: 3 + 10 * models, name: MadeUpRun.hostile),
+      analysis: "kstar")
+    let visit = try visit(
+      made.run,
+      adding: """
+        <script>document.querySelector(".kstar-plane svg").dispatchEvent(
+          new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));</script>
+        """)
+    #expect(visit.isDrawn)
+    #expect(visit.console.isEmpty, "\(visit.console)")
+    #expect(visit.resources == "none")
+    let (isChosen, isTold, isNamed) = (
+      visit.dom.contains("class=\"chosen\""), visit.dom.contains("k* 1 of 6; the class is"),
+      visit.dom.contains("Skew = ")
+    )
+    #expect(isChosen && isTold && isNamed)
+  }
+
+  @Test(
     "the browser refuses what the page might ask the network for, and says so",
     .disabled(if: BrowserTests.reason != nil, BrowserTests.reason))
   func policy() throws {

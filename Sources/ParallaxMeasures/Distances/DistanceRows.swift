@@ -12,7 +12,7 @@ struct DistanceRows: Sendable {
   /// `[images, width]`.
   private let rows: Tensor
   /// ‖row‖², `[images]`.
-  private let norms: Tensor
+  let norms: Tensor
 
   /// Products this much smaller than the norms are computed again from differences.
   private static let near = 1.0 / 256
@@ -71,37 +71,50 @@ struct DistanceRows: Sendable {
     return x / after.squareRoot().unsqueezed(1)
   }
 
+  /// How many numbers a row has.
+  var width: Int { rows.shape[1] }
+
   /// How many rows make a block of at most 16 MiB.
   var blockSize: Int { max(1, (1 << 24) / (images * precision.byteCount)) }
 
   /// The squared Euclidean distances of some rows to all, `[rows, images]`, owned by the caller.
   ///
   /// ‖x‖² + ‖y‖² − 2x·y; where that is small against the norms, and would have lost digits, Σ(x − y)².
-  func squared(_ span: Range<Int>) -> Tensor {
+  func squared(_ span: Range<Int>) -> Tensor { squared(span, 0..<images, isNearExact: true) }
+
+  /// The same to some of the images, `[rows, columns]`; products that are small against the norms need not be computed again
+  /// for whoever looks at those himself.
+  func squared(_ span: Range<Int>, _ columns: Range<Int>, isNearExact: Bool) -> Tensor {
     let block = rows.sliced(0, span.lowerBound, span.upperBound)
     let own = norms.sliced(0, span.lowerBound, span.upperBound).unsqueezed(1)
-    let squares = Plain.plusProduct(norms.unsqueezed(0), block, rows.transposed(), 1.0, -2.0)
+    let others = rows.sliced(0, columns.lowerBound, columns.upperBound)
+    let their = norms.sliced(0, columns.lowerBound, columns.upperBound).unsqueezed(0)
+    let squares = Plain.plusProduct(their, block, others.transposed(), 1.0, -2.0)
     _ = InPlace.add(squares, own)
-    let bound = norms.unsqueezed(0) * Self.near + own * Self.near
+    guard isNearExact else { return squares }
+    let bound = their * Self.near + own * Self.near
     // The diagonal is always among them.
     let places = Plain.nonzero(Plain.less(squares, bound).reshaped(-1)).reshaped(-1)
     guard places.count > 0 else { return squares }
-    let exact = squared(block, Plain.quotient(places, images), Plain.remainder(places, images))
+    let exact = squared(
+      block, others, Plain.quotient(places, columns.count), Plain.remainder(places, columns.count))
     return InPlace.put(squares, places, exact)
   }
 
   /// The squared Euclidean distances of pairs of rows by their numbers, from differences: `[pairs]`.
   func squared(_ left: [Int64], _ right: [Int64]) -> Tensor {
     let places = [left, right].map { Tensor($0, shape: [$0.count]).to(rows.device) }
-    return squared(rows, places[0], places[1])
+    return squared(rows, rows, places[0], places[1])
   }
 
-  private func squared(_ block: Tensor, _ left: Tensor, _ right: Tensor) -> Tensor {
+  private func squared(
+    _ block: Tensor, _ others: Tensor, _ left: Tensor, _ right: Tensor
+  ) -> Tensor {
     let step = max(1, (1 << 21) / rows.shape[1])
     let parts = stride(from: 0, to: left.count, by: step).map { start in
       let difference =
         block.gathered(0, left.sliced(0, start, start + step))
-        - rows.gathered(0, right.sliced(0, start, start + step))
+        - others.gathered(0, right.sliced(0, start, start + step))
       return Self.squares(difference).to(precision)
     }
     return parts.count == 1 ? parts[0] : Tensor.concatenated(parts, 0)

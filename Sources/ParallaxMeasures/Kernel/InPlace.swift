@@ -11,6 +11,7 @@ enum InPlace {
   static let zero = Operator("aten::zero_")
   static let fillDiagonal = Operator("aten::fill_diagonal_")
   static let put = Operator("aten::put_")
+  static let fill = Operator("aten::fill_.Scalar")
 }
 
 /// Operators that `Tensor` has no word for.

@@ -27,6 +27,17 @@ struct Nearest {
     }
   }
 
+  /// Adds rows of distances to all images, `[rows · images]`; that to the image itself is infinite.
+  mutating func add<Scalar: BinaryFloatingPoint>(rows block: [Scalar]) {
+    var found = [Scalar](repeating: .infinity, count: count + 1)
+    var places = [Int32](repeating: 0, count: count + 1)
+    for start in stride(from: 0, to: block.count, by: images) {
+      for place in found.indices { found[place] = .infinity }
+      Self.scan(block, start, 0..<images, &found, &places)
+      append(found.map { Double($0) }, places)
+    }
+  }
+
   /// Takes in what is strictly nearer than the farthest so far: of equal ones the first stays.
   @inline(__always)
   private static func scan<Scalar: BinaryFloatingPoint>(

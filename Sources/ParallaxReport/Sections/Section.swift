@@ -19,6 +19,8 @@ struct Section {
   var findings: [Finding] = []
   var figures: [Figure] = []
   var data: [String: Dataset] = [:]
+  /// What the section's own drawings need, after the page's script.
+  var scripts: [StaticString] = []
 }
 
 /// The analyses' sections, in the order of the page. A new analysis adds one line.
@@ -31,6 +33,7 @@ enum SectionCatalog {
     ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
     CheckpointsSection.make, InversionSection.make, SpectrumSection.make, ManifoldSection.make,
     MetamersSection.make, GenerationSection.make, MatchingSection.make, LipschitzSection.make,
+    KStarSection.make,
     MeasuresSection.make,
   ]
 }

@@ -1,0 +1,218 @@
+import Foundation
+import ParallaxImages
+import ParallaxMeasures
+import ParallaxResults
+import ParallaxTensors
+
+/// Features that somebody has already, of any origin, with a class a row.
+///
+/// A folder that `extract` wrote; a `.safetensors` file, each of whose tensors `[images, features]` is a space, with classes in a tensor
+/// `labels` or beside it; a `.npy` file of one such array, with classes beside it. Classes are numbers (`.npy`, `.safetensors`) or names
+/// (a text or `.csv` file, one a line, or a column `label` or `class`).
+public struct FeatureFile: Sendable {
+  /// What the file calls each space, and its features `[images, width]`.
+  public let spaces: [(name: String, features: Tensor)]
+  /// The images' names.
+  public let names: [String]
+  /// A class each.
+  public let classes: [String]
+  /// Where it lies.
+  public let path: String
+
+  /// Reads features and classes.
+  ///
+  /// - Parameters:
+  ///   - path: the file or folder.
+  ///   - labels: the file of the classes; nil where the features bring theirs.
+  /// - Throws: `TensorError`, `ImageError`, and `AnalysisError.classes` where classes are missing or not as many as images.
+  public init(_ path: String, labels: String? = nil) throws {
+    self.path = path
+    var isFolder: ObjCBool = false
+    let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    guard exists else { throw TensorError.file(path: path, problem: "there is no such file") }
+    var spaces: [(name: String, features: Tensor)] = []
+    var (names, own): ([String]?, [String]?) = (nil, nil)
+    if isFolder.boolValue {
+      (spaces, names, own) = try Self.extraction(path)
+    } else if path.lowercased().hasSuffix(".npy") {
+      let name = URL(filePath: path).deletingPathExtension().lastPathComponent
+      spaces = [(name, try Self.checked(try Npy.read(path), path, name))]
+    } else if path.lowercased().hasSuffix(".safetensors") {
+      let file = try Safetensors(path)
+      for name in file.names where name != "labels" {
+        guard let tensor = file[name] else { continue }
+        spaces.append((name, try Self.checked(tensor, path, name)))
+      }
+      own = try file["labels"].map { try Self.numbers($0, "\(path), labels") }
+    } else {
+      throw TensorError.file(
+        path: path, problem: "expected .npy, .safetensors, or a folder that extract wrote")
+    }
+    guard let count = spaces.first?.features.shape[0] else {
+      throw TensorError.file(path: path, problem: "holds no features")
+    }
+    if let other = spaces.first(where: { $0.features.shape[0] != count }) {
+      throw TensorError.file(
+        path: path,
+        problem:
+          "'\(spaces[0].name)' has \(count) images, '\(other.name)' has \(other.features.shape[0])")
+    }
+    let read = try labels.map(Self.labels)
+    guard let classes = read ?? own else {
+      throw AnalysisError.classes(
+        "\(path): there are no classes; name a file of them with --labels")
+    }
+    guard classes.count == count else {
+      throw AnalysisError.classes(
+        "\(labels ?? path): expected a label for each of \(count) images, found \(classes.count)")
+    }
+    (self.spaces, self.classes) = (spaces, classes)
+    self.names = names ?? (0..<count).map { "row \($0)" }
+  }
+
+  private static func checked(_ tensor: Tensor, _ path: String, _ name: String) throws -> Tensor {
+    guard tensor.rank == 2, tensor.shape[0] > 0, tensor.shape[1] > 0 else {
+      throw TensorError.file(
+        path: path,
+        problem: "'\(name)' is of shape \(tensor.shape), expected [images, features]")
+    }
+    return tensor.to(tensor.dtype == .float64 ? .float64 : .float32)
+  }
+
+  private static func numbers(_ tensor: Tensor, _ place: String) throws -> [String] {
+    guard tensor.rank == 1, !tensor.dtype.isFloatingPoint else {
+      throw AnalysisError.classes(
+        "\(place): expected whole numbers [images], found \(tensor.dtype)\(tensor.shape)")
+    }
+    return tensor.to(.int64).scalars(Int64.self).map(String.init)
+  }
+
+  /// Classes from a file.
+  private static func labels(_ path: String) throws -> [String] {
+    if path.lowercased().hasSuffix(".npy") { return try numbers(try Npy.read(path), path) }
+    if path.lowercased().hasSuffix(".safetensors") {
+      let file = try Safetensors(path)
+      guard let name = file.names.contains("labels") ? "labels" : file.names.first,
+        let tensor = file[name]
+      else { throw AnalysisError.classes("\(path): it holds no labels") }
+      return try numbers(tensor, "\(path), \(name)")
+    }
+    var rows = try CellTable.rows(ofFile: path)
+    var column = 0
+    if let head = rows.first?.map({ $0.lowercased() }),
+      let found = head.firstIndex(of: "class") ?? head.firstIndex(of: "label")
+    {
+      column = found
+      rows.removeFirst()
+    } else if let most = rows.map(\.count).max(), most > 1 {
+      throw AnalysisError.classes(
+        "\(path): \(most) columns and none is called label or class; expected one label a line")
+    }
+    return try rows.enumerated().map { number, cells in
+      guard column < cells.count, !cells[column].isEmpty else {
+        throw AnalysisError.classes("\(path): row \(number + 1) has no label")
+      }
+      return cells[column]
+    }
+  }
+
+  /// The folder that `extract` writes.
+  private static func extraction(
+    _ path: String
+  ) throws -> ([(name: String, features: Tensor)], [String], [String]?) {
+    let folder = URL(filePath: path)
+    let place = folder.appending(path: "index.json").path
+    guard let data = FileManager.default.contents(atPath: place) else {
+      throw TensorError.file(path: path, problem: "has no index.json; expected what extract wrote")
+    }
+    guard let index = try? JSONDecoder().decode(Extraction.Index.self, from: data),
+      index.shards.allSatisfy({ $0.wholeMatch(of: /shard-[0-9]{5,}\.safetensors/) != nil })
+    else { throw TensorError.file(path: place, problem: "is not what extract writes") }
+    let files = try index.shards.map { try Safetensors(folder.appending(path: $0).path) }
+    let spaces = try index.addresses.map { address in
+      let parts = try files.map { file in
+        guard let part = file[address] else {
+          throw TensorError.file(path: file.path, problem: "has no tensor '\(address)'")
+        }
+        return try checked(part, file.path, address)
+      }
+      guard let first = parts.first, parts.allSatisfy({ $0.shape[1] == first.shape[1] }) else {
+        throw TensorError.file(path: path, problem: "the shards of '\(address)' differ in width")
+      }
+      return (name: address, features: Tensor.concatenated(parts, 0))
+    }
+    let table = folder.appending(path: "samples.csv").path
+    let rows = try CellTable.rows(ofFile: table)
+    guard let head = rows.first, let id = head.firstIndex(of: "id"),
+      let name = head.firstIndex(of: "class")
+    else { throw TensorError.file(path: table, problem: "has no columns id and class") }
+    let cells = rows.dropFirst()
+    guard cells.count == index.images, cells.allSatisfy({ $0.count == head.count }) else {
+      throw TensorError.file(
+        path: table, problem: "expected \(index.images) rows, found \(cells.count)")
+    }
+    let classes = cells.map { $0[name] }
+    return (spaces, cells.map { $0[id] }, classes.contains("") ? nil : classes)
+  }
+}
+
+extension FeatureFile {
+  /// k\* distributions of the spaces, as of models' representations.
+  ///
+  /// - Parameters:
+  ///   - options: how; sites are not chosen, and memory is taken already.
+  ///   - isInterrupted: asked between spaces.
+  ///   - progress: told how much is done, from 0 to 1.
+  /// - Returns: a model for each word before `@` in the spaces' names; one called after the file without it.
+  /// - Throws: `AnalysisError.classes` where classes do not suffice, `AnalysisError.interrupted`.
+  public func kStar(
+    _ options: KStarAnalysis.Options, isInterrupted: () -> Bool = { false },
+    progress: (Double) -> Void = { _ in }
+  ) throws -> KStarResult {
+    let concepts = try Concepts(names: classes, options.superclasses)
+    try concepts.check(path)
+    var result = KStarResult(
+      distance: options.metric.rawValue, ties: options.ties.rawValue,
+      anchoring: options.anchoring.rawValue, resamples: options.resamples, seed: options.seed,
+      images: names, labels: concepts.labels, classes: concepts.classes, bank: nil)
+    let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
+    var models: [(name: String, places: [Int])] = []
+    for (place, space) in spaces.enumerated() {
+      let at = space.name.firstIndex(of: "@")
+      let name = at.map { String(space.name[..<$0]) } ?? stem
+      if let known = models.firstIndex(where: { $0.name == name }) {
+        models[known].places.append(place)
+      } else {
+        models.append((name, [place]))
+      }
+    }
+    let maker = KStarSpaces(options: options, concepts: concepts, names: names)
+    for model in models {
+      var found: [KStarResult.Space] = []
+      for (index, place) in model.places.enumerated() {
+        guard !isInterrupted() else { throw AnalysisError.interrupted }
+        progress(Double(place) / Double(spaces.count))
+        let name = spaces[place].name
+        let parts = (name.firstIndex(of: "@").map { name[name.index(after: $0)...] } ?? name[...])
+          .split(separator: "#", maxSplits: 1)
+        do throws(SpaceRefused) {
+          found.append(
+            try maker.space(
+              spaces[place].features, site: parts.first.map(String.init) ?? name,
+              tokens: parts.count > 1 ? String(parts[1]) : "",
+              stage: String(parts.first?.split(separator: ".").first ?? ""),
+              depth: Depths.relative(index, of: model.places.count),
+              hasMap: index == model.places.count - 1))
+        } catch {
+          result.refusals.append(SimilarityResult.Refusal(address: name, reason: error.reason))
+        }
+      }
+      if !found.isEmpty {
+        result.models.append(KStarResult.Model(name: model.name, family: "", spaces: found))
+      }
+    }
+    progress(1)
+    result.complete(options)
+    return result
+  }
+}

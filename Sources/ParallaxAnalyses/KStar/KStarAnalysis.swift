@@ -1,0 +1,255 @@
+import ParallaxImages
+import ParallaxMeasures
+import ParallaxModels
+import ParallaxResults
+import ParallaxTensors
+
+/// How latent spaces hold concepts: k\* of every image in the representations of some models, and what follows of it.
+///
+/// The pass gathers features; distances are made once it has ended, a block of rows at a time. Memory is 4 bytes an image and
+/// feature, twice while a state is saved; it is refused above a limit, before the pass.
+///
+/// > Source: Kotyan et al., 2023, arXiv 2312.04024, and 2024, arXiv 2408.09065.
+public final class KStarAnalysis: Accumulator {
+  /// What drives the analysis.
+  public struct Options: Sendable {
+    /// What is near; a matrix of distances cannot be had of models.
+    public var metric = KStar.Metric.euclidean
+    /// Who comes first of equally far images.
+    public var ties = KStar.Ties.index
+    /// Whether 0 and 1 join the values of a concept.
+    public var anchoring = ConceptStatistics.Anchoring.none
+    /// Resamples of the intervals; 0 for none.
+    public var resamples = 500
+    /// k of votes, hits and hubs.
+    public var neighbours = 10
+    /// Representations of each model whose sites nobody chose, evenly spread, the first and the last among them.
+    public var spaces = 6
+    /// Images on a map, at most.
+    public var mapLimit = 1000
+    /// Neighbours of an image that a map knows, at most.
+    public var chainLimit = 12
+    /// What becomes of each class; nil for the classes themselves.
+    public var superclasses: [String: String]?
+    /// Standard deviations of noise on the images, in pixels of [0, 1]; every model is looked at once more for each.
+    public var noise: [Double] = []
+    /// The seed of intervals and noise.
+    public var seed: UInt64 = 0
+    /// Bytes that features may take.
+    public var memoryLimit = 1 << 33
+    /// Whether what refuses for memory names the analysis, for a study that goes on without it.
+    public var adapts = false
+
+    /// The authors' distance, ties by index.
+    public init() {}
+  }
+
+  /// `kstar`.
+  public let name = "kstar"
+  /// Asked between spaces; where it says yes, the run stops and what the pass has gathered stays.
+  public var isInterrupted: () -> Bool = { false }
+  /// Told what is computed and how much of it is done, from 0 to 1.
+  public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// The representations.
+  public let wanted: [Representation]
+  /// The models once more for each noise.
+  public let companions: [Subject]
+  private let options: Options
+  /// Of each subject whose name is a companion's: the model that it is, and the noise.
+  private let noisy: [String: (model: String, noise: Double)]
+  private let subjects: [Subject]
+  private let samples: [Sample]
+  private let concepts: Concepts
+  private let depths: [Double]
+  private var gathered: GatheredFeatures
+  /// Images that the queries are counted among, with the features of each representation.
+  private let bank: KStarBank?
+
+  /// An analysis of representations of some models.
+  ///
+  /// - Parameters:
+  ///   - wanted: the representations; those of one model together, in execution order.
+  ///   - subjects: the models, in the order of the figures.
+  ///   - images: the data set, with classes.
+  ///   - named: those of the sites that somebody chose; of a model without one some are taken, evenly spread, and its last site.
+  ///   - bank: images with the features of the same representations, in which these are counted; nil to count them among
+  ///     themselves.
+  ///   - options: how.
+  /// - Throws: `AnalysisError.classes`, `AnalysisError.nothingAsked`, `ModelError.tokens`, `MeasureError.memory`.
+  public init(
+    _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
+    among named: [Representation] = [], bank: KStarBank? = nil, options: Options = Options()
+  ) throws {
+    guard options.metric != .precomputed else {
+      throw AnalysisError.nothingAsked("k*: of models there is no matrix of distances")
+    }
+    let concepts = try Concepts(of: images.samples, superclasses: options.superclasses)
+    if let bank {
+      try bank.check(concepts)
+    } else {
+      try concepts.check(images.path)
+    }
+    let chosen = Self.chosen(wanted, subjects, among: named, options.spaces)
+    guard !chosen.isEmpty else { throw AnalysisError.nothingAsked("k*: no site is asked for") }
+    var (companions, noisy): ([Subject], [String: (model: String, noise: Double)]) = ([], [:])
+    var (all, wantedOfAll) = ([Subject](), [Representation]())
+    for subject in subjects {
+      let own = chosen.filter { $0.model == subject.name }
+      all.append(subject)
+      wantedOfAll += own
+      for noise in options.noise {
+        let name = "\(subject.name)+noise\(noise)"
+        let model = NoisyInputs(
+          model: subject.model, scale: subject.preprocessing.std.map { noise / Double($0) },
+          seed: options.seed)
+        let companion = subject.changed(
+          to: name, model, "noise \(noise) seed \(options.seed)")
+        all.append(companion)
+        companions.append(companion)
+        noisy[name] = (subject.name, noise)
+        wantedOfAll += own.map { Representation(model: name, site: $0.site, tokens: $0.tokens) }
+      }
+    }
+    (self.wanted, self.options, self.subjects) = (wantedOfAll, options, all)
+    (self.companions, self.noisy) = (companions, noisy)
+    (samples, self.concepts, self.bank) = (images.samples, concepts, bank)
+    var (widths, depths): ([Int], [Double]) = ([], [])
+    for one in wantedOfAll {
+      guard let subject = all.first(where: { $0.name == one.model }) else {
+        throw AnalysisError.nothingAsked("k*: no model is called \(one.model)")
+      }
+      widths.append(
+        try one.tokens.width(
+          at: one.site, subject.model.tokenLayout, imageSize: subject.imageSize))
+      let place = subject.sites.firstIndex { $0.name == one.site.name } ?? 0
+      depths.append(Depths.relative(place, of: subject.sites.count))
+    }
+    self.depths = depths
+    let needed = 8 * images.samples.count * (widths.reduce(0, +) + 2 * (widths.max() ?? 0))
+    if needed > options.memoryLimit {
+      let error = MeasureError.memory(measure: "k*", needed: needed, limit: options.memoryLimit)
+      guard !options.adapts else { throw AnalysisError.nothingAsked("\(error)") }
+      throw error
+    }
+    gathered = GatheredFeatures(name, widths: widths)
+  }
+
+  /// Of each model what somebody chose; else some of its blocks, evenly spread, and its last site.
+  ///
+  /// - Parameters:
+  ///   - wanted: the representations; those of one model together, in execution order.
+  ///   - subjects: the models.
+  ///   - named: those of the sites that somebody chose.
+  ///   - count: how many of the others.
+  /// - Returns: them in execution order.
+  public static func chosen(
+    _ wanted: [Representation], _ subjects: [Subject], among named: [Representation], _ count: Int
+  ) -> [Representation] {
+    let explicit = Set(named.map(\.model))
+    return subjects.flatMap { subject -> [Representation] in
+      let own = wanted.filter { $0.model == subject.name }
+      if explicit.contains(subject.name) { return own }
+      let spread =
+        own.count <= count || count < 2
+        ? own
+        : (0..<count).map { own[$0 * (own.count - 1) / (count - 1)] }
+      guard let last = subject.sites.last(where: { $0.kind == .vector }),
+        !spread.contains(where: { $0.site.name == last.name })
+      else { return spread }
+      let tokens = Tokens.byDefault(at: last, subject.model.tokenLayout)
+      return spread + [Representation(model: subject.name, site: last, tokens: tokens)]
+    }
+  }
+
+  /// Everything that the gathered features depend on.
+  public var fingerprint: String {
+    "1 \(wanted.map(\.address).joined(separator: " ")) bank \(bank?.fingerprint ?? "none")"
+  }
+
+  /// Opens a block.
+  public func begin(_ block: BlockHeading) {
+    // Where all images are seen more than once, the first time counts.
+    gathered.begin(block)
+  }
+
+  /// Keeps features `[images, width]`.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where no block is open, or features come twice.
+  public func add(_ index: Int, _ features: Tensor) throws { try gathered.add(index, features) }
+
+  /// Closes the block.
+  ///
+  /// - Throws: `MeasureError.blockOrder` where a representation is missing.
+  public func finish() throws { try gathered.finish() }
+
+  /// The features of all finished blocks.
+  public func state() -> [(name: String, tensor: Tensor)] { gathered.state() }
+
+  /// Goes on from the features of an interrupted run.
+  ///
+  /// - Returns: false where they are of other widths; nothing has changed then.
+  public func restore(_ state: [String: Tensor]) -> Bool { gathered.restore(state) }
+
+  /// The result, once the pass has ended.
+  ///
+  /// - Throws: `AnalysisError.classes` where unreadable images leave too few, `AnalysisError.interrupted`.
+  public func result() throws -> KStarResult {
+    // In the order of the data set, whatever the order of the pass; of an image seen more than once the first time.
+    var rows: [Int: Int] = [:]
+    for (row, place) in gathered.samples.enumerated() where rows[place] == nil {
+      rows[place] = row
+    }
+    let places = rows.keys.sorted()
+    let order = places.map { rows[$0] ?? 0 }
+    let own = bank?.shared(concepts, places) ?? concepts.keeping(places)
+    if bank == nil { try own.check("the images that could be read") }
+    let names = places.map { samples[$0].id }
+    var result = KStarResult(
+      distance: options.metric.rawValue, ties: options.ties.rawValue,
+      anchoring: options.anchoring.rawValue, resamples: options.resamples, seed: options.seed,
+      images: names, labels: own.labels, classes: own.classes, bank: bank?.count)
+    for subject in subjects {
+      var spaces: [KStarResult.Space] = []
+      let sites = wanted.indices.filter { wanted[$0].model == subject.name }
+      for index in sites {
+        guard !isInterrupted() else { throw AnalysisError.interrupted }
+        progress("k*", Double(index) / Double(wanted.count))
+        var maker = KStarSpaces(options: options, concepts: own, names: names)
+        maker.bank = bank.map { ($0.features(wanted[index], noisy), $0.labels(among: own)) }
+        do throws(SpaceRefused) {
+          spaces.append(
+            try maker.space(
+              gathered.whole(index).gathered(0, order), site: wanted[index].site.name,
+              tokens: wanted[index].tokens.description, stage: wanted[index].site.stage,
+              depth: depths[index],
+              hasMap: index == sites.last && noisy[subject.name] == nil))
+        } catch {
+          result.refusals.append(
+            SimilarityResult.Refusal(address: wanted[index].address, reason: error.reason))
+        }
+      }
+      if !spaces.isEmpty {
+        var model = KStarResult.Model(
+          name: subject.name, family: subject.family, spaces: spaces)
+        (model.noisy, model.noise) = (noisy[subject.name]?.model, noisy[subject.name]?.noise)
+        result.models.append(model)
+      }
+    }
+    progress("k*", 1)
+    result.complete(options)
+    return result
+  }
+}
+
+extension KStarAnalysis: StudyAnalysis {
+  /// Writes `results/kstar.json`.
+  ///
+  /// - Parameter run: the folder.
+  /// - Returns: a row each number.
+  /// - Throws: `ResultsError.unwritable`, and what `result` throws.
+  public func write(into run: RunFolder) throws -> [TidyRow] {
+    let result = try result()
+    try run.write(result, analysis: name)
+    return result.tidyRows()
+  }
+}

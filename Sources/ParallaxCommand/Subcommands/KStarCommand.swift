@@ -1,0 +1,275 @@
+import ArgumentParser
+import Foundation
+import Parallax
+
+extension KStar.Metric: ExpressibleByArgument {}
+extension KStar.Ties: ExpressibleByArgument {}
+
+struct KStarCommand: ParsableCommand, ModelsTaking {
+  static let configuration = CommandConfiguration(
+    commandName: "kstar",
+    abstract: "How latent spaces hold concepts: k* distributions of the images' classes.",
+    discussion: """
+      k* of an image is the rank of its first neighbour of another class, over the images of its own. Where the values of a \
+      class are skewed to 0 the class is fractured, where to 1 clustered, between them it overlaps with others. Of every \
+      model some blocks, evenly spread, and its last site are looked at, or what @SITES says. Beside it: how well neighbours \
+      classify, hubs, silhouettes, intrinsic dimensions, and a map to look around in.
+
+      Classes are the folders of the images, or the labels of a .csv list; --label-map FILE (class,superclass a line) makes \
+      concepts of them. --bank FOLDER counts the images among those of another folder. --features FILE takes features of any \
+      origin instead of models: a folder that extract wrote, .safetensors, or .npy with --labels.
+
+      Example:  parallax kstar clip-vit-base-patch16 efficientnet-lite0 --limit 240
+      """)
+
+  @Argument(help: ArgumentHelp("Models, MODEL@SITES or MODEL@SITES#TOKENS.", valueName: "model"))
+  var addresses: [String] = []
+
+  @OptionGroup var models: ModelOptions
+  @OptionGroup var images: ImageOptions
+  @OptionGroup var pass: PassOptions
+  @OptionGroup var kStar: KStarOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Features instead of models: a folder that extract wrote, .safetensors or .npy.",
+      valueName: "path"))
+  var features: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The features' classes: a label a line, .csv with a column label or class, .npy, .safetensors.",
+      valueName: "file"))
+  var labels: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Count the images among those of another folder or list, such as the training set.",
+      valueName: "path"))
+  var bank: String?
+
+  @Option(
+    name: [.long, .customShort("o")], help: "The run folder; runs/kstar-MODELS without it.")
+  var output: String?
+
+  @OptionGroup var form: OutputOptions
+
+  func validate() throws {
+    guard features == nil || addresses.isEmpty else {
+      throw ValidationError("models or --features, not both")
+    }
+    guard features != nil || !addresses.isEmpty else {
+      throw ValidationError("expected a model at least, or --features")
+    }
+    guard features != nil || labels == nil else {
+      throw ValidationError("--labels belongs to --features; images have classes by their folders")
+    }
+    guard features == nil || bank == nil else {
+      throw ValidationError("--bank is for models; --features has none")
+    }
+    guard features == nil || kStar.noise == nil else {
+      throw ValidationError("--noise is for models; --features are there already")
+    }
+    guard features != nil || kStar.distance != .precomputed else {
+      throw ValidationError("--distance precomputed: of models there is no matrix of distances")
+    }
+  }
+
+  func run() throws {
+    let progress = ProgressLine(quiet: pass.quiet)
+    let options = try kStar.options(seed: pass.seed)
+    if let features { return try run(features, options, progress) }
+    let names = try ModelOptions.checked(addresses)
+    let held = try bank.map { path in
+      try ImageSet(path, minimumClassSize: images.minimumClassSize, strict: images.strict)
+    }
+    let job = Job(
+      title: { $0 == 1 ? "How one model holds concepts" : "How \($0) models hold concepts" },
+      output: output ?? Runs.name("kstar", names))
+    let finished = try job.run(
+      addresses, models, images, pass, [AnalysisCatalog.kStar(options, bank: held)], progress)
+    try finished.show(as: form) {
+      let result: KStarResult? = try finished.run.result(analysis: "kstar")
+      return result.map(Self.lines) ?? []
+    }
+  }
+
+  /// Features that are there already.
+  private func run(
+    _ path: String, _ options: KStarAnalysis.Options, _ progress: ProgressLine
+  ) throws {
+    let start = Date()
+    let javaScript = try Runs.javaScript()
+    let file = try FeatureFile(path, labels: labels)
+    Interruption.listen()
+    let result: KStarResult
+    do {
+      result = try file.kStar(options, isInterrupted: { Interruption.isAsked }) {
+        progress.update(measure: "k*", share: $0)
+      }
+    } catch {
+      progress.end()
+      throw error
+    }
+    progress.end()
+    if result.models.isEmpty, let first = result.refusals.first {
+      throw CommandError("\(path), \(first.address): \(first.reason)", code: 65)
+    }
+    let stem = URL(filePath: path).deletingPathExtension().lastPathComponent
+    let folder = try Runs.prepared(output ?? Runs.name("kstar", [stem]))
+    try folder.write(result, analysis: "kstar")
+    try folder.write(result.tidyRows())
+    try folder.write(SampleTable(rows: []))
+    let seconds = Date().timeIntervalSince(start)
+    try folder.write(
+      Provenance(
+        title: "How features hold concepts", command: Runs.commandLine(),
+        versions: ["parallax": Version.parallax, "libtorch": LibTorch.version], models: [],
+        images: path, imagesHash: "", imageCount: result.images.count,
+        classes: Dictionary(
+          zip(
+            result.classes,
+            result.classes.indices.map { place in
+              result.labels.count { $0 == place }
+            }), uniquingKeysWith: { first, _ in first }), skipped: [], seed: pass.seed,
+        device: "cpu", dtype: file.spaces[0].features.dtype.description, batchSize: 0,
+        threads: Threads.count, date: start.ISO8601Format(), seconds: ["results": seconds]))
+    try folder.write(html: Report.html(of: folder, javaScript: javaScript))
+    let finished = Job.Finished(
+      run: folder,
+      summary: Job.Summary(
+        run: folder.url.path, report: folder.report.path, models: result.models.map(\.name),
+        images: result.images.count, skipped: 0, seconds: seconds), skipped: [], seconds: seconds)
+    try finished.show(as: form) { Self.lines(result) }
+  }
+
+  /// What a person reads: every space of every model, the models in order, what was refused and found.
+  static func lines(_ result: KStarResult) -> [String] {
+    var lines = [table(result).text]
+    let ranked = result.ranked
+    if ranked.count > 1 {
+      lines.append(
+        "from the least fractured: "
+          + ranked.map { String(format: "%@ (%.2f)", $0.name, $0.gamma) }.joined(separator: ", "))
+    }
+    lines += result.refusals.map { "no value: \($0.address): \($0.reason)" }
+    let pairs = result.models.flatMap { $0.spaces.last?.coincident ?? [] }
+    if let pair = pairs.first(where: { $0.count == 2 }) {
+      lines.append(
+        "\(pairs.count) pair\(pairs.count == 1 ? "" : "s") of images of different classes coincide, such as \(result.images[pair[0]]) and \(result.images[pair[1]])"
+      )
+    }
+    return lines + result.findings.map(\.line)
+  }
+
+  private static func table(_ result: KStarResult) -> Table {
+    func number(_ value: Double?, _ digits: Int = 2) -> String {
+      value.map { String(format: "%.\(digits)f", $0) } ?? "–"
+    }
+    let rows = result.models.flatMap { model in
+      model.spaces.map { space -> [String] in
+        let all = space.aggregates
+        let interval =
+          all.macroMean.low.map { "\(number($0)) to \(number(all.macroMean.high))" } ?? "–"
+        func count(_ pattern: KStarResult.Pattern) -> String {
+          "\(space.concepts.count { $0.pattern == pattern })"
+        }
+        return [
+          model.name, space.site, number(all.macroMean.value), interval, count(.fractured),
+          count(.overlapped), count(.clustered), number(all.mean.value),
+          number(space.neighbourhood.accuracy.map { 100 * $0 }, 1),
+          number(space.neighbourhood.silhouette),
+        ]
+      }
+    }
+    return Table(
+      header: [
+        "model", "site", "gamma", "95 %", "fractured", "overlapped", "clustered", "mean k*/n",
+        "kNN %", "silhouette",
+      ], rows: rows)
+  }
+}
+
+/// What drives k*.
+struct KStarOptions: ParsableArguments {
+  @Option(
+    help:
+      "What is near: euclidean, cosine, manhattan; precomputed where --features holds distances.")
+  var distance = KStar.Metric.euclidean
+
+  @Option(
+    help: "Who comes first of equally far images: index, pessimistic (another class), optimistic.")
+  var ties = KStar.Ties.index
+
+  @Flag(help: "Put 0 and 1 among each class's values before its skewness.")
+  var anchor = false
+
+  @Option(help: "Neighbours that vote.")
+  var neighbours = 10
+
+  @Option(help: "Bootstrap resamples of the intervals; 0 for none.")
+  var resamples = 500
+
+  @Option(help: "Blocks of a model whose sites nobody chose, evenly spread.")
+  var spaces = 6
+
+  @Option(
+    help: ArgumentHelp(
+      "Look once more with noise on the images: standard deviations in pixels of 0 to 1, such as 0.1,0.2.",
+      valueName: "σ"))
+  var noise: String?
+
+  @Option(
+    help: ArgumentHelp("Superclasses: a file with class,superclass a line.", valueName: "file"))
+  var labelMap: String?
+
+  @Option(help: ArgumentHelp("Memory that features may take.", valueName: "GiB"))
+  var memoryLimit = 8.0
+
+  func validate() throws {
+    for (option, value, least, most) in [
+      ("neighbours", neighbours, 1, 1000), ("resamples", resamples, 0, 100_000),
+      ("spaces", spaces, 1, 65536),
+    ] where value < least || value > most {
+      throw ValidationError(
+        Outlier(
+          option: option, value: value, expected: "a whole number from \(least) to \(most)"
+        ).asOption)
+    }
+    _ = try levels()
+    guard memoryLimit > 0, memoryLimit < 1e6 else {
+      throw ValidationError("--memory-limit \(memoryLimit): expected GiB, such as 4")
+    }
+  }
+
+  private func levels() throws -> [Double] {
+    guard let noise else { return [] }
+    let parts = noise.split(separator: ",", omittingEmptySubsequences: false)
+    let values = parts.compactMap { Double($0) }.filter { $0 > 0 && $0 <= 10 }
+    guard values.count == parts.count, Set(values).count == values.count else {
+      throw ValidationError(
+        "--noise \(noise): expected different numbers above 0 and up to 10 with commas between")
+    }
+    return values.sorted()
+  }
+
+  /// The options, with the map of classes read.
+  func options(seed: UInt64) throws -> KStarAnalysis.Options {
+    var options = KStarAnalysis.Options()
+    (options.metric, options.ties, options.seed) = (distance, ties, seed)
+    options.anchoring = anchor ? .unitInterval : .none
+    (options.neighbours, options.resamples, options.spaces) = (neighbours, resamples, spaces)
+    options.noise = try levels()
+    options.memoryLimit = Int(memoryLimit * Double(1 << 30))
+    if let labelMap {
+      guard let data = FileManager.default.contents(atPath: labelMap) else {
+        throw CommandError(
+          "\(labelMap): there is no such label map", code: 66,
+          advice: "--label-map takes a file with class,superclass a line")
+      }
+      options.superclasses = try Concepts.superclasses(
+        String(decoding: data, as: UTF8.self), path: labelMap)
+    }
+    return options
+  }
+}

@@ -1,0 +1,200 @@
+import ParallaxResults
+
+/// Shares of patterns at each space, and Γ over depth.
+struct KStarDepth {
+  let result: KStarResult
+  /// The models' places among all models of the run, which colours go by.
+  let places: [Int]
+  private let width = 240.0
+  private let height = 130.0
+
+  /// Models with more than one space.
+  private var deep: [Int] { result.models.indices.filter { result.models[$0].spaces.count > 1 } }
+
+  var isEmpty: Bool { deep.isEmpty }
+
+  /// Γ, a line a model.
+  var gamma: DepthCurves {
+    var models = (0...(places.max() ?? 0)).map { ("\u{2060}\($0)", "") }
+    for (index, place) in places.enumerated() where result.models[index].noisy == nil {
+      models[place] = (result.models[index].name, "")
+    }
+    func line(_ index: Int, _ number: (KStarResult.Space) -> IntervalEstimate) -> DepthCurves.Line {
+      let model = result.models[index]
+      return DepthCurves.Line(
+        model: places[index], style: model.noisy == nil ? .solid : .dashed,
+        points: model.spaces.map {
+          DepthCurves.Point(place: $0.depth, site: $0.site, estimate: number($0))
+        }, name: model.noisy == nil ? nil : model.name)
+    }
+    return DepthCurves(
+      result: .drawing(
+        models.map { (ModelSites(name: $0.0, family: "", sites: []), $0.1) },
+        images: result.images.count, dtype: "", seed: result.seed, groups: 0),
+      id: "kstar-gamma",
+      panels: [
+        DepthCurves.Panel(
+          title: "Γ, mean skewness",
+          lines: deep.map { line($0, \.aggregates.macroMean) }, quantity: "Γ", reference: 0),
+        DepthCurves.Panel(
+          title: "kNN accuracy, %",
+          lines: deep.map { index in
+            line(index) { IntervalEstimate($0.neighbourhood.accuracy.map { 100 * $0 }) }
+          }, domain: [0, 100], quantity: "%"),
+      ], inRow: 2, width: 410, height: 210, spacing: 46, legend: "", hasLeading: false)
+  }
+
+  /// Stacked shares, a panel a model.
+  func shares() -> Figure {
+    Figure(
+      id: "kstar-shares", title: "Shares of patterns over depth",
+      description: "Stacked shares of fractured, overlapped and clustered concepts at each site",
+      chart: Chart(
+        concat: deep.map(panel), columns: 3, spacing: Chart.Spacing(row: 50, column: 60),
+        resolve: Chart.Resolve(scale: ["color": "shared"])),
+      data: ["kstar-shares"], exported: ["kstar-shares"],
+      marks: deep.reduce(0) { $0 + 4 * result.models[$1].spaces.count })
+  }
+
+  func data() -> [String: Dataset] {
+    let rows = deep.flatMap { index -> [[Dataset.Cell]] in
+      let model = result.models[index]
+      return model.spaces.enumerated().flatMap { place, space -> [[Dataset.Cell]] in
+        let total = Double(max(1, space.concepts.count))
+        var at = 0.0
+        return [KStarResult.Pattern.clustered, .overlapped, .fractured, .undefined].compactMap {
+          pattern in
+          let count = space.concepts.count { $0.pattern == pattern }
+          guard count > 0 else { return nil }
+          let from = at
+          at += Double(count) / total
+          return [
+            .text(model.name), .text(space.site), .text(pattern.rawValue), .number(Double(count)),
+            .number(Double(count) / total), .number(Double(index)), .number(Double(place) + 0.06),
+            .number(Double(place) + 0.94), .number(from), .number(at),
+          ]
+        }
+      }
+    }
+    return [
+      "kstar-shares": .table(
+        columns: [
+          "model", "site", "pattern", "concepts", "share", "_model", "_x0", "_x1", "_y0", "_y1",
+        ], rows: rows)
+    ]
+  }
+
+  private func panel(_ index: Int) -> Chart {
+    let model = result.models[index]
+    let count = Double(model.spaces.count)
+    let names = model.spaces.enumerated().map { place, space in
+      "\"\(place)\":\(Labels.quoted(space.site))"
+    }
+    let x = Chart.Channel.quantity(
+      "_x0", Chart.Scale(domain: [0, count], nice: false, zero: false),
+      axis: .value(
+        Chart.Axis(
+          title: .null, values: model.spaces.indices.map { Double($0) + 0.5 },
+          labelExpr: "{\(names.joined(separator: ","))}[floor(datum.value)]", labelAngle: -35,
+          labelAlign: "right", labelLimit: 90, grid: false, ticks: false)))
+    let y = Chart.Channel.quantity(
+      "_y0", Chart.Scale(domain: [0, 1], nice: false),
+      axis: .value(
+        Chart.Axis(title: .value("share of concepts"), format: ".0%", grid: false, tickCount: 3)))
+    return Chart(
+      title: Chart.Title(text: Text.label(model.name), limit: width),
+      data: Chart.Data(name: "kstar-shares"),
+      transform: [Chart.Transform(filter: "datum._model === \(index)")], width: width,
+      height: height, mark: Chart.Mark(type: "rect"),
+      encoding: [
+        "x": x, "x2": Chart.Channel(field: "_x1"), "y": y, "y2": Chart.Channel(field: "_y1"),
+        "color": Chart.Channel(
+          field: "pattern", type: "nominal",
+          scale: Chart.Scale(names: KStarViolins.patterns, range: KStarViolins.colours),
+          legend: .value(Chart.Legend(title: "", orient: "top"))),
+      ],
+      tooltip: [
+        .name("site"), .name("pattern"), .quantity("concepts"), .quantity("share"),
+      ])
+  }
+}
+
+/// Γ against the accuracy of neighbours, a point a model at its last space.
+struct KStarModels {
+  let result: KStarResult
+  let places: [Int]
+
+  private var known: [Int] {
+    result.models.indices.filter {
+      result.models[$0].noisy == nil
+        && result.models[$0].spaces.last?.aggregates.macroMean.value != nil
+        && result.models[$0].spaces.last?.neighbourhood.accuracy != nil
+    }
+  }
+
+  /// One point is no relation.
+  var isEmpty: Bool { known.count < 2 }
+
+  func figure() -> Figure {
+    let data = Chart.Data(name: "kstar-models")
+    let x = Chart.Channel.quantity(
+      "gamma", Chart.Scale(nice: true, zero: false),
+      axis: .value(Chart.Axis(title: .value("Γ, mean skewness (lower: less fractured)"))))
+    let y = Chart.Channel.quantity(
+      "accuracy", Chart.Scale(nice: true, zero: false),
+      axis: .value(Chart.Axis(title: .value("kNN accuracy, %"))))
+    let colour = Chart.Channel(
+      field: "model", type: "nominal",
+      scale: Chart.Scale(
+        names: known.map { result.models[$0].name }, range: known.map { Palette.colour(places[$0]) }
+      ), legend: .null)
+    let shape = Chart.Channel(
+      field: "model", type: "nominal",
+      scale: Chart.Scale(
+        names: known.map { result.models[$0].name }, range: known.map { Palette.marker(places[$0]) }
+      ), legend: .null)
+    let tooltip = [
+      Chart.Channel.name("model"), .name("site"), .quantity("gamma", title: "Γ"),
+      .name("_interval", title: "95 %"), .quantity("accuracy", title: "kNN, %"),
+    ]
+    return Figure(
+      id: "kstar-models", title: "Fracturing and the accuracy of neighbours",
+      description: "A point for each model: gamma against accuracy of nearest neighbours",
+      chart: Chart(
+        width: 460, height: 260,
+        layer: [
+          Chart(
+            data: data, mark: Chart.Mark(type: "rule", strokeWidth: 1.5),
+            encoding: [
+              "x": .quantity("low", Chart.Scale(nice: true, zero: false)),
+              "x2": Chart.Channel(field: "high"), "y": y, "color": colour,
+            ]),
+          Chart(
+            data: data, mark: Chart.Mark(type: "point", size: 90, filled: true, opacity: 1),
+            encoding: ["x": x, "y": y, "color": colour, "shape": shape], tooltip: tooltip),
+          Chart(
+            data: data,
+            mark: Chart.Mark(
+              type: "text", style: "ink", align: "left", baseline: "bottom", fontSize: 11, dx: 8,
+              dy: -4, limit: 200),
+            encoding: ["x": x, "y": y, "text": .name("model")]),
+        ]), data: ["kstar-models"], exported: ["kstar-models"], marks: 3 * known.count)
+  }
+
+  func data() -> [String: Dataset] {
+    [
+      "kstar-models": .table(
+        columns: ["model", "site", "gamma", "low", "high", "accuracy", "_interval"],
+        rows: known.compactMap { index in
+          let model = result.models[index]
+          guard let space = model.spaces.last else { return nil }
+          let gamma = space.aggregates.macroMean
+          return [
+            .text(model.name), .text(space.site), .number(gamma.value), .number(gamma.low),
+            .number(gamma.high), .number(space.neighbourhood.accuracy.map { 100 * $0 }),
+            .text(Text.interval(gamma.low, gamma.high, digits: 2) ?? "none"),
+          ]
+        })
+    ]
+  }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import Parallax
+import ParallaxTestSupport
+import Testing
+
+@testable import ParallaxCommand
+
+@Suite(
+  "parallax kstar",
+  .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+struct KStarCommandTests {
+  private static let base = [
+    "kstar", "vit_tiny_patch16_224@blocks.0,blocks.1", "--random-weights", "1", "--images",
+    "photos",
+    "--output", "run",
+  ]
+
+  @Test("writes a run folder with the section and the table, and ranks the sites")
+  func writes() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(10)
+    let outcome = try parallax.run(
+      Self.base + [
+        "--neighbours", "3", "--ties", "pessimistic", "--anchor", "--distance", "cosine",
+      ])
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("gamma") && outcome.output.contains("blocks.1"))
+    #expect(outcome.output.contains("too few models: 1"))
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: KStarResult = try #require(try run.result(analysis: "kstar"))
+    #expect(result.distance == "cosine" && result.ties == "pessimistic")
+    #expect(result.anchoring == "unitInterval" && result.images.count == 10)
+    #expect(result.models[0].spaces.map(\.site) == ["blocks.0", "blocks.1"])
+    #expect(result.models[0].spaces[0].neighbourhood.neighbours == 3)
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("id=\"kstar\"") && page.contains("kstar-violins-0"))
+    let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
+    #expect(table.contains("kstar,gamma macroMean,vit_tiny_patch16_224-random@blocks.0#cls,"))
+  }
+
+  @Test("what extract wrote gives the same numbers as the models; a bank counts others")
+  func featuresAndBank() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(10)
+    try parallax.run(Self.base).expectSuccess()
+    try parallax.run(
+      ["extract"] + Self.base[1..<6] + ["--output", "features", "--quiet"]
+    ).expectSuccess()
+    let outcome = try parallax.run(["kstar", "--features", "features", "--output", "again"])
+    outcome.expectSuccess()
+    func result(_ name: String) throws -> KStarResult {
+      let run = RunFolder(parallax.folder.url.appending(path: name))
+      return try #require(try run.result(analysis: "kstar"))
+    }
+    let (first, second) = (try result("run"), try result("again"))
+    #expect(first.images == second.images)
+    #expect(first.models[0].spaces.map(\.ranks) == second.models[0].spaces.map(\.ranks))
+    #expect(first.models[0].name == second.models[0].name)
+    let page = String(decoding: try parallax.folder.bytes("again/report.html"), as: UTF8.self)
+    #expect(page.contains("id=\"kstar\""))
+    try parallax.folder.pictures(14, in: "bank")
+    try parallax.run(Self.base + ["--bank", "bank"]).expectSuccess()
+    #expect(try result("run").bank == 14)
+  }
+
+  @Test("wrong options, classes and files: one line that says what was expected")
+  func options() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(8)
+    func refused(_ arguments: [String], _ text: String, code: Int32 = 64) throws {
+      try parallax.run(arguments).expectFailure(code, text)
+      #expect(parallax.folder.names("run").isEmpty)
+    }
+    try refused(Self.base + ["--neighbours", "0"], "--neighbours 0: expected a whole number")
+    try refused(Self.base + ["--features", "x.npy"], "models or --features, not both")
+    try refused(["kstar"], "expected a model at least, or --features")
+    try refused(Self.base + ["--labels", "y"], "--labels belongs to --features")
+    try refused(Self.base + ["--distance", "far"], "far")
+    try refused(Self.base + ["--distance", "precomputed"], "no matrix of distances")
+    try refused(Self.base + ["--label-map", "none.csv"], "there is no such label map", code: 66)
+    try parallax.folder.write(Array("ants,x\nbees,x\n".utf8), "map.csv")
+    try refused(
+      Self.base + ["--label-map", "map.csv"], "all images are of one class, 'x'", code: 65)
+    try refused(
+      ["kstar", "--features", "none.npy", "--output", "run"], "there is no such file", code: 66)
+    let bad = Tensor([Float](repeating: .nan, count: 8), shape: [8, 1])
+    let labels = Tensor((0..<8).map { Int64($0 % 2) }, shape: [8])
+    try Safetensors.write(
+      [("x", bad), ("labels", labels)],
+      to: parallax.folder.url.appending(path: "nan.safetensors").path)
+    try refused(
+      ["kstar", "--features", "nan.safetensors", "--output", "run"],
+      "x: NaN or infinity in the features of row 0, row 1, row 2 and 5 more", code: 65)
+    let flat = try CommandRunner()
+    try flat.folder.write(try picture(1), "photos/1.png")
+    try flat.run(Self.base).expectFailure(65, "has no class; expected a folder a class")
+  }
+}

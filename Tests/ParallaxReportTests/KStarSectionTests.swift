@@ -1,0 +1,84 @@
+import Foundation
+import Parallax
+import ParallaxTestSupport
+import Testing
+
+@testable import ParallaxReport
+
+@Suite("The section on k* distributions")
+struct KStarSectionTests {
+  private func result(
+    models: Int = 2, spaces: Int = 3, classes: Int = 3, name: String = "model"
+  ) -> KStarResult {
+    MadeUpConcepts.result(models: models, spaces: spaces, classes: classes, name: name)
+  }
+
+  private func page(_ result: KStarResult) throws -> String {
+    let made = try MadeUpRun([3, 3])
+    try made.run.write(result, analysis: "kstar")
+    return try Report.html(of: made.run, javaScript: "")
+  }
+
+  @Test("it shows violins, shares, curves, models, breakers and a map, and says what was chosen")
+  func contents() throws {
+    let page = try page(result())
+    for text in [
+      "Kotyan et al. (2023)", "2 switches, 1 of them reconstruction",
+      "data-figure=\"kstar-violins-0\"", "data-figure=\"kstar-violins-1\"",
+      "data-figure=\"kstar-shares\"", "data-figure=\"kstar-gamma\"",
+      "data-figure=\"kstar-models\"", "Skew = 0.90", "A ★ fractured", "B ♣ overlapped?",
+      "id=\"kstar-content\"", "data-kstar=\"plane\"", "data-picture=\"photo-0.png\"",
+      "principal components with 50.0 % and 20.0 % of the variance", "All spaces in numbers: 6",
+      "Too few models for a correlation",
+      "Images of different classes that coincide: 2 pairs",
+      "For 2 images the order of equally far ones decides", "From the least fractured: model-0",
+    ] { #expect(page.contains(text), "\(text)") }
+  }
+
+  @Test("names from outside are escaped; one space, one model, many concepts are drawn")
+  func edges() throws {
+    let hostile = try page(
+      result(models: 1, spaces: 1, name: "<script>alert(1)</script>"))
+    #expect(!hostile.contains("<script>alert"))
+    #expect(!hostile.contains("data-figure=\"kstar-shares\""))
+    #expect(!hostile.contains("data-figure=\"kstar-models\""))
+    let many = try page(result(models: 1, spaces: 2, classes: 30))
+    #expect(many.contains("The 12 most fractured and the 12 most clustered of 30 concepts"))
+    var none = result()
+    none.models = []
+    none.refusals = [SimilarityResult.Refusal(address: "a", reason: "NaN in all of it")]
+    #expect(try page(none).contains("NaN in all of it"))
+  }
+
+  @Test("a density is at most 1, ends where the data ends, and has no shape where nothing varies")
+  func densities() throws {
+    let curve = try #require(KStarViolins.density([0.1, 0.2, 0.2, 0.9]))
+    #expect(curve.first?.x == 0.1 && abs((curve.last?.x ?? 0) - 0.9) < 1e-12)
+    #expect(curve.map(\.y).max() == 1)
+    // SciPy: gaussian_kde([.1, .2, .2, .9]) with Scott's factor, at 0.5 over its value at 0.1.
+    let ratio = (curve[20].y) / (curve[0].y)
+    #expect(abs(ratio - 0.63905058986) < 1e-9, "\(ratio)")
+    #expect(KStarViolins.density([0.5, 0.5, 0.5]) == nil)
+    #expect(KStarViolins.density([]) == nil)
+  }
+
+  @Test("a damaged result is refused")
+  func damaged() throws {
+    func refused(_ change: (inout KStarResult) -> Void) throws {
+      var bad = result()
+      change(&bad)
+      #expect(throws: ResultsError.self) { try page(bad) }
+    }
+    try refused { $0.labels[0] = 9 }
+    try refused { $0.labels.removeLast() }
+    try refused { $0.models[0].spaces[0].ranks.removeLast() }
+    try refused { $0.models[0].spaces[0].depth = 3 }
+    try refused { $0.models[0].spaces[0].concepts[0].label = 7 }
+    try refused { $0.models[0].spaces[0].concepts[0].size = 0 }
+    try refused { $0.models[0].spaces[0].concepts[0].label = 1 }
+    try refused { $0.models[0].spaces[2].map?.chains[0] = [99] }
+    try refused { $0.models[0].spaces[2].map?.points[0] = [1] }
+    try refused { $0.models[0].spaces[2].coincident = [[1]] }
+    try refused { $0.models[1].spaces = [] }
+  }
+}
