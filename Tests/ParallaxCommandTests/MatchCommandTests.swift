@@ -20,7 +20,7 @@ struct MatchCommandTests {
     try parallax.folder.pictures(4)
     let outcome = try parallax.run(Self.base)
     outcome.expectSuccess()
-    #expect(outcome.output.contains("resnet18@layer4.1#avg: 0 of 2 matched after 2 to 2 steps"))
+    #expect(outcome.output.contains("resnet18-random@layer4.1#avg: 0 of 2 matched after 2 to 2 steps"))
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: MatchingResult = try #require(try run.result(analysis: "matching"))
     #expect(result.preset == "quick" && result.models[0].places.count == 2)
@@ -28,7 +28,7 @@ struct MatchCommandTests {
     #expect(page.contains("id=\"matching\"") && page.contains("data:image/png;base64,"))
     #expect(parallax.folder.names("run/tensors/matching").count == 5)
     let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
-    #expect(table.contains("matching,PSNR,resnet18@layer1.0#avg,"))
+    #expect(table.contains("matching,PSNR,resnet18-random@layer1.0#avg,"))
   }
 
   @Test("wrong options, ids and sites: one line that says what was expected")
@@ -42,7 +42,7 @@ struct MatchCommandTests {
     }
     try refused(["--pairs", "0"], "a whole number from 1")
     try refused(["--steps", "0"], "a whole number from 1")
-    try refused(["--rate", "-1"], "a number above 0")
+    try refused(["--rate=-1"], "a number above 0")
     try refused(["--linf", "0.1", "--l2", "1"], "expected one of them")
     try refused(["--cosine", "1"], "below 1")
     try refused(["--method", "newton"], "gauss-newton")
