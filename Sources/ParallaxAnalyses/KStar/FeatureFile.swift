@@ -16,6 +16,8 @@ public struct FeatureFile: Sendable {
   public let names: [String]
   /// A class each.
   public let classes: [String]
+  /// Where the pictures lie, where the file says it; empty where it does not.
+  public let pictures: [String]
   /// Where it lies.
   public let path: String
 
@@ -32,8 +34,9 @@ public struct FeatureFile: Sendable {
     guard exists else { throw TensorError.file(path: path, problem: "there is no such file") }
     var spaces: [(name: String, features: Tensor)] = []
     var (names, own): ([String]?, [String]?) = (nil, nil)
+    var pictures: [String] = []
     if isFolder.boolValue {
-      (spaces, names, own) = try Self.extraction(path)
+      (spaces, names, own, pictures) = try Self.extraction(path)
     } else if path.lowercased().hasSuffix(".npy") {
       let name = URL(filePath: path).deletingPathExtension().lastPathComponent
       spaces = [(name, try Self.checked(try Npy.read(path), path, name))]
@@ -66,7 +69,7 @@ public struct FeatureFile: Sendable {
       throw AnalysisError.classes(
         "\(labels ?? path): expected a label for each of \(count) images, found \(classes.count)")
     }
-    (self.spaces, self.classes) = (spaces, classes)
+    (self.spaces, self.classes, self.pictures) = (spaces, classes, pictures)
     self.names = names ?? (0..<count).map { "row \($0)" }
   }
 
@@ -119,15 +122,15 @@ public struct FeatureFile: Sendable {
   /// The folder that `extract` writes.
   private static func extraction(
     _ path: String
-  ) throws -> ([(name: String, features: Tensor)], [String], [String]?) {
+  ) throws -> ([(name: String, features: Tensor)], [String], [String]?, [String]) {
     let folder = URL(filePath: path)
-    let place = folder.appending(path: "index.json").path
-    guard let data = FileManager.default.contents(atPath: place) else {
+    let list = folder.appending(path: "index.json").path
+    guard let data = FileManager.default.contents(atPath: list) else {
       throw TensorError.file(path: path, problem: "has no index.json; expected what extract wrote")
     }
     guard let index = try? JSONDecoder().decode(Extraction.Index.self, from: data),
       index.shards.allSatisfy({ $0.wholeMatch(of: /shard-[0-9]{5,}\.safetensors/) != nil })
-    else { throw TensorError.file(path: place, problem: "is not what extract writes") }
+    else { throw TensorError.file(path: list, problem: "is not what extract writes") }
     let files = try index.shards.map { try Safetensors(folder.appending(path: $0).path) }
     let spaces = try index.addresses.map { address in
       let parts = try files.map { file in
@@ -152,11 +155,43 @@ public struct FeatureFile: Sendable {
         path: table, problem: "expected \(index.images) rows, found \(cells.count)")
     }
     let classes = cells.map { $0[name] }
-    return (spaces, cells.map { $0[id] }, classes.contains("") ? nil : classes)
+    let place = head.firstIndex(of: "path")
+    return (
+      spaces, cells.map { $0[id] }, classes.contains("") ? nil : classes,
+      place.map { place in cells.map { $0[place] } } ?? []
+    )
   }
 }
 
 extension FeatureFile {
+  /// The images with small pictures of them, as far as these are there.
+  ///
+  /// - Parameters:
+  ///   - side: of a picture in pixels.
+  ///   - limit: pictures at most, the same number of each class.
+  /// - Returns: a row an image; none where the file names no pictures.
+  public func table(side: Int = 72, limit: Int = 600) -> SampleTable {
+    guard !pictures.isEmpty else { return SampleTable(rows: []) }
+    var turns: [String: Int] = [:]
+    let ranked = classes.indices.map { place -> (turn: Int, place: Int) in
+      turns[classes[place], default: 0] += 1
+      return (turns[classes[place]] ?? 0, place)
+    }
+    let shown = Set(
+      ranked.sorted { ($0.turn, $0.place) < ($1.turn, $1.place) }.prefix(limit).map(\.place))
+    return SampleTable(
+      rows: names.indices.map { place in
+        var row = SampleTable.Row(
+          id: names[place], className: classes[place], sha256: "", thumbnail: nil)
+        if shown.contains(place), pictures.indices.contains(place) {
+          let image = try? ImageBuffer(
+            decoding: URL(filePath: pictures[place]), alpha: .overWhite)
+          row.thumbnail = try? image?.thumbnail(side: side).jpegData(quality: 80)
+        }
+        return row
+      })
+  }
+
   /// k\* distributions of the spaces, as of models' representations.
   ///
   /// - Parameters:

@@ -119,7 +119,7 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
     let folder = try Runs.prepared(output ?? Runs.name("kstar", [stem]))
     try folder.write(result, analysis: "kstar")
     try folder.write(result.tidyRows())
-    try folder.write(SampleTable(rows: []))
+    try folder.write(file.table())
     let seconds = Date().timeIntervalSince(start)
     try folder.write(
       Provenance(

@@ -22,7 +22,9 @@ struct Introduction {
         .element("h1", ["id": "title"], provenance.title),
         .element(
           "p", ["class": "lead"],
-          "\(Text.plural(provenance.models.count, "model")) looked at \(images), \(day)."),
+          provenance.models.isEmpty
+            ? "Features of \(images), \(day)."
+            : "\(Text.plural(provenance.models.count, "model")) looked at \(images), \(day)."),
         .element("ul", ["class": "models"], provenance.models.enumerated().map(model)),
         .element("h2", ["id": "findings"], "What the numbers say"),
         list,
