@@ -80,7 +80,7 @@ struct MatchingFindings {
       1.96 * ((before * (1 - before) + after * (1 - after)) / Double(count)).squareRoot()
     return Finding(
       sentence: "Readers of embeddings lose the class of matched pictures", value: drop,
-      low: drop - error, high: drop + error,
+      low: max(-1, drop - error), high: min(1, drop + error),
       quantity:
         "nearest-neighbour accuracy before (\(String(format: "%.2f", before))) less after; 95 % normal interval over \(count) pairs",
       verdict: drop - error > 0 ? .shows : drop + error < 0 ? .doesNotShow : .cannotTell,
