@@ -77,7 +77,8 @@ struct MatchingAnalysisTests {
     let (analysis, pass) = try prepared(folder, [try smallSubject("one")], options())
     try pass.run([analysis])
     let into = try TemporaryFolder()
-    let run = RunFolder(into.url.appending(path: "run"))
+    let run = RunFolder(into.url)
+    try run.create()
     _ = try analysis.write(into: run)
     let result: MatchingResult = try #require(try run.result(analysis: "matching"))
     let subject = analysis.subjects[0]

@@ -20,7 +20,8 @@ struct MatchCommandTests {
     try parallax.folder.pictures(4)
     let outcome = try parallax.run(Self.base)
     outcome.expectSuccess()
-    #expect(outcome.output.contains("resnet18-random@layer4.1#avg: 0 of 2 matched after 2 to 2 steps"))
+    #expect(
+      outcome.output.contains("resnet18-random@layer4.1#avg: 0 of 2 matched after 2 to 2 steps"))
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: MatchingResult = try #require(try run.result(analysis: "matching"))
     #expect(result.preset == "quick" && result.models[0].places.count == 2)

@@ -96,12 +96,15 @@ struct MatchingFindings {
     }
     guard let first = means.first else { return nil }
     let best = means.reduce(first) { abs($1.1 - 0.5) > abs($0.1 - 0.5) ? $1 : $0 }
+    // As if each pair were one draw: draws of a pair are not independent.
+    let interval = Self.wilson(Int((best.1 * Double(pairs.count)).rounded()), of: pairs.count)
     return Finding(
       sentence:
         "Noise moves the embeddings of matched pictures further than those of their sources",
-      value: best.1, low: nil, high: nil,
+      value: best.1, low: interval.low, high: interval.high,
       quantity:
-        "chance that a matched picture's embedding moves further, at σ = \(best.0), the deviation of \(means.count) at which it is furthest from ½",
-      verdict: .cannotTell, analysis: "matching")
+        "chance that a matched picture's embedding moves further, at σ = \(best.0), the deviation of \(means.count) at which it is furthest from ½; Wilson's 95 % interval as of one draw a pair",
+      verdict: interval.low > 0.5 ? .shows : interval.high < 0.5 ? .doesNotShow : .cannotTell,
+      analysis: "matching")
   }
 }

@@ -28,7 +28,7 @@ struct MatchingFigures {
         axis: .value(
           Chart.Axis(title: .value("step"), grid: true, ticks: false, domain: false, tickCount: 4)))
       let y = Chart.Channel.quantity(
-        "value", Chart.Scale(type: "log", nice: true),
+        "value", Chart.Scale(type: "log", nice: false),
         axis: .value(
           Chart.Axis(
             title: index.isMultiple(of: Self.columns)

@@ -43,7 +43,7 @@ struct MatchingTriptychs {
             "L∞ \(Text.number(255 * pair.change.maximum, digits: 0))/255, L2 \(Text.number(pair.change.euclidean, digits: 2))",
             "of \(Text.number(pair.between, digits: 1)) to the target",
           ]),
-      ])
+      ], isLarge: true)
   }
 
   /// What an ending is called.
