@@ -2,9 +2,9 @@ import ParallaxTensors
 
 /// Pictures with one embedding, one after the other, on the way from one picture towards another.
 ///
-/// A step goes along P_T·(x_tg − x), the part of the way that the embedding does not see to first order, P_T = I − J⁺J; every
-/// few steps Gauss–Newton corrections x − J⁺(f(x) − f(x₀)) bring the embedding back to where it began. For a linear f no step changes
-/// it.
+/// A step goes along P_T·(x_tg − x), the part of the way that the embedding does not see to first order, P_T = I − J⁺J; then
+/// Gauss–Newton corrections x − J⁺(f(x) − f(x₀)) bring the embedding back to where it began. A step after which it still has
+/// drifted too far is tried again with half the length. For a linear f no step changes it.
 ///
 /// > Source: the notion is Salman, Shams and Liu, 2024, arXiv 2401.15568; the walk is our reconstruction.
 public struct EquivalenceWalk {
@@ -12,11 +12,12 @@ public struct EquivalenceWalk {
   public struct Options: Sendable, Hashable {
     /// Steps, at most.
     public var steps = 10
-    /// The share of what is left of the way that a step goes.
+    /// The share of what is left of the way that a step goes at most; halved where the embedding drifts too far, and doubled again
+    /// after a step that is taken.
     public var stride = 0.3
-    /// Steps between corrections.
-    public var correction = 1
-    /// Corrections each time, at most.
+    /// Halvings of a step, at most.
+    public var halvings = 10
+    /// Corrections of a step, at most.
     public var repeats = 2
     /// Where it ends: ‖f(x) − f(x₀)‖ over ‖f(x_tg) − f(x₀)‖.
     public var tolerance = 0.1
@@ -74,34 +75,57 @@ public struct EquivalenceWalk {
     }
     var stops = [Stop(step: 0, picture: origin, way: 0, drift: 0)]
     var here = try start.at(image: 0)
+    var stride = options.stride
     for step in 1...max(1, options.steps) {
       if isInterrupted() { throw AnalysisError.interrupted }
       let direction = (goal - here.points).reshaped(1, -1)
       // P_T·d = d − J⁺(J·d): the shortest step that undoes what d does.
       let seen = try here.times(direction).selected(0, 0)
       let undo = try here.minimumNormStep(for: seen, iterations: options.products).step
-      let along = direction + undo.reshaped(1, -1)
+      let along = (direction + undo.reshaped(1, -1)).reshaped(origin.shape)
       guard norm(along) > 1e-9 * length else { break }
-      var next = bounded(here.points + along.reshaped(origin.shape) * options.stride)
-      here = try here.moved(to: next)
-      if step.isMultiple(of: max(1, options.correction)) {
-        for _ in 0..<options.repeats
-        where norm(here.values - home) > 0.1 * options.tolerance * gap {
-          let back = try here.minimumNormStep(
-            for: (here.values - home).selected(0, 0), iterations: options.products
-          ).step
-          let candidate = bounded(next + back.reshaped(origin.shape))
-          let there = try here.moved(to: candidate)
-          guard norm(there.values - home) < norm(here.values - home) else { break }
-          (next, here) = (candidate, there)
+      var taken: LayerJacobian?
+      for _ in 0...options.halvings {
+        if isInterrupted() { throw AnalysisError.interrupted }
+        let there = try here.moved(to: bounded(here.points + along * stride))
+        // What is far off the first order is not brought back by it.
+        if norm(there.values - home) <= 5 * options.tolerance * gap {
+          let back = try corrected(there, home, gap: gap)
+          if norm(back.values - home) <= options.tolerance * gap {
+            taken = back
+            break
+          }
         }
+        stride /= 2
       }
-      let drift = norm(here.values - home) / gap
-      guard drift.isFinite, drift <= options.tolerance else { break }
+      guard let taken else { break }
+      here = taken
       stops.append(
-        Stop(step: step, picture: next, way: norm(next - origin) / length, drift: drift))
+        Stop(
+          step: step, picture: here.points, way: norm(here.points - origin) / length,
+          drift: norm(here.values - home) / gap))
+      stride = min(options.stride, 2 * stride)
     }
     return stops
+  }
+
+  /// Gauss–Newton steps back to the embedding at home, as long as they bring it nearer.
+  private func corrected(_ start: LayerJacobian, _ home: Tensor, gap: Double) throws
+    -> LayerJacobian
+  {
+    func away(_ place: LayerJacobian) -> Double {
+      (place.values - home).to(.float64).squared().sum().squareRoot().item(Double.self)
+    }
+    var here = start
+    for _ in 0..<options.repeats where away(here) > 0.1 * options.tolerance * gap {
+      let back = try here.minimumNormStep(
+        for: (here.values - home).selected(0, 0), iterations: options.products
+      ).step
+      let there = try here.moved(to: bounded(here.points + back.reshaped(here.points.shape)))
+      guard away(there) < away(here) else { break }
+      here = there
+    }
+    return here
   }
 
   private func bounded(_ x: Tensor) -> Tensor { options.clamps ? x.clamped(0, 1) : x }

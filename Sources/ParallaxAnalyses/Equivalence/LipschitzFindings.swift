@@ -28,7 +28,7 @@ enum LipschitzSwitches {
       Switch(
         "walk",
         options.walk > 0
-          ? "\(options.walk) steps of 0.3 of P_T·(x_tg − x), up to 2 corrections each, until 10 % of the way in the embedding"
+          ? "\(options.walk) steps of at most 0.3 of P_T·(x_tg − x), halved up to 10 times where the embedding drifts by more than 10 % of the way, up to 2 corrections each"
           : "none"),
       Switch(
         "level set",
