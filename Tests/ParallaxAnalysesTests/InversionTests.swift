@@ -226,6 +226,8 @@ struct InversionTests {
     #expect(wide.input < 0.1)
     #expect(deep.narrow.input > deep.square.input && deep.square.input > deep.wide.input)
     #expect(deep.square.input > square.input, "the condition number grows with depth")
+    let widest = (try run(768, 1), try run(768, 3))
+    #expect(widest.0.input < 0.05 && widest.1.input < deep.wide.input)
   }
 
   @Test("a descent that diverges stops at a named step and keeps its best; the others go on")
