@@ -3,7 +3,8 @@
 Descents run in float64 by PyTorch's autograd from a given x_0, through a small network with strides and tanh, whose weights lie in
 the fixture. The loop is that of the published optimiser (mean squared error, clamp to the source's range, re-embedding after the
 step), Adam torch.optim's, PGD after torchattacks' PGD and PGDL2; Gauss-Newton steps are solved with NumPy from the whole Jacobian of
-torch.autograd.functional. Principal coordinates, neighbours and the area under the curve are scikit-learn's.
+torch.autograd.functional. Principal coordinates, neighbours, cosines with class means and the area under the
+curve are scikit-learn's.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from oracle import save, versions
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
 torch.set_default_dtype(torch.float64)
@@ -144,6 +146,14 @@ def main():
     low, high = torch.randn(30, generator=g).round(decimals=1), (torch.randn(25, generator=g) + 0.7).round(decimals=1)
     area = roc_auc_score(np.r_[np.zeros(30), np.ones(25)], torch.cat([low, high]).numpy())
     tensors |= {"readers/low": low, "readers/high": high, "readers/area": torch.tensor([area])}
+    # Class means without the picture itself, as cosine_similarity of scikit-learn sees them.
+    labels = np.arange(40) % 4
+    rows = []
+    for query in range(5):
+        kept = np.arange(40) != query
+        means = np.stack([features.numpy()[kept & (labels == c)].mean(0) for c in range(4)])
+        rows.append(cosine_similarity(queries.numpy()[query:query + 1], means)[0])
+    tensors["readers/prototypes"] = torch.tensor(np.stack(rows))
     save(
         "equivalence/matching.safetensors", {k: v.contiguous() for k, v in tensors.items()},
         {"script": "Oracles/matching.py", "versions": versions("scikit-learn"), "seed": "23",

@@ -66,12 +66,9 @@ enum AnalysisCatalog {
           pass.progress = { material.progress.update($0) }
         }
       }
-      let analysis = try KStarAnalysis(
+      return try KStarAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, bank: held, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -80,11 +77,8 @@ enum AnalysisCatalog {
     { material in
       var options = options
       options.seed = material.seed
-      let analysis = try ProbeAnalysis(
+      return try ProbeAnalysis(
         material.representations, of: material.subjects, images: material.images, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -93,12 +87,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       options.seed = material.seed
-      let analysis = try ReceptiveFieldAnalysis(
+      return try ReceptiveFieldAnalysis(
         material.representations, of: material.subjects, images: material.images.samples.count,
         options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -111,8 +102,6 @@ enum AnalysisCatalog {
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
       if let note = analysis.memoryNote { material.progress.note(note) }
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis
     }
   }
@@ -122,12 +111,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       (options.seed, options.precise) = (material.seed, material.precise)
-      let analysis = try SpectrumAnalysis(
+      return try SpectrumAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -136,12 +122,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       (options.seed, options.alpha) = (material.seed, material.alpha)
-      let analysis = try ManifoldAnalysis(
+      return try ManifoldAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -150,12 +133,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       options.seed = material.seed
-      let analysis = try MetamersAnalysis(
+      return try MetamersAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -164,11 +144,8 @@ enum AnalysisCatalog {
     { material in
       var options = options
       (options.seed, options.alpha) = (material.seed, material.alpha)
-      let analysis = try GenerationAnalysis(
+      return try GenerationAnalysis(
         of: material.subjects, images: material.images, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -177,12 +154,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       options.seed = material.seed
-      let analysis = try MatchingAnalysis(
+      return try MatchingAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -191,12 +165,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       options.seed = material.seed
-      let analysis = try LipschitzAnalysis(
+      return try LipschitzAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 
@@ -226,8 +197,6 @@ enum AnalysisCatalog {
           material.progress.note("… and \(warnings.count - 3) more warnings, in the report")
         }
       }
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
       return analysis
     }
   }
@@ -259,12 +228,9 @@ enum AnalysisCatalog {
     { material in
       var options = options
       options.resampling.seed = material.seed
-      let analysis = try StepsAnalysis(
+      return try StepsAnalysis(
         material.representations, beginnings: material.beginnings, of: material.subjects,
         images: material.images, options: options)
-      analysis.isInterrupted = { Interruption.isAsked }
-      analysis.progress = { material.progress.update(measure: $0, share: $1) }
-      return analysis
     }
   }
 

@@ -153,7 +153,14 @@ struct Job {
       }
     }
     let accumulators = try analyses.compactMap { make -> (any StudyAnalysis)? in
-      do { return try make(material) } catch let error as AnalysisError where leavesOut {
+      do {
+        let analysis = try make(material)
+        if let long = analysis as? any LongAnalysis {
+          long.isInterrupted = { Interruption.isAsked }
+          long.progress = { progress.update(measure: $0, share: $1) }
+        }
+        return analysis
+      } catch let error as AnalysisError where leavesOut {
         progress.note("an analysis is left out: \(error)")
         return nil
       }

@@ -271,7 +271,7 @@ struct EmbeddingMatchTests {
     #expect(EmbeddingMatch.State(kept.filter { $0.key != "numbers" }, shape: sources.shape) == nil)
   }
 
-  @Test("principal coordinates, neighbours and the area are scikit-learn's")
+  @Test("principal coordinates, neighbours, prototypes and the area are scikit-learn's")
   func readers() throws {
     let file = try Self.fixture()
     let features = try file.tensor("readers/features")
@@ -285,6 +285,24 @@ struct EmbeddingMatchTests {
     }
     let shares = try file.tensor("readers/pca/shares").scalars(Double.self)
     for (a, b) in zip(fit.shares, shares) { #expect(abs(a - b) < 1e-12) }
+    var gathered = GatheredFeatures("readers", widths: [7])
+    gathered.begin(BlockHeading(index: 0, samples: Array(0..<40)))
+    try gathered.add(0, features)
+    try gathered.finish()
+    let samples = (0..<40).map { index in
+      Sample(
+        id: "\(index)", path: "", label: index % 4, className: "class \(index % 4)", sha256: "")
+    }
+    let bank = Bank(gathered, samples: samples)
+    let queries = try file.tensor("readers/queries")
+    let nearest = try file.tensor("readers/nearest").scalars(Int64.self).map(Int.init)
+    // Those left out are none of the nearest.
+    let far = (0..<40).filter { !nearest.contains($0) }.prefix(5)
+    #expect(bank.nearest(queries, 0, excluding: Array(far)) == nearest)
+    let others = bank.nearest(queries, 0, excluding: nearest)
+    #expect(zip(others, nearest).allSatisfy { $0 != $1 })
+    let cosines = bank.prototypes(queries, 0, [0, 1, 2, 3], excluding: Array(0..<5))
+    #expect(gap(cosines, try file.tensor("readers/prototypes")) < 1e-12)
     let area = MatchNoise.area(
       try file.tensor("readers/high").scalars(Double.self),
       over: try file.tensor("readers/low").scalars(Double.self))

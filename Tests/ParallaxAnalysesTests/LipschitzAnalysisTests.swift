@@ -12,13 +12,7 @@ struct LipschitzAnalysisTests {
     _ folder: TemporaryFolder, _ subjects: [Subject], _ options: LipschitzAnalysis.Options,
     at text: String? = "blocks.*"
   ) throws -> (LipschitzAnalysis, Pass) {
-    let images = try ImageSet(folder.path)
-    var pass = Pass(subjects: subjects, images: images)
-    (pass.blockSize, pass.order) = (4, .shuffled)
-    let pattern = try text.map { try SitePattern(parsing: $0) }
-    // Class tokens of made-up weights hardly tell images apart.
-    let wanted = try subjects.flatMap { try $0.representations(at: pattern) }
-      .map { Representation(model: $0.model, site: $0.site, tokens: .avg) }
+    let (images, wanted, pass) = try averagedSites(folder, subjects, at: text)
     let analysis = try LipschitzAnalysis(
       wanted, of: subjects, images: images, among: text == nil ? [] : wanted, options: options)
     return (analysis, pass)

@@ -12,13 +12,7 @@ struct MatchingAnalysisTests {
     _ folder: TemporaryFolder, _ subjects: [Subject], _ options: MatchingAnalysis.Options,
     at text: String? = "blocks.*"
   ) throws -> (MatchingAnalysis, Pass) {
-    let images = try ImageSet(folder.path)
-    var pass = Pass(subjects: subjects, images: images)
-    (pass.blockSize, pass.order) = (4, .shuffled)
-    let pattern = try text.map { try SitePattern(parsing: $0) }
-    // Class tokens of made-up weights hardly tell images apart.
-    let wanted = try subjects.flatMap { try $0.representations(at: pattern) }
-      .map { Representation(model: $0.model, site: $0.site, tokens: .avg) }
+    let (images, wanted, pass) = try averagedSites(folder, subjects, at: text)
     let analysis = try MatchingAnalysis(
       wanted, of: subjects, images: images, among: text == nil ? [] : wanted, options: options)
     return (analysis, pass)
@@ -62,7 +56,12 @@ struct MatchingAnalysisTests {
     // What is matched where it is looked at has gone most of the way.
     let way = try #require(result.transfer).way
     for place in places.indices {
-      #expect(try #require(way[place][place]) > 0.5)
+      let own = try #require(way[place][place])
+      #expect(own > 0.5)
+      let shares = places[place].pairs.map {
+        1 - ($0.saved.distance / $0.before.distance).squareRoot()
+      }
+      #expect(abs(own - shares.reduce(0, +) / Double(shares.count)) < 1e-3)
     }
     #expect(result.switches.allSatisfy { !$0.value.isEmpty })
     #expect(result.tidyRows().contains { $0.measure == "transfer: way" })

@@ -91,3 +91,17 @@ func gap(_ a: Tensor, _ b: Tensor) -> Double {
   guard a.shape == b.shape else { return .infinity }
   return (a.to(.float64) - b.to(.float64)).absolute().maximum().item(Double.self)
 }
+
+/// Images of a folder, sites of small models averaged over their tokens, and a pass over them: class tokens of made-up weights
+/// hardly tell images apart.
+func averagedSites(
+  _ folder: TemporaryFolder, _ subjects: [Subject], at text: String?
+) throws -> (images: ImageSet, wanted: [Representation], pass: Pass) {
+  let images = try ImageSet(folder.path)
+  var pass = Pass(subjects: subjects, images: images)
+  (pass.blockSize, pass.order) = (4, .shuffled)
+  let pattern = try text.map { try SitePattern(parsing: $0) }
+  let wanted = try subjects.flatMap { try $0.representations(at: pattern) }
+    .map { Representation(model: $0.model, site: $0.site, tokens: .avg) }
+  return (images, wanted, pass)
+}

@@ -68,7 +68,7 @@ public final class LipschitzAnalysis: Accumulator {
   public let wanted: [Representation]
   let options: Options
   let subjects: [Subject]
-  let places: [MatchingAnalysis.Place]
+  let places: [ChosenSites.Place]
   private let samples: [Sample]
   private let pairs: [(source: Int, target: Int)]
   private let drawn: Set<Int>
@@ -257,7 +257,7 @@ public final class LipschitzAnalysis: Accumulator {
   }
 }
 
-extension LipschitzAnalysis: StudyAnalysis {
+extension LipschitzAnalysis: LongAnalysis {
   /// Writes `results/lipschitz.json`, and to `tensors/lipschitz/` the matched pictures and those of walks.
   ///
   /// - Parameter run: the folder.

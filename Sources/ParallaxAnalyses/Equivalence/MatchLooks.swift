@@ -14,7 +14,7 @@ struct MatchLooks {
     var matched: Tensor
   }
 
-  private let places: [MatchingAnalysis.Place]
+  private let places: [ChosenSites.Place]
   /// Row: where pictures were matched; column: where they are looked at.
   private var looks: [[Look]] = []
 

@@ -57,13 +57,6 @@ public final class MatchingAnalysis: Accumulator {
     public init() {}
   }
 
-  /// A representation in which pictures are matched.
-  struct Place {
-    var subject: Int
-    var representation: Representation
-    var depth: Double
-  }
-
   /// Some pictures that have been matched.
   struct Found {
     /// In the recipe's unit.
@@ -81,7 +74,7 @@ public final class MatchingAnalysis: Accumulator {
   public let wanted: [Representation]
   let options: Options
   let subjects: [Subject]
-  let places: [Place]
+  let places: [ChosenSites.Place]
   let samples: [Sample]
   /// Places in the set.
   let pairs: [(source: Int, target: Int)]
@@ -123,30 +116,18 @@ public final class MatchingAnalysis: Accumulator {
       })
   }
 
-  /// The inputs of all models, and the representations that are looked at: those that somebody chose, else some of each model.
+  /// The representations that somebody chose, else some of each model: its embedding where one is enough.
   static func places(
     _ wanted: [Representation], of subjects: [Subject], among named: [Representation], sites: Int
-  ) throws -> (inputs: [Representation], places: [Place]) {
-    var inputs: [Representation] = []
-    var places: [Place] = []
-    let chosen = Set(named.map(\.model))
-    for (index, subject) in subjects.enumerated() {
-      var own = wanted.filter { $0.model == subject.name && $0.site.name != "input" }
-      if sites == 1, !chosen.contains(subject.name), let last = subject.embedding { own = [last] }
-      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
-        !own.isEmpty
-      else {
-        throw AnalysisError.nothingAsked(
-          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
-      }
-      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
-      let all = own.enumerated().map { place, one in
-        Place(
-          subject: index, representation: one, depth: Depths.relative(place, of: own.count))
-      }
-      places += chosen.contains(subject.name) ? all : InversionAnalysis.spread(all, sites)
+  ) throws -> ChosenSites {
+    try ChosenSites(
+      wanted.filter { $0.site.name != "input" }, of: subjects, among: named, withTokens: true
+    ) { subject, all in
+      guard sites == 1, let embedding = subject.embedding,
+        let index = subjects.firstIndex(where: { $0.name == subject.name })
+      else { return ChosenSites.spread(all, sites) }
+      return [ChosenSites.Place(subject: index, representation: embedding, depth: 0)]
     }
-    return (inputs, places)
   }
 
   /// Recipe, places, pairs, noise and seed.
@@ -332,7 +313,7 @@ public final class MatchingAnalysis: Accumulator {
   }
 }
 
-extension MatchingAnalysis: StudyAnalysis {
+extension MatchingAnalysis: LongAnalysis {
   /// Writes `results/matching.json`, and to `tensors/matching/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

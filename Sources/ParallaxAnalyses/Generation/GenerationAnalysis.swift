@@ -319,7 +319,7 @@ public final class GenerationAnalysis: Accumulator {
   }
 }
 
-extension GenerationAnalysis: StudyAnalysis {
+extension GenerationAnalysis: LongAnalysis {
   /// Writes `results/generation.json`, and to `tensors/generation/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

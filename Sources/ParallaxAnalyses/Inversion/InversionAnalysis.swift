@@ -66,26 +66,14 @@ public final class InversionAnalysis: Accumulator {
     guard limit >= 1 else {
       throw AnalysisError.tooFewImages(needed: 1, found: limit, where: "inversion")
     }
-    var inputs: [Representation] = []
-    var layers: [Layer] = []
-    let chosen = Set(named.map(\.model))
-    for (place, subject) in subjects.enumerated() {
-      var seen: Set<String> = []
-      let own = wanted.filter { $0.model == subject.name }.map(\.site)
-        .filter { seen.insert($0.name).inserted }
-      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
-        !own.isEmpty
-      else {
-        throw AnalysisError.nothingAsked(
-          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
-      }
-      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
-      let all = own.enumerated().map { index, site in
-        Layer(
-          subject: place, site: site, depth: Depths.relative(index, of: own.count),
-          recipe: options.recipe(subject.design, features: site.shape.reduce(1, *)))
-      }
-      layers += chosen.contains(subject.name) ? all : Self.spread(all, options.layers)
+    let chosen = try ChosenSites(wanted, of: subjects, among: named) {
+      ChosenSites.spread($1, options.layers)
+    }
+    var layers = chosen.places.map { one in
+      Layer(
+        subject: one.subject, site: one.site, depth: one.depth,
+        recipe: options.recipe(
+          subjects[one.subject].design, features: one.site.shape.reduce(1, *)))
     }
     for place in layers.indices {
       let (layer, subject) = (layers[place], subjects[layers[place].subject])
@@ -99,16 +87,12 @@ public final class InversionAnalysis: Accumulator {
         "\(subject.name)@\(layer.site.name)", features: layer.site.shape.reduce(1, *),
         rows: limit)
     }
-    (self.wanted, self.subjects, self.layers, self.options) = (inputs, subjects, layers, options)
+    (self.wanted, self.subjects, self.layers, self.options) = (
+      chosen.inputs, subjects, layers, options
+    )
     samples = images.samples
     gathered = GatheredFeatures(
       name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
-  }
-
-  /// At most so many, evenly spread, the first and the last among them.
-  static func spread<Item>(_ items: [Item], _ count: Int) -> [Item] {
-    guard items.count > count, count > 1 else { return Array(items.prefix(max(count, 1))) }
-    return (0..<count).map { items[($0 * (items.count - 1) + (count - 1) / 2) / (count - 1)] }
   }
 
   /// The element type of the descents.
@@ -354,7 +338,7 @@ public final class InversionAnalysis: Accumulator {
   }
 }
 
-extension InversionAnalysis: StudyAnalysis {
+extension InversionAnalysis: LongAnalysis {
   /// Writes `results/inversion.json`, and to `tensors/inversion/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

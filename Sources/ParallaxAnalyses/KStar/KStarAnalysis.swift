@@ -241,7 +241,7 @@ public final class KStarAnalysis: Accumulator {
   }
 }
 
-extension KStarAnalysis: StudyAnalysis {
+extension KStarAnalysis: LongAnalysis {
   /// Writes `results/kstar.json`.
   ///
   /// - Parameter run: the folder.

@@ -108,10 +108,11 @@ public final class ManifoldAnalysis: Accumulator {
         needed: options.neighbours + 1, found: images.samples.count,
         where: "manifold with \(options.neighbours) neighbours")
     }
-    let places = try MatchedLayers(
-      wanted, of: subjects, among: named, count: options.layers, where: "manifold")
-    var representations = places.inputs
-    layers = places.layers.map { layer in
+    let chosen = try ChosenSites(wanted, of: subjects, among: named, where: "manifold") {
+      ChosenSites.last($1, options.layers)
+    }
+    var representations = chosen.inputs
+    layers = chosen.places.map { layer in
       representations.append(
         Representation(model: subjects[layer.subject].name, site: layer.site, tokens: .flat))
       return Layer(
@@ -322,7 +323,7 @@ public final class ManifoldAnalysis: Accumulator {
   }
 }
 
-extension ManifoldAnalysis: StudyAnalysis {
+extension ManifoldAnalysis: LongAnalysis {
   /// Writes `results/manifold.json`, and to `tensors/manifold/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

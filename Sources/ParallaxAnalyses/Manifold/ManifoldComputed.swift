@@ -36,7 +36,7 @@ struct ManifoldComputed {
   ) throws -> ManifoldResult.Model {
     let (options, images) = (analysis.options, analysis.images(index))
     let set = PixelSet(images)
-    let some = InversionAnalysis.spread(Array(0..<images.shape[0]), Self.typicalImages)
+    let some = ChosenSites.spread(Array(0..<images.shape[0]), Self.typicalImages)
     let own = try some.map { try set.place(images.selected(0, $0), without: $0, subject.name) }
     let starts = try (0..<options.starts).map { start in
       let size = subject.imageSize

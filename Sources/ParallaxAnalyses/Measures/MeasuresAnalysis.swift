@@ -144,7 +144,7 @@ public final class MeasuresAnalysis: Accumulator {
   }
 }
 
-extension MeasuresAnalysis: StudyAnalysis {
+extension MeasuresAnalysis: LongAnalysis {
   /// Writes `results/measures.json`.
   ///
   /// - Parameter run: the folder.

@@ -87,22 +87,22 @@ public final class MetamersAnalysis: Accumulator {
     guard limit >= 2, options.images >= 1 else {
       throw AnalysisError.tooFewImages(needed: 2, found: limit, where: "metamers")
     }
-    let places = try MatchedLayers(
-      wanted, of: subjects, among: named, count: options.layers, where: "metamers")
-    let all = try MatchedLayers(
-      wanted, of: subjects, among: wanted, count: .max, where: "metamers")
-    layers = places.layers.map { layer in
+    let matched = try ChosenSites(wanted, of: subjects, among: named, where: "metamers") {
+      ChosenSites.last($1, options.layers)
+    }
+    let all = try ChosenSites(wanted, of: subjects, among: wanted, where: "metamers") { $1 }
+    layers = matched.places.map { layer in
       Layer(
         subject: layer.subject, site: layer.site, depth: layer.depth,
         recipe: options.recipe(
           subjects[layer.subject].design, features: layer.site.shape.reduce(1, *)))
     }
     seen = subjects.indices.map { index in
-      all.layers.filter { $0.subject == index }.map { ($0.site, $0.depth) }
+      all.places.filter { $0.subject == index }.map { ($0.site, $0.depth) }
     }
-    (self.wanted, self.subjects, self.options) = (places.inputs, subjects, options)
+    (self.wanted, self.subjects, self.options) = (matched.inputs, subjects, options)
     samples = images.samples
-    gathered = GatheredFeatures(name, widths: places.inputs.map { $0.site.shape.reduce(1, *) })
+    gathered = GatheredFeatures(name, widths: matched.inputs.map { $0.site.shape.reduce(1, *) })
   }
 
   /// Recipes, layers, images, shifts and seed.
@@ -217,7 +217,7 @@ public final class MetamersAnalysis: Accumulator {
   }
 }
 
-extension MetamersAnalysis: StudyAnalysis {
+extension MetamersAnalysis: LongAnalysis {
   /// Writes `results/metamers.json`, and to `tensors/metamers/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

@@ -280,7 +280,7 @@ extension ProbeEntry {
   var isRepresentation: Bool { if case .representation = source { true } else { false } }
 }
 
-extension ProbeAnalysis: StudyAnalysis {
+extension ProbeAnalysis: LongAnalysis {
   /// Writes `results/probe.json`.
   ///
   /// - Parameter run: the folder.

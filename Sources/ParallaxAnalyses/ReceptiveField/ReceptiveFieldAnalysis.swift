@@ -216,7 +216,7 @@ public final class ReceptiveFieldAnalysis: Accumulator {
   }
 }
 
-extension ReceptiveFieldAnalysis: StudyAnalysis {
+extension ReceptiveFieldAnalysis: LongAnalysis {
   /// Writes `results/receptive-field.json`, and to `tensors/receptive-field/` every field as a PNG and all of them as
   /// `fields.safetensors`.
   ///

@@ -37,13 +37,6 @@ public final class SpectrumAnalysis: Accumulator {
     public init() {}
   }
 
-  /// A layer to be decomposed.
-  struct Layer {
-    var subject: Int
-    var site: Site
-    var depth: Double
-  }
-
   /// `spectrum`.
   public let name = "spectrum"
   /// Asked before each product; where it says yes, the run stops and what was found stays.
@@ -54,7 +47,7 @@ public final class SpectrumAnalysis: Accumulator {
   public let wanted: [Representation]
   let options: Options
   let subjects: [Subject]
-  let layers: [Layer]
+  let layers: [ChosenSites.Place]
   private let samples: [Sample]
   private let limit: Int
   private var gathered: GatheredFeatures
@@ -78,27 +71,12 @@ public final class SpectrumAnalysis: Accumulator {
     guard limit >= 1 else {
       throw AnalysisError.tooFewImages(needed: 1, found: limit, where: "spectrum")
     }
-    var inputs: [Representation] = []
-    var layers: [Layer] = []
-    let chosen = Set(named.map(\.model))
-    for (place, subject) in subjects.enumerated() {
-      var seen: Set<String> = []
-      let own = wanted.filter { $0.model == subject.name }.map(\.site)
-        .filter { seen.insert($0.name).inserted }
-      guard let input = subject.sites.first(where: { $0.name == "input" && $0.kind == .map }),
-        !own.isEmpty
-      else {
-        throw AnalysisError.nothingAsked(
-          "\(subject.name): \(own.isEmpty ? "no site is asked for" : "it does not show its input")")
-      }
-      inputs.append(Representation(model: subject.name, site: input, tokens: .flat))
-      let all = own.enumerated().map { index, site in
-        Layer(subject: place, site: site, depth: Depths.relative(index, of: own.count))
-      }
-      layers +=
-        chosen.contains(subject.name) ? all : InversionAnalysis.spread(all, options.layers)
+    let chosen = try ChosenSites(wanted, of: subjects, among: named) {
+      ChosenSites.spread($1, options.layers)
     }
-    (self.wanted, self.subjects, self.layers, self.options) = (inputs, subjects, layers, options)
+    (self.wanted, self.subjects, self.layers, self.options) = (
+      chosen.inputs, subjects, chosen.places, options
+    )
     samples = images.samples
     gathered = GatheredFeatures(
       name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
@@ -182,7 +160,8 @@ public final class SpectrumAnalysis: Accumulator {
 
   private var dtype: DType { options.precise.isEmpty ? .float32 : .float64 }
 
-  private func decompose(_ layer: Layer, _ image: Int, _ done: Double, _ part: Double) throws
+  private func decompose(_ layer: ChosenSites.Place, _ image: Int, _ done: Double, _ part: Double)
+    throws
     -> SpectrumResult.Picture
   {
     let subject = subjects[layer.subject]
@@ -288,7 +267,7 @@ public final class SpectrumAnalysis: Accumulator {
   }
 }
 
-extension SpectrumAnalysis: StudyAnalysis {
+extension SpectrumAnalysis: LongAnalysis {
   /// Writes `results/spectrum.json`.
   ///
   /// - Parameter run: the folder.

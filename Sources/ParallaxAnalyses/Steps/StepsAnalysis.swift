@@ -240,7 +240,7 @@ public final class StepsAnalysis: Accumulator {
   }
 }
 
-extension StepsAnalysis: StudyAnalysis {
+extension StepsAnalysis: LongAnalysis {
   /// Writes `results/steps.json`.
   ///
   /// - Parameter run: the folder.

@@ -18,6 +18,16 @@ extension StudyAnalysis {
   public var companions: [Subject] { [] }
 }
 
+/// An analysis that goes on computing once the pass has ended: it can be stopped then, and tells how far it is.
+///
+/// Whoever runs it sets both; a new analysis only declares them.
+public protocol LongAnalysis: StudyAnalysis {
+  /// Asked now and then; where it says yes, the run stops and what was found stays.
+  var isInterrupted: () -> Bool { get set }
+  /// Told what is computed and how much of it is done, from 0 to 1.
+  var progress: (_ part: String, _ share: Double) -> Void { get set }
+}
+
 extension SimilarityAnalysis: StudyAnalysis {
   /// Writes `results/similarity.json`.
   ///

@@ -20,16 +20,10 @@ struct SpectrumOptions: ParsableArguments {
   var rankThreshold = 1e-3
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("singular-values", singularValues, 2...4096),
       ("spectrum-pictures", spectrumPictures, 1...4096),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     guard rankThreshold >= 1e-6, rankThreshold < 1 else {
       throw ValidationError(
         "--rank-threshold \(rankThreshold): expected a number from 1e-6, where float32 rounds, to below 1"

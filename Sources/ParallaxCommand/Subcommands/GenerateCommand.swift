@@ -139,15 +139,9 @@ struct GenerationOptions: ParsableArguments {
   var untrained: UInt64?
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("steps", steps ?? 1, 1...1_000_000), ("starts", starts, 1...64), ("frames", frames, 1...64),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     if let target, !(target > 0 && target <= 1e6) {
       throw ValidationError("--target \(target): expected a number above 0, up to 1000000")
     }

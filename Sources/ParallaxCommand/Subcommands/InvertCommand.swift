@@ -150,17 +150,11 @@ struct InversionOptions: ParsableArguments {
   var untrained: UInt64?
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("steps", steps ?? 1, 1...1_000_000), ("pictures", pictures, 1...4096),
       ("starts", starts, 1...64), ("jitter", jitter ?? 0, 0...64), ("layers", layers, 1...1024),
       ("memory-limit", memoryLimit, 1...1_000_000),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     if let variation, !(variation >= 0 && variation <= 1e6) {
       throw ValidationError("--variation \(variation): expected a number from 0 to 1000000")
     }

@@ -104,17 +104,11 @@ struct LipschitzOptions: ParsableArguments {
   var layers = 1
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("pairs", pairs, 1...1000), ("directions", directions, 1...1000), ("walk", walk, 0...10_000),
       ("clever", clever, 0...10_000), ("level-set", levelSet, 0...100_000),
       ("layers", layers, 1...1024),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     guard clever == 0 || clever >= 3 else {
       throw ValidationError("--clever \(clever): expected at least 3 batches, or 0 for none")
     }

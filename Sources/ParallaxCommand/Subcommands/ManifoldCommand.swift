@@ -112,18 +112,12 @@ struct ManifoldOptions: ParsableArguments {
   var untrained: UInt64?
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("steps", steps ?? 1, 1...1_000_000), ("noise", noise, 0...64), ("members", members, 0...64),
       ("starts", starts, 1...64), ("layers", layers, 1...1024),
       ("neighbours", neighbours, 2...1000),
       ("components", components, 1...999),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     guard components < neighbours else {
       throw ValidationError(
         "--components \(components): expected fewer than the \(neighbours) of --neighbours")

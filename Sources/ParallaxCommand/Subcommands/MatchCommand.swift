@@ -122,16 +122,10 @@ struct MatchOptions: ParsableArguments {
   var layers = 1
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("steps", steps ?? 1, 1...10_000_000), ("pairs", pairs, 1...100_000),
       ("layers", layers, 1...1024),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     for (option, value, high) in [
       ("rate", rate, 1e6), ("linf", linf, 1), ("l2", l2, 1e4), ("tolerance", tolerance, 1e12),
     ] {

@@ -97,16 +97,10 @@ struct MetamersOptions: ParsableArguments {
   var untrained: UInt64?
 
   func validate() throws {
-    for (option, value, range) in [
+    try Outlier.check([
       ("steps", steps ?? 1, 1...1_000_000), ("pictures", pictures, 1...1024),
       ("others", others, 2...1024), ("layers", layers, 1...1024),
-    ] where !range.contains(value) {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value,
-          expected: "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        ).asOption)
-    }
+    ])
     guard shift > 0, shift <= 1 else {
       throw ValidationError("--shift \(shift): expected a number above 0, up to 1")
     }
