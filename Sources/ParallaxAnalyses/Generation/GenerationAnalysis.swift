@@ -66,7 +66,6 @@ public final class GenerationAnalysis: Accumulator {
   let units: [GenerationUnit]
   private let samples: [Sample]
   private var gathered: GatheredFeatures
-  private var room = 0
   private var found: [String: GenerationUnit.Found] = [:]
   private var running: (key: String, state: Descent.State)?
   private let given: ImageBuffer?
@@ -104,7 +103,7 @@ public final class GenerationAnalysis: Accumulator {
     if let given { try Self.check(given, options.beginning ?? "") }
     (self.subjects, self.options) = (subjects, options)
     samples = images.samples
-    gathered = GatheredFeatures(name, widths: wanted.map { $0.site.shape.reduce(1, *) })
+    gathered = GatheredFeatures(name, widths: wanted.map { $0.site.shape.reduce(1, *) }, limit: 1)
     for unit in units {
       let size = given.map { ($0.height, $0.width) } ?? size(unit)
       if let problem = recipe.descent.problem(channels: 3, height: size.0, width: size.1) {
@@ -139,15 +138,14 @@ public final class GenerationAnalysis: Accumulator {
 
   /// Opens a block; of images beyond the first nothing is kept.
   public func begin(_ block: BlockHeading) {
-    room = min(block.samples.count, 1 - gathered.samples.count)
-    gathered.begin(BlockHeading(index: block.index, samples: Array(block.samples.prefix(room))))
+    gathered.begin(block)
   }
 
   /// Keeps pixels `[images, 3 · height · width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or pixels come twice.
   public func add(_ index: Int, _ features: Tensor) throws {
-    try gathered.add(index, features.sliced(0, 0, room))
+    try gathered.add(index, features)
   }
 
   /// Closes the block.

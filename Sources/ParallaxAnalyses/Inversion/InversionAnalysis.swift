@@ -45,7 +45,6 @@ public final class InversionAnalysis: Accumulator {
   private let samples: [Sample]
   private let limit: Int
   private var gathered: GatheredFeatures
-  private var room = 0
   private var found: [String: Found] = [:]
   private var running: (key: String, state: Inversion.State)?
 
@@ -92,7 +91,7 @@ public final class InversionAnalysis: Accumulator {
     )
     samples = images.samples
     gathered = GatheredFeatures(
-      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
+      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width }, limit: limit)
   }
 
   /// The element type of the descents.
@@ -119,15 +118,14 @@ public final class InversionAnalysis: Accumulator {
 
   /// Opens a block; of images beyond those that enter nothing is kept.
   public func begin(_ block: BlockHeading) {
-    room = min(block.samples.count, limit - gathered.samples.count)
-    gathered.begin(BlockHeading(index: block.index, samples: Array(block.samples.prefix(room))))
+    gathered.begin(block)
   }
 
   /// Keeps pixels `[images, 3 · height · width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or pixels come twice.
   public func add(_ index: Int, _ features: Tensor) throws {
-    try gathered.add(index, features.sliced(0, 0, room))
+    try gathered.add(index, features)
   }
 
   /// Closes the block.

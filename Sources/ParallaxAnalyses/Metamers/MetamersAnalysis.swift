@@ -67,7 +67,6 @@ public final class MetamersAnalysis: Accumulator {
   private(set) var gathered: GatheredFeatures
   private(set) var matched = MatchedPictures()
   private let limit: Int
-  private var room = 0
 
   /// An analysis of sites of some models.
   ///
@@ -102,7 +101,8 @@ public final class MetamersAnalysis: Accumulator {
     }
     (self.wanted, self.subjects, self.options) = (matched.inputs, subjects, options)
     samples = images.samples
-    gathered = GatheredFeatures(name, widths: matched.inputs.map { $0.site.shape.reduce(1, *) })
+    gathered = GatheredFeatures(
+      name, widths: matched.inputs.map { $0.site.shape.reduce(1, *) }, limit: limit)
   }
 
   /// Recipes, layers, images, shifts and seed.
@@ -115,15 +115,14 @@ public final class MetamersAnalysis: Accumulator {
 
   /// Opens a block; of images beyond those that enter nothing is kept.
   public func begin(_ block: BlockHeading) {
-    room = min(block.samples.count, limit - gathered.samples.count)
-    gathered.begin(BlockHeading(index: block.index, samples: Array(block.samples.prefix(room))))
+    gathered.begin(block)
   }
 
   /// Keeps pixels `[images, 3 · height · width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or pixels come twice.
   public func add(_ index: Int, _ features: Tensor) throws {
-    try gathered.add(index, features.sliced(0, 0, room))
+    try gathered.add(index, features)
   }
 
   /// Closes the block.

@@ -5,6 +5,7 @@ import ParallaxTensors
 struct GatheredFeatures {
   private let name: String
   private let widths: [Int]
+  private let limit: Int
   /// The places of the images in the data set, in the order of the rows.
   private(set) var samples: [Int] = []
   private var blocks: [[Tensor]]
@@ -15,14 +16,15 @@ struct GatheredFeatures {
   /// - Parameters:
   ///   - name: of the analysis, for errors.
   ///   - widths: of the representations, in the order in which they are counted.
-  init(_ name: String, widths: [Int]) {
-    (self.name, self.widths) = (name, widths)
+  ///   - limit: images, at most; of those beyond nothing is kept.
+  init(_ name: String, widths: [Int], limit: Int = .max) {
+    (self.name, self.widths, self.limit) = (name, widths, limit)
     blocks = widths.map { _ in [] }
   }
 
   /// Opens a block.
   mutating func begin(_ block: BlockHeading) {
-    open = (block.samples, widths.map { _ in nil })
+    open = (Array(block.samples.prefix(max(0, limit - samples.count))), widths.map { _ in nil })
   }
 
   /// Keeps features `[images, width]`.
@@ -34,7 +36,8 @@ struct GatheredFeatures {
         measure: name, problem: "features of representation \(index) come out of turn")
     }
     open.features[index] =
-      features.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
+      features.sliced(0, 0, open.samples.count).to(.cpu)
+      .to(features.dtype == .float64 ? .float64 : .float32).cloned()
   }
 
   /// Closes the block.

@@ -51,7 +51,6 @@ public final class ReceptiveFieldAnalysis: Accumulator {
   private let sites: [[FieldSite]]
   private let limit: Int
   private var gathered: GatheredFeatures
-  private var room = 0
   private var sums: [FieldSums?]
 
   /// An analysis of sites of some models.
@@ -89,7 +88,7 @@ public final class ReceptiveFieldAnalysis: Accumulator {
     (self.wanted, self.subjects, self.sites, self.options) = (inputs, subjects, sites, options)
     sums = subjects.map { _ in nil }
     let pixels = subjects.map { $0.imageSize.height * $0.imageSize.width }
-    gathered = GatheredFeatures(name, widths: pixels.map { 3 * $0 })
+    gathered = GatheredFeatures(name, widths: pixels.map { 3 * $0 }, limit: limit)
     let groups = min(options.groups, limit)
     let needed = zip(pixels, sites).reduce(0) {
       $0 + $1.0 * (12 * limit + 8 * groups * $1.1.count)
@@ -108,15 +107,14 @@ public final class ReceptiveFieldAnalysis: Accumulator {
 
   /// Opens a block; of images beyond those that enter nothing is kept.
   public func begin(_ block: BlockHeading) {
-    room = min(block.samples.count, limit - gathered.samples.count)
-    gathered.begin(BlockHeading(index: block.index, samples: Array(block.samples.prefix(room))))
+    gathered.begin(block)
   }
 
   /// Keeps pixels `[images, 3 · height · width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or pixels come twice.
   public func add(_ index: Int, _ features: Tensor) throws {
-    try gathered.add(index, features.sliced(0, 0, room))
+    try gathered.add(index, features)
   }
 
   /// Closes the block.

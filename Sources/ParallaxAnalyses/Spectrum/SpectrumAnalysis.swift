@@ -51,7 +51,6 @@ public final class SpectrumAnalysis: Accumulator {
   private let samples: [Sample]
   private let limit: Int
   private var gathered: GatheredFeatures
-  private var room = 0
   private var found: [String: SpectrumResult.Picture] = [:]
 
   /// An analysis of sites of some models.
@@ -79,7 +78,7 @@ public final class SpectrumAnalysis: Accumulator {
     )
     samples = images.samples
     gathered = GatheredFeatures(
-      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
+      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width }, limit: limit)
   }
 
   /// Layers, images, values and seed.
@@ -91,15 +90,14 @@ public final class SpectrumAnalysis: Accumulator {
 
   /// Opens a block; of images beyond those that enter nothing is kept.
   public func begin(_ block: BlockHeading) {
-    room = min(block.samples.count, limit - gathered.samples.count)
-    gathered.begin(BlockHeading(index: block.index, samples: Array(block.samples.prefix(room))))
+    gathered.begin(block)
   }
 
   /// Keeps pixels `[images, 3 · height · width]`.
   ///
   /// - Throws: `MeasureError.blockOrder` where no block is open, or pixels come twice.
   public func add(_ index: Int, _ features: Tensor) throws {
-    try gathered.add(index, features.sliced(0, 0, room))
+    try gathered.add(index, features)
   }
 
   /// Closes the block.

@@ -139,6 +139,6 @@ struct MatchingText {
   }
 
   var noise: String {
-    "Normal noise of the deviation on every number. Lines: how far it moves the embedding, over the distance of source and matched picture. Solid: sources; dashed: matched pictures. Detection, in the table and the tips: the chance that a matched picture's embedding moves further than a source's. \(basis)"
+    "Normal noise of the deviation on every number. Lines: how far it moves the embedding, over the distance of source and matched picture. Solid: sources; dashed: matched pictures. Detection, in the tips and the data: the chance that a matched picture's embedding moves further than a source's. \(basis)"
   }
 }
