@@ -75,7 +75,7 @@ def adam(start, make, loss, rate, n, at):
     return found
 
 
-def octaves(start, loss, table, seed, sign=False, clip=False):
+def octaves(start, loss, table, seed, sign=False, clip=False, normalised=False):
     """Rows of (height, width, steps, rate, blur, crop, padding); crops from torch's generator, seeded by the step."""
     a, step = start, 0
     for h, w, n, rate, blur, crop, pad in table:
@@ -92,6 +92,8 @@ def octaves(start, loss, table, seed, sign=False, clip=False):
             if clip:
                 mean, sd = (f(g.flatten(1), dim=1).reshape(-1, 1, 1, 1) for f in (torch.mean, torch.std))
                 g = torch.minimum(torch.maximum(g, mean - sd), mean + sd)
+            if normalised:
+                g = g / (g.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1) + 1e-10)
             a = a.clone()
             a[:, :, top : top + rows, left : left + columns] -= schedule(*rate, i, n) * (g.sign() if sign else g)
             if blur:
@@ -102,12 +104,14 @@ def octaves(start, loss, table, seed, sign=False, clip=False):
     return a
 
 
-def lbfgs(start, loss, rate, history, n, at):
+def lbfgs(start, loss, rate, history, n, at, search=None):
     """torch.optim.LBFGS with one iteration a step, for each picture alone."""
     found = {k: [] for k in at}
     for image in range(start.shape[0]):
         p = start[image : image + 1].clone().requires_grad_(True)
-        optimiser = torch.optim.LBFGS([p], lr=rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
+        # Twenty-five looks beyond the first, the search's own default, which an iteration at a time would else not have.
+        looks = {"line_search_fn": search, "max_eval": 26} if search else {}
+        optimiser = torch.optim.LBFGS([p], lr=rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0, **looks)
 
         def closure():
             optimiser.zero_grad()
@@ -202,11 +206,16 @@ def main():
     tensors["octaves/sign"] = octaves(start, mean, [(6, 8, 10, (0.01, 0.01), None, None, 0), (9, 12, 3, (0.01, 0.02), None, 7, 0)], 5, sign=True)
     tensors["octaves/clip"] = octaves(start, mean, [(6, 8, 10, (0.5, 0.3), None, None, 0), (9, 12, 3, (0.5, 0.3), None, 7, 0)], 5, clip=True)
 
+    table = [(6, 8, 10, (1, 1), None, None, 0), (9, 12, 3, (0.5, 0.5), None, 7, 0)]
+    tensors["octaves/normalised"] = octaves(start, mean, table, 5, normalised=True)
+
     start = torch.rand(2, 3, 8, 10, generator=g)
     tensors["lbfgs/start"] = start
     single = lambda x, image: ((wanted[image : image + 1] - forward(x).flatten(1)) ** 2).sum(1)
     for k, v in lbfgs(start, single, 0.3, 4, 30, (1, 2, 10, 30)).items():
         tensors[f"lbfgs/{k}"] = v
+    for k, v in lbfgs(start, single, 1, 4, 20, (1, 2, 5, 10, 20), "strong_wolfe").items():
+        tensors[f"lbfgs/wolfe/{k}"] = v
     # A quadratic with condition number 1e4 and its minimum.
     q = torch.linalg.qr(rn(12, 12))[0]
     matrix, b = q @ torch.diag(torch.logspace(0, 4, 12)) @ q.T, rn(2, 12)

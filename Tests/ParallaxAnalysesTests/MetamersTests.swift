@@ -108,6 +108,18 @@ struct MetamersTests {
     let gap = seen(picture, 8).to(.float64) - seen(originals.sliced(0, 1, 2), 8).to(.float64)
     let found = result.matches[1].metamers[1].distances[1][1]
     #expect(abs(found / gap.norm(over: [1]).scalars(Double.self)[0] - 1) < 1e-6)
+    let agreement = try #require(
+      EmbeddingAgreement(.init(seen(picture, 8)), of: .init(seen(originals.sliced(0, 1, 2), 8))))
+    let own = result.matches[1].metamers[1].agreements[1][1]
+    #expect(own.pearson == agreement.pearson && own.spearman == agreement.spearman)
+    #expect(own.decibels == agreement.decibels && own.decibels != nil)
+    // (0, 1), (0, 2), (1, 2), (0, 3), (1, 3).
+    #expect(result.models[1].layers.allSatisfy { $0.chance.count == 5 })
+    let pair = try #require(
+      EmbeddingAgreement(
+        .init(seen(originals.sliced(0, 3, 4), 8)), of: .init(seen(originals.sliced(0, 0, 1), 8))))
+    #expect(result.models[1].layers[1].chance[3].spearman == pair.spearman)
+    #expect(result.matches[1].metamers[1].isSameClass == [nil, nil])
   }
 
   @Test("a run that was stopped goes on; one image is too few")

@@ -52,18 +52,21 @@ struct MatchingSectionTests {
             site: "blocks.\($0)", stage: "blocks", depth: Double($0) / 2, features: 9, shift: [0.5],
             different: $0 == 1 ? 0 : 2)
         })
+      for layer in 0..<3 {
+        model.layers[layer].chance = [.init(pearson: 0.1, spearman: 0.2, decibels: -1)]
+      }
       model.originals = [MadeUpFields.picture]
       result.models.append(model)
     }
     for index in 0..<2 {
-      result.matches.append(
-        .init(
-          model: index, site: "blocks.2", depth: 1,
-          metamers: [
-            .init(
-              image: 0, embedding: 2, reference: 1, rmse: 0.3, verdict: .failed, diverged: 4,
-              distances: [[1, 1, 1], [2, 2, 2]])
-          ]))
+      var one = MetamersResult.Metamer(
+        image: 0, embedding: 2, reference: 1, rmse: 0.3, verdict: .failed, diverged: 4,
+        distances: [[1, 1, 1], [2, 2, 2]])
+      one.agreements = (0..<2).map { _ in
+        [0.9, 0.1, -0.3].map { .init(pearson: 0.8, spearman: $0, decibels: nil) }
+      }
+      one.isSameClass = [true, nil]
+      result.matches.append(.init(model: index, site: "blocks.2", depth: 1, metamers: [one]))
     }
     return result
   }
@@ -111,7 +114,8 @@ struct MatchingSectionTests {
       "uniform noise, agreement 0.50", "px 1.00 ×", "latent 2.00 ×", "nearest, latent",
       "no picture", "data-figure=\"manifold-changes\"", "The four measures in numbers: 8 rows",
       "m_g 2.00 × m_r", "0.50 model-0", "data-figure=\"metamers-different\"",
-      "data-figure=\"metamers-shift\"", "Matched pictures in numbers: 2 rows",
+      "data-figure=\"metamers-shift\"", "data-figure=\"metamers-agreement\"",
+      "Matched pictures in numbers: 2 rows",
       "what it began with", "0.50 → 40.25, 97 %, rank 1", "sees goldfish, 97 %",
       "juxtapositions: the less active class descends", "data-figure=\"generation-traces\"",
     ] { #expect(page.contains(text), "\(text)") }
@@ -158,6 +162,12 @@ struct MatchingSectionTests {
     try badMetamers("of model 5") { $0.matches[0].model = 5 }
     try badMetamers("of image 1") { $0.matches[0].metamers[0].image = 1 }
     try badMetamers("do not fit the models") { $0.matches[0].metamers[0].distances.removeLast() }
+    try badMetamers("agreement of a picture") {
+      $0.matches[0].metamers[0].agreements[1].removeLast()
+    }
+    try badMetamers("agreement of a picture") {
+      $0.matches[0].metamers[0].agreements[0][0].pearson = 1.5
+    }
     func badGeneration(_ text: String, _ change: (inout GenerationResult) -> Void) throws {
       var result = self.generation()
       change(&result)

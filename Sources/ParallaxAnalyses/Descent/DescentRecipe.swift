@@ -9,12 +9,14 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
     case descent
     /// a − ε·sign(g).
     case sign
+    /// a − ε·g/(‖g‖₂ + 1e−10), each picture's by itself: steps of length ε whatever the loss' scale.
+    case normalised
     /// Adam with β₁ = 0.9, β₂ = 0.999 and 1e−8, PyTorch's defaults.
     case adam
     /// L-BFGS with so many pairs of steps and changes of the gradient, a history for each picture by itself.
     ///
-    /// With a search ε is tried first and shortened until the loss falls enough (Armijo, 1e−4); without one each step is
-    /// ε·d, `torch.optim.LBFGS`'s. The first is min(1, 1/‖g‖₁)·ε·(−g) in both.
+    /// With a search ε is tried first, and another length found where Wolfe's strong conditions (1e−4, 0.9) do not hold; without one
+    /// each step is ε·d. Both are `torch.optim.LBFGS`'s. The first is min(1, 1/‖g‖₁)·ε·(−g).
     case lbfgs(history: Int, isSearching: Bool)
 
     /// A word for it.
@@ -22,6 +24,7 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
       switch self {
       case .descent: "descent"
       case .sign: "sign"
+      case .normalised: "normalised descent"
       case .adam: "adam"
       case .lbfgs: "L-BFGS"
       }
@@ -180,10 +183,12 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
     }
     let isMoving = octaves.contains { $0.crop != nil || $0.padding > 0 }
     switch optimiser {
-    case .descent, .sign:
+    case .descent, .sign, .normalised:
       if isMoving, !isPixels { return "crops and padding need pixels to act on" }
     case .adam:
-      if isMoving { return "crops and padding go with plain and sign descent only, not with Adam" }
+      if isMoving {
+        return "crops and padding go with plain, sign and normalised descent only, not with Adam"
+      }
     case .lbfgs(let history, _):
       if isMoving || octaves.contains(where: { $0.jitter > 0 }) {
         return "L-BFGS needs the same function in each step: no crop, padding or jitter"

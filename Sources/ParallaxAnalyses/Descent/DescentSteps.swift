@@ -133,6 +133,10 @@ extension Descent {
     switch recipe.optimiser {
     case .descent: next = stepped(state.parameters, gradient * rate, moment)
     case .sign: next = stepped(state.parameters, DescentOperators.sign(gradient) * rate, moment)
+    case .normalised:
+      let sizes = gradient.reshaped(gradient.shape[0], -1).norm(over: [1]) + 1e-10
+      next = stepped(
+        state.parameters, gradient / sizes.reshaped(-1, 1, 1, 1) * rate, moment)
     case .adam:
       let time = Double(moment.step + 1)
       let first = (state.memory["first"] ?? gradient.zerosLike()) * 0.9 + gradient * 0.1
@@ -185,7 +189,7 @@ extension Descent {
   /// Whether what an optimiser remembers has the shapes that it needs.
   func remembers(_ memory: [String: Tensor], _ shape: [Int], _ dtype: DType) -> Bool {
     switch recipe.optimiser {
-    case .descent, .sign: return memory.isEmpty
+    case .descent, .sign, .normalised: return memory.isEmpty
     case .adam:
       return memory.isEmpty
         || Set(memory.keys) == ["first", "second"]

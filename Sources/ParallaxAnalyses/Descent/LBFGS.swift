@@ -5,17 +5,15 @@ import ParallaxTensors
 ///
 /// d = −H·g by the two-loop recursion over the last m pairs s = a_i − a_{i−1}, y = g_i − g_{i−1} with ⟨s, y⟩ > 1e−10, H₀ = ⟨s, y⟩/⟨y, y⟩.
 /// The first step is min(1, 1/‖g‖₁)·ε·(−g). Without a search a ← a + ε·d, step by step `torch.optim.LBFGS` with `max_iter=1`. With
-/// one, ε is shortened by quadratic interpolation, each picture's by itself, until L(a + t·d) ≤ L(a) + 1e−4·t·⟨g, d⟩; a picture for
-/// which ten trials do not do it stands still and forgets its history, and its next step is a first one.
+/// one, ε is where each picture's ``WolfeSearch`` begins, as `line_search_fn="strong_wolfe"` of the same; a picture for
+/// which nothing lower is found stands still and forgets its history, and its next step is a first one.
 ///
-/// > Source: Liu and Nocedal, 1989, doi 10.1007/BF01589116; Nocedal and Wright, 2006, algorithms 3.1 and 7.4.
+/// > Source: Liu and Nocedal, 1989, doi 10.1007/BF01589116; Nocedal and Wright, 2006, algorithms 3.5 and 7.4.
 struct LBFGS {
   /// `steps` and `changes` `[batch, m, numbers]`, the oldest first; `products` 1/⟨s, y⟩ `[batch, m]`, 0 where there is no pair;
   /// `scale` H₀ `[batch, 1]`; `gradient` and `move`, the last, `[batch, numbers]`; `fresh` `[batch, 1]`, 1 where the next step is a first one.
   private(set) var tensors: [String: Tensor]
 
-  static let trials = 10
-  static let slope = 1e-4
   static let least = 1e-10
 
   private static func shapes(_ history: Int, _ shape: [Int]) -> [String: [Int]] {
@@ -144,33 +142,35 @@ struct LBFGS {
       return (next, nil)
     }
     let falls = Self.dot(gradient, direction).to(.float64).scalars(Double.self)
-    var waits = [Bool](repeating: true, count: batch)
-    for attempt in 1... {
-      for image in 0..<batch where waits[image] {
-        let (before, now) = (found.totals[image], trial.totals[image])
-        let (length, fall) = (lengths[image], falls[image])
-        if now.isFinite, now <= before + Self.slope * length * fall, trial.slopes[image].isFinite {
-          waits[image] = false
-        } else if attempt < Self.trials {
-          let least =
-            now.isFinite ? -fall * length * length / (2 * (now - before - fall * length)) : 0
-          lengths[image] = min(max(least.isFinite ? least : 0, 0.1 * length), 0.5 * length)
-        } else {
-          lengths[image] = 0
-        }
-      }
-      guard waits.contains(true) else { break }
-      (move, next) = moved()
-      if attempt == Self.trials {
-        // Nothing was found: these pictures stand still, where they have been looked at.
-        trial = trial.replacing(waits, found)
-        forget(waits)
-        break
-      }
-      if let again = try look(next) { trial = again }
+    let widest = direction.absolute().topK(1).values.to(.float64).scalars(Double.self)
+    var searches = (0..<batch).map {
+      WolfeSearch(
+        from: lengths[$0], value: found.totals[$0], slope: falls[$0], widest: widest[$0],
+        // What is less moves no number of a picture.
+        least: gradient.dtype == .float64 ? 1e-9 : 1e-7)
     }
+    // What each search has found so far, and whether it still looks.
+    var kept = found
+    while true {
+      let slopes = Self.dot(trial.gradient.reshaped(batch, -1), direction)
+        .to(.float64).scalars(Double.self)
+      let isBetter = (0..<batch).map {
+        searches[$0].hasEnded
+          ? false : searches[$0].take(value: trial.totals[$0], slope: slopes[$0])
+      }
+      kept = kept.replacing(isBetter, trial)
+      guard searches.contains(where: { !$0.hasEnded }) else { break }
+      lengths = searches.map(\.length)
+      (_, next) = moved()
+      guard let again = try look(next) else { break }
+      trial = again
+    }
+    lengths = searches.map(\.found)
+    (move, next) = moved()
+    // Nothing was found: these pictures stand still.
+    forget(lengths.map { $0 == 0 })
     self["move"] = move
-    return (next, trial)
+    return (next, kept)
   }
 
   /// Begins anew for some pictures.

@@ -15,6 +15,8 @@ extension InversionAnalysis {
     case lbfgs
     /// ``InversionRecipe/prior``.
     case prior
+    /// ``InversionRecipe/feather2023``.
+    case feather2023
   }
 
   /// How pictures are reconstructed.
@@ -71,6 +73,7 @@ extension InversionAnalysis {
       case .octaves: recipe = .octaves
       case .lbfgs: recipe = .lbfgs
       case .prior: recipe = .prior
+      case .feather2023: recipe = .feather2023
       }
       if let rate {
         for octave in recipe.descent.octaves.indices {

@@ -82,6 +82,26 @@ extension InversionRecipe {
     return ours("prior", descent)
   }
 
+  /// The recipe of model metamers: from N(0.5, 0.05²), eight rounds of 3000 steps of length 1 along the gradient of ‖ŷ − y‖₂/‖ŷ‖₂,
+  /// the length halved each round, pixels clamped.
+  ///
+  /// Theirs lets gradients pass the matched layer's own ReLU where it is closed, and rejects what is not seen as the same class; ours does
+  /// neither, and the result tells the class.
+  ///
+  /// > Source: Feather, Leclerc, Mądry and McDermott, 2023, doi 10.1038/s41593-023-01442-0, and their programs.
+  public static var feather2023: InversionRecipe {
+    var descent = DescentRecipe(
+      (0..<8).map { round in
+        let length = 1 / Double(1 << round)
+        return .init(steps: 3000, rate: LinearSchedule(length, length))
+      })
+    (descent.optimiser, descent.clamps) = (.normalised, true)
+    descent.start = .normal(mean: 0.5, deviation: 0.05)
+    var recipe = InversionRecipe(name: "feather2023", descent)
+    (recipe.loss, recipe.isRelative) = (.l2, true)
+    return recipe
+  }
+
   /// One line that names everything that changes the numbers.
   var fingerprint: String {
     "\(loss) \(isRelative) \(scale) raw \(isRaw) \(descent.fingerprint)"

@@ -2,7 +2,7 @@ import ParallaxTensors
 
 /// How a picture is found whose embedding is a given one.
 ///
-/// > Source: Badger, 2022, arXiv 2211.06496 for ``badger2022(_:features:)``; the other preset is ours.
+/// > Source: Badger, 2022, arXiv 2211.06496 for ``badger2022(_:features:)``; other presets name theirs.
 public struct InversionRecipe: Sendable, Hashable, Codable {
   /// The kinds of network that the paper's table tells apart.
   public enum Kind: String, Sendable, Codable, CaseIterable {

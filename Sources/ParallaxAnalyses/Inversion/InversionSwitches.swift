@@ -11,7 +11,8 @@ enum InversionSwitches {
     guard let first = recipes.first else { return [] }
     let isPaper = options.preset == .badger2022
     let isTransformer = analysis.subjects.contains { $0.design == .transformer }
-    func origin(_ isOwn: Bool = false) -> String { isPaper && !isOwn ? "paper" : "reconstruction" }
+    let isNamed = isPaper || options.preset == .feather2023
+    func origin(_ isOwn: Bool = false) -> String { isNamed && !isOwn ? "paper" : "reconstruction" }
     func values(_ text: (InversionRecipe) -> String) -> String {
       var seen: Set<String> = []
       let all = recipes.map(text).filter { seen.insert($0).inserted }
@@ -24,14 +25,15 @@ enum InversionSwitches {
         first.isRelative
           ? "\(first.loss.rawValue), over that of an embedding of zeros"
           : "\(first.loss.rawValue), summed over all elements, times c", origin: origin()),
-      Switch("c", values { number($0.scale) }, origin: origin(isTransformer)),
+      Switch("c", values { number($0.scale) }, origin: origin(isPaper && isTransformer)),
       Switch("descends on", descent.parametrisation.name, origin: origin()),
     ]
     if descent.octaves.count > 1 {
       list.append(
         Switch(
           "octaves",
-          descent.octaves.map { "\(size($0.size)), \($0.steps) steps" }.joined(separator: "; ")))
+          descent.octaves.map { "\(size($0.size)), \($0.steps) steps" }.joined(separator: "; "),
+          origin: origin()))
     }
     return list + [
       Switch("steps", values { "\($0.descent.steps)" }, origin: origin(options.steps != nil)),
@@ -40,7 +42,7 @@ enum InversionSwitches {
         values { recipe in
           "\(recipe.descent.optimiser.name), "
             + joined(recipe) { "ε \(number($0.rate.start)) → \(number($0.rate.end))" } + ", linear"
-        }, origin: origin(isTransformer || options.rate != nil)),
+        }, origin: origin(isPaper && isTransformer || options.rate != nil)),
       Switch("start", values { start($0.descent) }, origin: origin()),
       Switch(
         "prior", values(prior), origin: origin(options.variation != nil || options.jitter != nil)),

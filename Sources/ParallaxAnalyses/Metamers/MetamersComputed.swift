@@ -1,5 +1,6 @@
 import Foundation
 import ParallaxImages
+import ParallaxMeasures
 import ParallaxModels
 import ParallaxResults
 import ParallaxTensors
@@ -40,8 +41,13 @@ struct MetamersComputed {
       }
       result.models.append(model)
     }
+    let classes = analysis.subjects.map { subject in
+      subject.logitsSite.map {
+        LayerDistances(subject: subject, sites: [$0.name], isRaw: isRaw)
+      }
+    }
     for place in analysis.layers.indices {
-      result.matches.append(try match(analysis, place, looks, originals, batches))
+      result.matches.append(try match(analysis, place, looks, classes, originals, batches))
     }
     result.switches = MetamersSwitches.list(analysis)
     result.findings = MetamersFindings(result: result)()
@@ -73,6 +79,10 @@ struct MetamersComputed {
     }
     // The mean over pairs of the first images with all others.
     var (sums, pairs) = ([Double](repeating: 0, count: first.count), 0)
+    var chance: [[MetamersResult.Agreement]] = first.map { _ in [] }
+    let sides = first.map { layer in
+      (0..<count).map { EmbeddingAgreement.Side(layer.selected(0, $0)) }
+    }
     for image in 0..<all {
       let one = try look.embeddings(originals.sliced(0, image, image + 1))
       let before = min(image, count)
@@ -80,6 +90,10 @@ struct MetamersComputed {
       for layer in one.indices {
         sums[layer] += LayerDistances.between(first[layer].sliced(0, 0, before), one[layer])
           .reduce(0, +)
+        let other = image < count ? sides[layer][image] : EmbeddingAgreement.Side(one[layer])
+        chance[layer] += (0..<before).compactMap {
+          .init(EmbeddingAgreement(other, of: sides[layer][$0]))
+        }
       }
       pairs += before
     }
@@ -89,16 +103,18 @@ struct MetamersComputed {
           "\(analysis.subjects[index].name)@\(place.site.name)",
           problem: "NaN or infinity in an embedding")
       }
-      return MetamersResult.Layer(
+      var one = MetamersResult.Layer(
         site: place.site.name, stage: place.site.stage, depth: place.depth,
         features: place.site.shape.reduce(1, *), shift: moved[layer],
         different: sums[layer] / Double(max(1, pairs)))
+      one.chance = chance[layer]
+      return one
     }
   }
 
   private mutating func match(
-    _ analysis: MetamersAnalysis, _ place: Int, _ looks: [LayerDistances], _ originals: [Tensor],
-    _ batches: [MetamersAnalysis.Batch]
+    _ analysis: MetamersAnalysis, _ place: Int, _ looks: [LayerDistances],
+    _ classes: [LayerDistances?], _ originals: [Tensor], _ batches: [MetamersAnalysis.Batch]
   ) throws -> MetamersResult.Match {
     let layer = analysis.layers[place]
     let subject = analysis.subjects[layer.subject]
@@ -111,11 +127,10 @@ struct MetamersComputed {
         let picture = pictures.sliced(0, row, row + 1)
         // Both come from the matched model's pixels, so that the same resizing is done to both.
         let original = originals[layer.subject].sliced(0, image, image + 1)
-        let distances = try looks.map { look in
-          try zip(look.embeddings(picture), look.embeddings(original)).map {
-            LayerDistances.between($0, $1)[0]
-          }
+        let views = try looks.map { look in
+          try zip(look.embeddings(picture), look.embeddings(original)).map { ($0, $1) }
         }
+        let distances = views.map { $0.map { LayerDistances.between($0, $1)[0] } }
         guard distances.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
           throw AnalysisError.site(name, problem: "NaN or infinity in an embedding of its metamer")
         }
@@ -126,6 +141,17 @@ struct MetamersComputed {
           verdict: InversionResult.Verdict(
             embedding: one.embedding, reference: one.reference, input: one.input,
             inputReference: one.inputReference), diverged: one.diverged, distances: distances)
+        metamer.agreements = views.map { layers in
+          layers.compactMap { found, signal in
+            .init(EmbeddingAgreement(.init(found), of: .init(signal)))
+          }
+        }
+        metamer.isSameClass = try classes.map { look in
+          try look.map {
+            try $0.embeddings(picture)[0].argmax(1).item(Int64.self)
+              == $0.embeddings(original)[0].argmax(1).item(Int64.self)
+          }
+        }
         (metamer.picture, metamer.file) = try shelf.add(
           picture.selected(0, 0), "\(name)-image-\(image + 1)")
         match.metamers.append(metamer)
@@ -135,115 +161,9 @@ struct MetamersComputed {
   }
 }
 
-/// What metamers say of models.
-///
-/// The criteria are ours: a sentence shows where every picture agrees with it, does not show where every one speaks against it. Only
-/// pictures whose embedding was matched count.
-struct MetamersFindings {
-  let result: MetamersResult
-
-  /// The findings; those that these models cannot answer say so.
-  func callAsFunction() -> [Finding] { [others(), depth()].compactMap(\.self) }
-
-  private var trained: [Int] {
-    result.models.indices.filter { result.models[$0].twinOf == nil }
-  }
-
-  private func finding(_ sentence: String, _ values: [Double], _ quantity: String, _ limit: Double)
-    -> Finding
-  {
-    guard let low = values.min(), let high = values.max() else {
-      return Finding(
-        sentence: sentence, value: nil, low: nil, high: nil,
-        quantity: "the embedding was matched for no picture", verdict: .cannotTell,
-        analysis: "metamers")
-    }
-    return Finding(
-      sentence: sentence, value: values.reduce(0, +) / Double(values.count), low: nil, high: nil,
-      quantity: quantity
-        + (values.count > 1
-          ? "; from \(low.formatted3) to \(high.formatted3) over \(values.count) cases"
-          : "; one case"),
-      verdict: values.count < 2
-        ? .cannotTell : low > limit ? .shows : high <= limit ? .doesNotShow : .cannotTell,
-      analysis: "metamers")
-  }
-
-  /// Of each matched picture of a match the ratio at the last layer of another model.
-  private func ratios(_ match: MetamersResult.Match, _ other: Int) -> [Int: Double] {
-    let last = result.models[other].layers.count - 1
-    return Dictionary(
-      match.metamers.filter { $0.verdict != .failed }.compactMap { one in
-        result.ratio(one, other, last, .different).map { (one.image, $0) }
-      }, uniquingKeysWith: { first, _ in first })
-  }
-
-  private func others() -> Finding? {
-    guard trained.count > 1 else { return nil }
-    let values = trained.flatMap { a -> [Double] in
-      guard let match = result.matches.last(where: { $0.model == a }) else { return [] }
-      return trained.filter { $0 != a }.flatMap { b in ratios(match, b).values }
-    }
-    return finding(
-      "What the last layer of one model takes for an image, the last layer of another takes for a different one",
-      values,
-      "distance at the other model's last layer over that of two different images; shows where above ½ for every picture and pair",
-      0.5)
-  }
-
-  private func depth() -> Finding? {
-    let pairs = trained.flatMap { a in trained.map { (a, $0) } }.filter { $0.0 != $0.1 }
-    guard !pairs.isEmpty else { return nil }
-    let values = pairs.flatMap { a, b -> [Double] in
-      let own = result.matches.filter { $0.model == a }
-      guard let first = own.first, let last = own.last, own.count > 1 else { return [] }
-      let early = ratios(first, b)
-      return ratios(last, b).compactMap { image, value in early[image].map { value - $0 } }
-    }
-    return finding(
-      "Pictures matched at early layers hold for other models, those matched at late layers do not",
-      values,
-      "distance at the other model's last layer, in units of that of two different images, when the last layer is matched less when the first is",
-      0)
-  }
-}
-
-/// Every choice that changes the numbers, and whether the paper makes it.
-enum MetamersSwitches {
-  /// Them, in the order of the report.
-  static func list(_ analysis: MetamersAnalysis) -> [Switch] {
-    let options = analysis.options
-    let isPaper = options.preset == .badger2022
-    let sizes = Set(analysis.subjects.map { "\($0.imageSize.height) × \($0.imageSize.width)" })
-    return [
-      Switch(
-        "recipe",
-        "\(options.preset.rawValue), \(analysis.layers.first?.recipe.descent.steps ?? 0) steps",
-        origin: isPaper ? "paper" : "reconstruction"),
-      Switch(
-        "input of the model",
-        isPaper
-          ? "raw pixels in [0, 1], not normalised"
-          : "pixels in [0, 1], then each model's own mean and deviation",
-        origin: isPaper ? "paper" : "reconstruction"),
-      Switch(
-        "size of the pictures",
-        sizes.count > 1
-          ? "the matched model's; image and metamer both resized to the other's (bilinear, antialiased)"
-          : "the same for all models, not resized"),
-      Switch("crop", "the matched model's own; the other model sees that crop too"),
-      Switch(
-        "m_r",
-        "mean over \(options.shift.count) shifts, s = \(options.shift.scale.formatted3), of the image as the model that is looked at crops it",
-        origin: options.shift.count == 1 && options.shift.scale == 1.0 / 18
-          ? "paper" : "reconstruction"),
-      Switch(
-        "different images",
-        "mean over pairs of the matched images and \(analysis.gathered.samples.count) images, as the model that is looked at crops them"
-      ),
-      Switch("embedding", "all numbers of the layer; Euclidean distances", origin: "paper"),
-      Switch("verdict", "m_g < m_r and m_i > m_a': embedding only", origin: "paper"),
-      Switch("relative depth", "l / (L − 1) over the L sites that were asked for"),
-    ]
+extension MetamersResult.Agreement {
+  init?(_ found: EmbeddingAgreement?) {
+    guard let found else { return nil }
+    self.init(pearson: found.pearson, spearman: found.spearman, decibels: found.decibels)
   }
 }

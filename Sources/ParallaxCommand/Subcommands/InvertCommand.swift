@@ -19,7 +19,8 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
       recipe exactly: raw pixels, summed L1 loss, plain descent, a blur after each step for convolutional networks; 500 \
       to 1500 steps. fourier: Fourier coefficients with decorrelated colours and jitter, after Olah et al. (2017). octaves: \
       a quarter of the size, half of it, then the whole. lbfgs: L-BFGS with total variation, after Mahendran and Vedaldi \
-      (2015). prior: the weights of a small network, after Ulyanov et al. (2018). Four layers of a model are inverted unless sites are named. Cost: a forward and a backward pass to \
+      (2015). prior: the weights of a small network, after Ulyanov et al. (2018). \
+      feather2023: eight rounds of 3000 normalised steps, after Feather et al. (2023). Four layers of a model are inverted unless sites are named. Cost: a forward and a backward pass to \
       the layer for each step and layer.
 
       --remove and --swap put changed forms of each model beside it: without normalisation, attention, residual connections, or \
@@ -104,7 +105,7 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
 
 /// How pictures are reconstructed.
 struct InversionOptions: ParsableArguments {
-  @Option(help: "The recipe: quick, badger2022, fourier, octaves, lbfgs or prior.")
+  @Option(help: "The recipe: quick, badger2022, fourier, octaves, lbfgs, prior or feather2023.")
   var preset = InversionAnalysis.Preset.quick
 
   @Option(help: "Steps of each descent; the recipe's without it.")

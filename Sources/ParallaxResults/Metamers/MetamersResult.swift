@@ -8,6 +8,23 @@ import Foundation
 /// > Source: after Badger, 2022, arXiv 2211.06496 (distances and reference shift); the question between models is Feather et al., 2019,
 /// > Metamers of neural networks. The map is ours.
 public struct MetamersResult: Codable, Sendable, Equatable {
+  /// How well one embedding follows another, number by number.
+  ///
+  /// > Source: Feather et al., 2023, doi 10.1038/s41593-023-01442-0.
+  public struct Agreement: Codable, Sendable, Equatable {
+    /// Pearson's correlation; nil where an embedding does not vary.
+    public var pearson: Double?
+    /// Spearman's correlation; nil where an embedding does not vary.
+    public var spearman: Double?
+    /// 10 · log10(‖s‖/‖s − ŝ‖) in dB, s the image's embedding; nil where both are the same.
+    public var decibels: Double?
+
+    /// An agreement from its numbers.
+    public init(pearson: Double?, spearman: Double?, decibels: Double?) {
+      (self.pearson, self.spearman, self.decibels) = (pearson, spearman, decibels)
+    }
+  }
+
   /// A layer that distances are measured at.
   public struct Layer: Codable, Sendable, Equatable {
     /// The dotted path.
@@ -22,6 +39,8 @@ public struct MetamersResult: Codable, Sendable, Equatable {
     public var shift: [Double]
     /// The mean distance between two different images.
     public var different: Double
+    /// How well different images agree, one number a pair of a matched image and another.
+    public var chance: [Agreement] = []
 
     /// A layer from its parts.
     public init(
@@ -77,6 +96,10 @@ public struct MetamersResult: Codable, Sendable, Equatable {
     public var diverged: Int?
     /// Distances ‖O_k(a_g) − O_k(a)‖, a list each model, a number each of its layers.
     public var distances: [[Double]]
+    /// How well the metamer's embedding follows the image's, a list each model, one each of its layers.
+    public var agreements: [[Agreement]] = []
+    /// Whether each model's largest logit is that of the image; nil of a model without logits.
+    public var isSameClass: [Bool?] = []
     /// A small PNG.
     public var picture = Data()
     /// The whole picture, within the run folder.
@@ -173,6 +196,20 @@ public struct MetamersResult: Codable, Sendable, Equatable {
     return below > 0 ? metamer.distances[model][layer] / below : nil
   }
 
+  /// The mean over the images of a match of one number of agreement; nil where one of them has none.
+  public func agreement(
+    _ match: Match, _ model: Int, _ layer: Int, _ part: KeyPath<Agreement, Double?>
+  ) -> Double? {
+    let values = match.metamers.compactMap { $0.agreements[model][layer][keyPath: part] }
+    guard !values.isEmpty, values.count == match.metamers.count else { return nil }
+    return values.reduce(0, +) / Double(values.count)
+  }
+
+  /// The best agreement of two different images at a layer; nil where no pair has one.
+  public func chance(_ model: Int, _ layer: Int, _ part: KeyPath<Agreement, Double?>) -> Double? {
+    models[model].layers[layer].chance.compactMap { $0[keyPath: part] }.max()
+  }
+
   /// Every number as rows of `results.csv`: `a` is the layer that was matched, `b` the layer that was looked at.
   public func tidyRows() -> [TidyRow] {
     func row(_ measure: String, _ a: String, _ b: String, _ x: String, _ value: Double?, _ n: Int)
@@ -187,6 +224,13 @@ public struct MetamersResult: Codable, Sendable, Equatable {
         let b = "\(model.name)@\(layer.site)"
         return zip(images, layer.shift).map { row("m_r", $0, b, "\(layer.depth)", $1, 1) }
           + [row("distance of different images", "", b, "\(layer.depth)", layer.different, others)]
+          + layer.chance.flatMap { one in
+            [
+              row("Pearson of different images", "", b, "\(layer.depth)", one.pearson, 1),
+              row("Spearman of different images", "", b, "\(layer.depth)", one.spearman, 1),
+              row("SNR in dB of different images", "", b, "\(layer.depth)", one.decibels, 1),
+            ]
+          }
       }
     }
     return references
@@ -199,6 +243,9 @@ public struct MetamersResult: Codable, Sendable, Equatable {
             row("RMSE from the image", a, image, "", one.rmse, 1),
             row("verdict: \(one.verdict.rawValue)", a, image, "", 1, 1),
           ]
+            + zip(models, one.isSameClass).compactMap { model, isSame in
+              isSame.map { row("same class to \(model.name)", a, image, "", $0 ? 1 : 0, 1) }
+            }
         }
           + models.indices.flatMap { b in
             models[b].layers.indices.flatMap { k -> [TidyRow] in
@@ -209,6 +256,9 @@ public struct MetamersResult: Codable, Sendable, Equatable {
                 row(
                   "over different images", a, name, x, ratio(match, b, k, .different),
                   images.count),
+                row("Pearson", a, name, x, agreement(match, b, k, \.pearson), images.count),
+                row("Spearman", a, name, x, agreement(match, b, k, \.spearman), images.count),
+                row("SNR in dB", a, name, x, agreement(match, b, k, \.decibels), images.count),
               ]
             }
           }

@@ -2,12 +2,20 @@ import ParallaxResults
 
 /// Layer by layer: how far what one layer takes for an image moves every layer, of its own model and of others.
 struct MetamersMap {
+  /// What is drawn.
+  enum Quantity: String {
+    /// Distances over those of a small shift, or of two different images.
+    case shift, different
+    /// Spearman's correlation of the embeddings.
+    case agreement
+  }
+
   let result: MetamersResult
-  let reference: MetamersResult.Reference
+  let quantity: Quantity
 
   private static let row = 22.0
 
-  private var id: String { "metamers-\(reference.rawValue)" }
+  private var id: String { "metamers-\(quantity.rawValue)" }
   private var shown: [Int] { Array(result.models.indices.prefix(6)) }
   private var inRow: Int { min(3, max(1, shown.count)) }
   private var width: Double { [560, 330, 210][inRow - 1] }
@@ -16,9 +24,40 @@ struct MetamersMap {
   private var highest: Double {
     result.matches.flatMap { match in
       shown.flatMap { b in
-        result.models[b].layers.indices.compactMap { result.ratio(match, b, $0, reference) }
+        result.models[b].layers.indices.compactMap { value(match, b, $0) }
       }
     }.max() ?? 1
+  }
+
+  private func value(_ match: MetamersResult.Match, _ model: Int, _ layer: Int) -> Double? {
+    switch quantity {
+    case .shift: result.ratio(match, model, layer, .shift)
+    case .different: result.ratio(match, model, layer, .different)
+    case .agreement: result.agreement(match, model, layer, \.spearman)
+    }
+  }
+
+  private var words: (title: String, description: String, legend: String, tooltip: String) {
+    switch quantity {
+    case .different:
+      (
+        "Distances over those of different images",
+        "the distance of the matched picture from the image, over that of two different images",
+        "0: the same, 1: as another image", "over different images"
+      )
+    case .shift:
+      (
+        "Distances over those of a small shift",
+        "the distance of the matched picture from the image, over that of a small shift",
+        "times the shift's (symlog)", "over m_r"
+      )
+    case .agreement:
+      (
+        "Spearman’s correlation with the image’s embedding",
+        "the rank correlation of the matched picture's embedding with the image's; a dot where two different images agree as well",
+        "1: the same order", "Spearman"
+      )
+    }
   }
 
   func data() -> [String: Dataset] {
@@ -30,10 +69,15 @@ struct MetamersMap {
           rows.append([
             .text(Text.label("\(result.models[match.model].name)@\(match.site)")),
             .text(Text.label(result.models[b].name)), .text(Text.label(layer.site)),
-            .number(result.ratio(match, b, k, reference)), .number(layer.depth),
+            .number(value(match, b, k)), .number(layer.depth),
             .number(Double(k) / count), .number(Double(k + 1) / count), .number(Double(place)),
             .number(Double(place + 1)), .number(Double(b)),
             .number(match.model == b && match.site == layer.site ? 1 : 0),
+            .number(result.agreement(match, b, k, \.pearson)),
+            .number(result.agreement(match, b, k, \.decibels)),
+            .number(result.chance(b, k, \.spearman)),
+            .number(value(match, b, k).map { max(0, $0) }),
+            .number((Double(k) + 0.5) / count), .number(Double(place) + 0.5),
           ])
         }
       }
@@ -42,7 +86,7 @@ struct MetamersMap {
       id: .table(
         columns: [
           "matched", "model", "site", "value", "depth", "_x0", "_x1", "_y0", "_y1", "_panel",
-          "_own",
+          "_own", "pearson", "dB", "chance", "_drawn", "_x", "_y",
         ], rows: rows),
       "\(id)-groups": .table(
         columns: ["at"],
@@ -59,16 +103,15 @@ struct MetamersMap {
     }
     return Figure(
       id: id,
-      title: reference == .different
-        ? "Distances over those of different images" : "Distances over those of a small shift",
+      title: words.title,
       description:
-        "Heat maps, a row each layer that was matched, a column each layer of each model: the distance of the matched picture from the image, over \(reference == .different ? "that of two different images" : "that of a small shift")",
+        "Heat maps, a row each layer that was matched, a column each layer of each model: \(words.description)",
       chart: Chart(
         concat: panels, columns: inRow, spacing: Chart.Spacing(row: 56, column: 16), align: "each",
         bounds: "flush", resolve: Chart.Resolve(scale: ["color": "shared"])),
       data: [id, "\(id)-groups"], exported: [id],
-      marks: 2 * result.matches.count * shown.reduce(0) { $0 + result.models[$1].layers.count },
-      isFolded: reference == .shift)
+      marks: 3 * result.matches.count * shown.reduce(0) { $0 + result.models[$1].layers.count },
+      isFolded: quantity != .different)
   }
 
   private func panel(_ b: Int) -> Chart {
@@ -88,17 +131,17 @@ struct MetamersMap {
         labelExpr: "{\(labels.joined(separator: ","))}[floor(datum.value)]", labels: isFirst,
         labelOverlap: false, labelLimit: 250, labelPadding: 6, grid: false, ticks: false,
         domain: false))
-    let isDifferent = reference == .different
     var colour = Chart.Channel.quantity(
-      "value",
+      "_drawn",
       Chart.Scale(
-        type: isDifferent ? nil : "symlog", domain: [0, max(1, highest)],
+        type: quantity == .shift ? "symlog" : nil,
+        domain: [0, quantity == .agreement ? 1 : max(1, highest)],
         scheme: Palette.similarity, nice: false))
     colour.legend = .value(
       Chart.Legend(
-        title: isDifferent ? "0: the same, 1: as another image" : "times the shift's (symlog)",
+        title: words.legend,
         orient: "top", gradientLength: 220, gradientThickness: 10, direction: "horizontal",
-        format: isDifferent ? ".1f" : "~g", tickCount: 5))
+        format: quantity == .shift ? "~g" : ".1f", tickCount: 5))
     let position: [String: Chart.Channel] = [
       "x": .quantity("_x0", x, axis: xAxis), "x2": Chart.Channel(field: "_x1"),
       "y": .quantity("_y0", y, axis: yAxis), "y2": Chart.Channel(field: "_y1"),
@@ -123,6 +166,18 @@ struct MetamersMap {
             type: "rect", color: "#ffffff", filled: false, opacity: 1, strokeWidth: 1.6),
           encoding: position),
         Chart(
+          data: data,
+          transform: [
+            Chart.Transform(
+              filter:
+                "\(own) && \(quantity == .agreement) && isValid(datum.value) && isValid(datum.chance) && datum.value <= datum.chance"
+            )
+          ],
+          mark: Chart.Mark(type: "circle", color: "#ffffff", size: 14, opacity: 1),
+          encoding: [
+            "x": .quantity("_x", x, axis: xAxis), "y": .quantity("_y", y, axis: yAxis),
+          ]),
+        Chart(
           data: Chart.Data(name: "\(id)-groups"),
           mark: Chart.Mark(type: "rule", strokeWidth: 4, style: "paper"),
           encoding: ["y": .quantity("at", y, axis: yAxis)]),
@@ -131,8 +186,13 @@ struct MetamersMap {
           mark: Chart.Mark(type: "rect", opacity: 0), encoding: position,
           tooltip: [
             .name("matched"), .name("site", title: Text.label(result.models[b].name)),
-            .name("value", title: isDifferent ? "over different images" : "over m_r"),
-          ]),
+            .name("value", title: words.tooltip),
+          ]
+            + (quantity == .agreement
+              ? [
+                .name("chance", title: "best of two different images"),
+                .name("pearson", title: "Pearson"), .name("dB", title: "signal to noise, dB"),
+              ] : [])),
         Chart.heading([Text.label(result.models[b].name)], limit: width + 8),
       ], view: Chart.View(stroke: Setting.null))
   }

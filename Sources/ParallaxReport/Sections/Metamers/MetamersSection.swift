@@ -13,9 +13,10 @@ enum MetamersSection {
         path: material.run.url.appending(path: "results/metamers.json").path, problem: problem)
     }
     let text = MetamersText(result: result)
-    let different = MetamersMap(result: result, reference: .different)
-    let shift = MetamersMap(result: result, reference: .shift)
-    let (first, second) = (different.figure(), shift.figure())
+    let different = MetamersMap(result: result, quantity: .different)
+    let shift = MetamersMap(result: result, quantity: .shift)
+    let agreement = MetamersMap(result: result, quantity: .agreement)
+    let (first, second, third) = (different.figure(), shift.figure(), agreement.figure())
     return Section(
       id: "metamers", name: "Metamers",
       title: result.models.count == 1
@@ -35,9 +36,12 @@ enum MetamersSection {
         Fold.make(
           "In units of a small shift",
           [second.html(caption: [.text(text.shift)], after: [Fold.again(material)])]),
+        Fold.make(
+          "As correlations",
+          [third.html(caption: [.text(text.agreement)], after: [Fold.again(material)])]),
         MetamersTable(result: result).html,
-      ], findings: result.findings, figures: [first, second],
-      data: different.data().merging(shift.data()) { $1 })
+      ], findings: result.findings, figures: [first, second, third],
+      data: different.data().merging(shift.data()) { $1 }.merging(agreement.data()) { $1 })
   }
 }
 
@@ -70,6 +74,13 @@ struct MetamersText {
     """
     A row each layer that was matched, a column each layer that looks, model by model. The colour is the distance of the matched picture from the image, over the mean distance of two different images \
     (of \(result.others)) at that layer: 0 where the layer sees the image, 1 where it sees one that is as far as any other. White frames: the layer that was matched. \(basis)
+    """
+  }
+
+  var agreement: String {
+    """
+    Spearman's correlation of all numbers of a layer for the matched picture with those for the image (negative ones drawn as 0). A dot: two different images agree as well, at best of \(result.models.first?.layers.first?.chance.count ?? 0) pairs. \
+    Hover for Pearson's and for the ratio of signal to noise, 10 · log10(‖s‖/‖s − ŝ‖) dB (Feather et al., 2023: of norms, not of powers). \(basis)
     """
   }
 
@@ -146,7 +157,10 @@ struct MetamersTable {
           ]
             + ([Text.number(one.embedding), Text.number(one.reference), Text.number(one.rmse)]
             + lasts).map { .element("td", ["class": "number"], $0) }
-            + [.element("td", ["class": "nowrap"], one.verdict.rawValue)])
+            + [
+              .element("td", [:], Self.classes(one, result)),
+              .element("td", ["class": "nowrap"], one.verdict.rawValue),
+            ])
       }
     }
     return Fold.make(
@@ -154,14 +168,26 @@ struct MetamersTable {
       [
         Fold.table(
           ["model", "site", "image", "m_g", "m_r", "RMSE"]
-            + result.models.map { "last of \($0.name)" } + ["verdict"], rows)
+            + result.models.map { "last of \($0.name)" } + ["same class to", "verdict"], rows)
       ])
+  }
+
+  /// Who has the same largest logit for both, of those with logits.
+  private static func classes(_ one: MetamersResult.Metamer, _ result: MetamersResult) -> String {
+    let known = zip(result.models, one.isSameClass).filter { $0.1 != nil }
+    guard !known.isEmpty else { return "–" }
+    let same = known.filter { $0.1 == true }.map(\.0.name)
+    return same.isEmpty ? "none" : same.joined(separator: ", ")
   }
 }
 
 /// Whether the parts of a result fit together; what does not is a damaged file, not a trap.
 struct MetamersCheck {
   let result: MetamersResult
+
+  private static func isCorrelation(_ one: MetamersResult.Agreement) -> Bool {
+    [one.pearson, one.spearman].allSatisfy { $0.map { abs($0) <= 1 } ?? true }
+  }
 
   /// What is wrong; nil where nothing is.
   var problem: String? {
@@ -175,7 +201,8 @@ struct MetamersCheck {
       else { return "a model has not the picture of each image" }
       for layer in model.layers {
         guard layer.shift.count == result.images.count, layer.shift.allSatisfy({ $0 >= 0 }),
-          layer.different >= 0, (0...1).contains(layer.depth)
+          layer.different >= 0, (0...1).contains(layer.depth),
+          layer.chance.allSatisfy(Self.isCorrelation)
         else { return "the references of \(layer.site) do not fit" }
       }
     }
@@ -192,6 +219,10 @@ struct MetamersCheck {
           one.distances.allSatisfy({ $0.allSatisfy { $0 >= 0 } }), one.embedding >= 0,
           one.reference >= 0, one.rmse >= 0
         else { return "the distances of a picture do not fit the models" }
+        guard one.agreements.map(\.count) == result.models.map(\.layers.count),
+          one.agreements.allSatisfy({ $0.allSatisfy(Self.isCorrelation) }),
+          one.isSameClass.count == result.models.count
+        else { return "the agreement of a picture does not fit the models" }
       }
     }
     return nil
