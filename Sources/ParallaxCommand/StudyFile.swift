@@ -13,7 +13,7 @@ struct StudyFile {
   private var keys: [String: Node] = [:]
   private var path = ""
 
-  /// Four pretrained models on the built-in images.
+  /// Four pretrained models on the built-in images; beside what a pass answers, reconstructions of one image.
   static var builtIn: StudyFile {
     StudyFile(
       title: "How do four vision models see the same images?",
@@ -102,6 +102,7 @@ struct StudyFile {
         "'analyses' asks for nothing; expected some of "
           + AnalysisCatalog.all.map(\.name).joined(separator: ", "))
     }
+    if path.isEmpty { return AnalysisCatalog.all.map(\.make) + [AnalysisCatalog.demonstration] }
     let known = AnalysisCatalog.all + AnalysisCatalog.onDemand
     return try analyses.map { name in
       guard let found = known.first(where: { $0.name == name }) else {

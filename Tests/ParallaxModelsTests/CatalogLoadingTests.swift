@@ -55,6 +55,31 @@ struct CatalogLoadingTests {
     return error.map { "\($0)" } ?? ""
   }
 
+  @Test("classes are called as a configuration calls them, unless it has only placeholders")
+  func labels() throws {
+    let folder = try TemporaryFolder()
+    let text = try #require(try ModelOracle("vit-hf").file.metadata["config"])
+    let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8))
+    var config = try #require(parsed as? [String: Any])
+    func names(_ table: [String: Any]?) throws -> [String]? {
+      config["id2label"] = table
+      let data = try JSONSerialization.data(withJSONObject: config)
+      _ = try miniature("vit-hf", in: folder, config: String(decoding: data, as: UTF8.self))
+      return try Catalog.load(.folder(folder.path)).classNames
+    }
+    #expect(try names(["0": "cat", "1": "dog"]) == ["cat", "dog"])
+    #expect(try names(["0": "LABEL_0", "1": "LABEL_1"]) == nil)
+    #expect(try names(["0": "cat", "2": "dog"]) == nil)
+    #expect(try names(["0": 3]) == nil)
+    #expect(try names(nil) == nil)
+    #expect(
+      ClassLabels.names([
+        "label_names": ["n01", "n02"], "label_descriptions": ["n01": "tench, a fish"],
+      ]) == ["tench, a fish", "n02"])
+    #expect(ClassLabels.names(["pretrained_cfg": ["label_names": ["a"]]]) == ["a"])
+    #expect(ClassLabels.names(["label_names": [1, 2]]) == nil)
+  }
+
   @Test("made-up weights are the same for the same seed, and others for another")
   func random() throws {
     func load(_ seed: UInt64) throws -> LoadedModel {

@@ -199,7 +199,7 @@ struct GenerationWishes {
       throw AnalysisError.classes(
         "\(subject.name): no class is called '\(text)'"
           + (near.isEmpty
-            ? "; expected an index from 0 to \(count - 1), or a name of ImageNet's"
+            ? "; expected an index from 0 to \(count - 1), or a class's name"
             : "; did you mean \(near.joined(separator: ", "))?"))
     }
   }

@@ -97,10 +97,12 @@ struct HuggingFaceFolder {
       found.preprocessingFile == nil
       ? "no file says how its images are prepared; what is usual for the architecture is taken"
       : nil
-    return try Catalog.load(
+    var loaded = try Catalog.load(
       name: name, found.architecture, summary: found.architecture.summary,
       preprocessing: found.preprocessing, from: seed == nil ? checkpoint : nil, (device, dtype),
       seed, origin: origin, licence: nil, caveat: caveat, swap: swap)
+    if !isOpenCLIP { loaded.labels = ClassLabels.names(try json("config.json")) }
+    return loaded
   }
 
   /// The checkpoint: the folder, or one of its files where another library's lie beside it.

@@ -1,11 +1,12 @@
 import ParallaxTensors
 
 extension LoadedModel {
-  /// The names of the classes that a classifier's outputs stand for, by index; nil where the catalog does not know them.
+  /// The names of the classes that a classifier's outputs stand for, by index; nil where nothing tells them.
   ///
-  /// Known of architectures that the catalog describes as made for ImageNet-1k. Weights of somebody's own in such an architecture
+  /// A model's own configuration goes first (transformers' `id2label`, timm's `label_names`). Otherwise they are known of architectures that the catalog describes as made for ImageNet-1k. Weights of somebody's own in such an architecture
   /// are taken to have the same classes where they have a thousand outputs.
   public var classNames: [String]? {
+    if let labels { return labels }
     let knows = ["for ImageNet-1k", "supervised on ImageNet-1k"].contains { summary.contains($0) }
     return knows && !summary.contains("self-supervised") ? ImageNetClasses.names : nil
   }

@@ -28,6 +28,9 @@ public struct LoadedModel: Sendable {
   /// What it was trained to do, as the catalog records it or its name says.
   public var objective = Objective.unknown
 
+  /// The names of its classes by index, where its configuration gives them.
+  public var labels: [String]?
+
   /// What it was made of, where it is another model with a change.
   public var derivation: Derivation?
 
@@ -54,7 +57,7 @@ public struct LoadedModel: Sendable {
       name: name, family: family, summary: "\(summary); \(change)", model: model,
       preprocessing: preprocessing, device: device, parameters: parameters,
       fingerprint: "\(fingerprint) \(change)", origin: origin, licence: licence, caveat: caveat)
-    other.objective = objective
+    (other.objective, other.labels) = (objective, labels)
     other.derivation = Derivation(base: self.name, change: change)
     return other
   }
