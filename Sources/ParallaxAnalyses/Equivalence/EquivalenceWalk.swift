@@ -53,7 +53,7 @@ public struct EquivalenceWalk {
   /// - Parameters:
   ///   - start: J at x₀.
   ///   - target: x_tg, of the image's shape.
-  ///   - isInterrupted: asked before each step.
+  ///   - isInterrupted: asked before each product.
   /// - Returns: the stops, the first of them x₀; the last is the last whose drift is within the tolerance.
   /// - Throws: `AnalysisError.interrupted`, `AnalysisError.site` where the pictures are equal, and what products throw.
   /// - Complexity: some tens of passes each way a step.
@@ -81,7 +81,9 @@ public struct EquivalenceWalk {
       let direction = (goal - here.points).reshaped(1, -1)
       // P_T·d = d − J⁺(J·d): the shortest step that undoes what d does.
       let seen = try here.times(direction).selected(0, 0)
-      let undo = try here.minimumNormStep(for: seen, iterations: options.products).step
+      let undo = try here.minimumNormStep(
+        for: seen, iterations: options.products, isInterrupted: isInterrupted
+      ).step
       let along = (direction + undo.reshaped(1, -1)).reshaped(origin.shape)
       guard norm(along) > 1e-9 * length else { break }
       var taken: LayerJacobian?
@@ -90,7 +92,7 @@ public struct EquivalenceWalk {
         let there = try here.moved(to: bounded(here.points + along * stride))
         // What is far off the first order is not brought back by it.
         if norm(there.values - home) <= 5 * options.tolerance * gap {
-          let back = try corrected(there, home, gap: gap)
+          let back = try corrected(there, home, gap: gap, isInterrupted)
           if norm(back.values - home) <= options.tolerance * gap {
             taken = back
             break
@@ -110,16 +112,17 @@ public struct EquivalenceWalk {
   }
 
   /// Gauss–Newton steps back to the embedding at home, as long as they bring it nearer.
-  private func corrected(_ start: LayerJacobian, _ home: Tensor, gap: Double) throws
-    -> LayerJacobian
-  {
+  private func corrected(
+    _ start: LayerJacobian, _ home: Tensor, gap: Double, _ isInterrupted: () -> Bool
+  ) throws -> LayerJacobian {
     func away(_ place: LayerJacobian) -> Double {
       (place.values - home).to(.float64).squared().sum().squareRoot().item(Double.self)
     }
     var here = start
     for _ in 0..<options.repeats where away(here) > 0.1 * options.tolerance * gap {
       let back = try here.minimumNormStep(
-        for: (here.values - home).selected(0, 0), iterations: options.products
+        for: (here.values - home).selected(0, 0), iterations: options.products,
+        isInterrupted: isInterrupted
       ).step
       let there = try here.moved(to: bounded(here.points + back.reshaped(here.points.shape)))
       guard away(there) < away(here) else { break }

@@ -29,6 +29,8 @@ public final class LipschitzAnalysis: Accumulator {
     public var directions = 16
     /// Random directions of the tangent space.
     public var tangents = 4
+    /// Products either way that take a direction's part in a normal space away that is not known as a whole, at most.
+    public var products = 60
     /// Parts of a segment.
     public var parts = 20
     /// The radius of the ball of the lower bound, in pixels of 0 to 1.
@@ -47,6 +49,12 @@ public final class LipschitzAnalysis: Accumulator {
     public var walk = 0
     /// Steps of a level-set traversal of outputs that are logits; 0 for none.
     public var levelSet = 0
+    /// ε of the traversal's counter-perturbation; 0 for none, as published.
+    public var counterPerturbation = 0.0
+    /// Radii of the level set's widths, in pixels of 0 to 1; none for no widths. The authors' are 5, 10, … 30.
+    public var widths: [Double] = []
+    /// The models once more in float64, by name, where that was asked for: everything is computed in it.
+    public var precise: [String: any Model] = [:]
     /// Batches and points of CLEVER; no batches for none.
     public var clever: (batches: Int, samples: Int, radius: Double) = (0, 32, 0.5)
     /// Rows that go through a model at once.
@@ -100,17 +108,34 @@ public final class LipschitzAnalysis: Accumulator {
     drawn = Set(pairs.flatMap { [$0.source, $0.target] })
     let chosen = try MatchingAnalysis.places(
       wanted, of: subjects, among: named, sites: options.sites)
+    if options.levelSet > 0 || options.clever.batches > 0 {
+      try Self.checkOutputs(chosen.places, subjects)
+    }
     (self.wanted, places) = (chosen.inputs, chosen.places)
     (self.subjects, self.options, samples) = (subjects, options, images.samples)
     pixels = GatheredFeatures(
       name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
   }
 
+  /// Level sets and CLEVER are of a classifier's output.
+  private static func checkOutputs(_ places: [ChosenSites.Place], _ subjects: [Subject]) throws {
+    func isOutput(_ place: ChosenSites.Place) -> Bool {
+      place.site.name == subjects[place.subject].logitsSite?.name
+    }
+    guard !places.contains(where: isOutput) else { return }
+    let outputs = subjects.compactMap { one in one.logitsSite.map { "\(one.name)@\($0.name)" } }
+    throw AnalysisError.nothingAsked(
+      "level sets and CLEVER are of a classifier's output, found \(places.prefix(3).map(\.representation.address).joined(separator: ", ")); expected "
+        + (outputs.isEmpty
+          ? "a classifier: none of these models ends with one number a class"
+          : outputs.prefix(3).joined(separator: ", ")))
+  }
+
   /// Everything that is chosen.
   public var fingerprint: String {
     let o = options
     return
-      "1 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) clever \(o.clever) batch \(o.batchSize) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) batch \(o.batchSize) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
   }
 
   /// Opens a block; pixels of images in no pair are not kept.
@@ -170,8 +195,8 @@ public final class LipschitzAnalysis: Accumulator {
 
   /// The result, once the pass has ended.
   ///
-  /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`, `AnalysisError.site` where no derivative reaches the
-  ///   pictures or a number is not finite, and what models throw.
+  /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`, `AnalysisError.site` where at no pair there is a derivative that
+  ///   is finite, and what models throw. Where that is so at some pairs only, these say why they have no numbers.
   public func result() throws -> LipschitzResult { try computed().result }
 
   func computed() throws -> (result: LipschitzResult, files: PictureShelf) {
@@ -198,11 +223,27 @@ public final class LipschitzAnalysis: Accumulator {
           options: options, subject: subjects[one.subject], representation: one.representation,
           isInterrupted: isInterrupted
         ) { [progress] part, share in progress(part, (done + share) / total) }
-        found["\(place).\(pair)"] = try estimates(
+        let (x, goal) = (
           originals[one.subject].sliced(0, source, source + 1),
-          originals[one.subject].sliced(0, target, target + 1), source: source, target: target,
-          seed: options.seed &* 1_000_003 &+ UInt64(pair))
+          originals[one.subject].sliced(0, target, target + 1)
+        )
+        do {
+          found["\(place).\(pair)"] = try estimates(
+            x, goal, source: source, target: target,
+            seed: options.seed &* 1_000_003 &+ UInt64(pair))
+        } catch AnalysisError.site(let address, let problem) {
+          // One picture need not cost the others their numbers.
+          var numbers = LipschitzResult.Picture(
+            source: source, target: target, ending: "failed", change: 0, cosine: nil, steps: [])
+          numbers.problem = "\(address): \(problem)"
+          found["\(place).\(pair)"] = Found(numbers: numbers, pictures: x)
+        }
       }
+    }
+    let all = found.values.map(\.numbers.problem)
+    if let problem = all.first, let problem, all.allSatisfy({ $0 != nil }) {
+      let parts = problem.split(separator: ": ", maxSplits: 1).map(String.init)
+      throw AnalysisError.site(parts[0], problem: parts.last ?? "")
     }
     progress("lipschitz", 1)
     return try assembled(originals, local.map(\.0))
@@ -215,6 +256,7 @@ public final class LipschitzAnalysis: Accumulator {
       images: pixels.samples.map {
         MatchingResult.Image(id: samples[$0].id, className: samples[$0].className)
       }, seed: options.seed)
+    result.dtype = options.precise.isEmpty ? "float32" : "float64"
     var files = PictureShelf(name)
     for (index, subject) in subjects.enumerated() {
       var model = LipschitzResult.Model(
@@ -233,6 +275,10 @@ public final class LipschitzAnalysis: Accumulator {
           guard let own = found["\(place).\(pair)"] else { continue }
           var picture = own.numbers
           let name = "\(subject.name)@\(one.representation.site.name)-pair-\(pair + 1)"
+          guard picture.problem == nil else {
+            entry.pictures.append(picture)
+            continue
+          }
           picture.matched = try files.add(own.pictures.selected(0, 0), "\(name)-matched").small
           for stop in picture.walk.indices {
             let kept = try files.add(

@@ -24,8 +24,17 @@ struct LipschitzEstimates {
     _ source: Tensor, _ target: Tensor, source sourcePlace: Int, target targetPlace: Int,
     seed: UInt64
   ) throws -> LipschitzAnalysis.Found {
-    let embedding = RepresentationEmbedding(subject: subject, representation: representation)
-    let (x, goal) = (source.to(subject.device), target.to(subject.device))
+    let model = options.precise[subject.name]
+    let embedding = RepresentationEmbedding(
+      subject: subject, representation: representation, model: model)
+    let dtype: DType = model == nil ? .float32 : .float64
+    let (x, goal) = (
+      source.to(dtype).to(subject.device), target.to(dtype).to(subject.device)
+    )
+    guard (x - goal).absolute().maximum().item(Double.self) > 0 else {
+      throw AnalysisError.site(
+        embedding.name, problem: "source and target are the same picture, pixel by pixel")
+    }
     func check(_ part: String, _ share: Double) throws {
       if isInterrupted() { throw AnalysisError.interrupted }
       progress("\(part) of \(embedding.name)", share)
@@ -49,29 +58,34 @@ struct LipschitzEstimates {
       cosine: state.cosines[0].isFinite ? state.cosines[0] : nil,
       steps: DirectionalLipschitz.grid(
         from: options.shortest, to: longest, count: options.steps))
-    (picture.values, picture.isWhole) = (spectrum.values, spectrum.isComplete)
+    picture.isWhole = spectrum.isComplete
+    picture.values =
+      spectrum.isComplete ? spectrum.values : Array(spectrum.values.prefix(spectrum.converged()))
     picture.rank = space.rank
     try check("directions", 0.5)
     let lipschitz = DirectionalLipschitz(jacobian)
+    let rounding = try lipschitz.rounding(seed: seed ^ 0xA1)
+    picture.rounding = rounding
     for (kind, direction) in try directions(
       jacobian, lipschitz, spectrum, space, change: change > 0 ? matched - x : nil,
       way: goal - x, residual: jacobian.values - wanted, seed)
     {
       picture.curves.append(
-        try curve(kind, direction, jacobian, space, picture.steps))
+        try curve(kind, direction, jacobian, space, picture.steps, rounding))
       try check("directions", 0.5 + 0.2 * Double(picture.curves.count) / 26)
     }
     try check("segments", 0.7)
     for (name, end) in [("matched", matched), ("target", goal)]
     where name == "target" || change > 0 {
-      picture.segments.append(try segment(name, x, end, wanted, jacobian, lipschitz))
+      picture.segments.append(try segment(name, x, end, goal, wanted, jacobian, lipschitz, model))
     }
     try check("ball", 0.8)
     picture.radius = options.radius
     (picture.bound, picture.steepest) = try lipschitz.localBound(
-      radius: options.radius, samples: options.samples, iterations: options.iterations, seed: seed)
-    // What is decomposed as a whole is exact.
-    if spectrum.isComplete { picture.steepest = max(picture.steepest, spectrum.values[0]) }
+      radius: options.radius, samples: options.samples, iterations: options.iterations,
+      seed: seed ^ 0xB2, isInterrupted: isInterrupted)
+    // What is decomposed as a whole is exact; leading values are lower bounds, as those of the power iteration are.
+    picture.steepest = max(picture.steepest, spectrum.values.first ?? 0)
     picture.bound = max(picture.bound, picture.steepest)
     var pictures = [matched]
     if options.walk > 0 {
@@ -85,23 +99,42 @@ struct LipschitzEstimates {
       }
       pictures += stops.map(\.picture)
     }
-    if options.levelSet > 0, jacobian.features > 1 {
+    let isOutput = representation.site.name == subject.logitsSite?.name
+    if options.levelSet > 0, isOutput {
       try check("level set", 0.95)
-      var traversal = LevelSetTraversal.Options()
-      traversal.steps = options.levelSet
-      let path = try LevelSetTraversal(traversal)(
-        from: x, towards: goal, isInterrupted: isInterrupted
-      ) { try embedding($0) }
-      let whole = path.distances[0]
-      picture.levelSet = LipschitzResult.LevelSet(
-        label: path.label, confidences: path.confidences,
-        left: path.distances.map { whole > 0 ? $0 / whole : 0 })
+      let (path, found) = try levelSet(embedding, x, goal, seed)
+      picture.levelSet = found
       pictures.append(path.picture)
     }
-    if options.clever.batches > 0 { picture.clever = try clever(jacobian, seed) }
+    if options.clever.batches > 0, isOutput { picture.clever = try clever(jacobian, seed ^ 0xC3) }
     jacobian.release()
     return LipschitzAnalysis.Found(
-      numbers: picture, pictures: Tensor.concatenated(pictures, 0).detached().to(.cpu).contiguous())
+      numbers: picture,
+      pictures: Tensor.concatenated(pictures, 0).detached().to(.float32).to(.cpu).contiguous())
+  }
+
+  private func levelSet(
+    _ embedding: RepresentationEmbedding, _ x: Tensor, _ goal: Tensor, _ seed: UInt64
+  ) throws -> (LevelSetTraversal.Path, LipschitzResult.LevelSet) {
+    var traversal = LevelSetTraversal.Options()
+    (traversal.steps, traversal.seed) = (options.levelSet, seed ^ 0xD4)
+    traversal.perturbation = options.counterPerturbation
+    traversal.radii = options.widths
+    let path = try LevelSetTraversal(traversal)(
+      from: x, towards: goal, isInterrupted: isInterrupted
+    ) { try embedding($0) }
+    let whole = path.distances[0]
+    var found = LipschitzResult.LevelSet(
+      label: path.label, confidences: path.confidences,
+      left: path.distances.map { whole > 0 ? $0 / whole : 0 })
+    let gap = (path.picture - goal).to(.float64)
+    found.euclidean = gap.squared().sum().squareRoot().item(Double.self)
+    found.maximum = gap.absolute().maximum().item(Double.self)
+    found.ssim = PictureComparison(path.picture.selected(0, 0), goal.selected(0, 0)).ssim
+    found.widths = path.widths.map {
+      .init(isEnd: $0.isEnd, radius: $0.radius, low: $0.low, high: $0.high)
+    }
+    return (path, found)
   }
 
   private func match(
@@ -135,22 +168,37 @@ struct LipschitzEstimates {
     ]
     if let change { list.append((.matching, row(change))) }
     list.append((.gradient, try jacobian.transposedTimes(residual)))
-    let random = lipschitz.randomDirections(options.directions + options.tangents, seed: seed)
+    let random = lipschitz.randomDirections(
+      options.directions + options.tangents, seed: seed ^ 0xE5)
     for index in 0..<options.directions {
       list.append((.random, random.sliced(0, index, index + 1)))
     }
     list.append((.target, row(way)))
     for index in options.directions..<(options.directions + options.tangents) {
-      let vectors = random.sliced(0, index, index + 1).to(.float64).to(.cpu)
-      let inside = NormalSpaceProjection.tangent(space, vectors)
-      list.append((.tangent, inside))
+      let drawn = random.sliced(0, index, index + 1)
+      if let inside = try tangent(jacobian, space, drawn) { list.append((.tangent, inside)) }
     }
     return list.filter { $0.1.to(.float64).squared().sum().item(Double.self) > 0 }
   }
 
+  /// P_T·d: from the vectors of the normal space where that is known as a whole, else d − J⁺(J·d) by conjugate gradients; nil where they
+  /// do not get J·P_T·d below a twentieth of J·d.
+  private func tangent(_ jacobian: LayerJacobian, _ space: NormalSpace, _ direction: Tensor) throws
+    -> Tensor?
+  {
+    if space.isWhole {
+      return NormalSpaceProjection.tangent(space, direction.to(.float64).to(.cpu))
+    }
+    let undo = try jacobian.minimumNormStep(
+      for: try jacobian.times(direction, at: [0]).selected(0, 0), iterations: options.products,
+      tolerance: 1e-3, isInterrupted: isInterrupted)
+    guard undo.remaining <= 0.05 else { return nil }
+    return direction + undo.step.reshaped(1, -1)
+  }
+
   private func curve(
     _ kind: LipschitzResult.Kind, _ direction: Tensor, _ jacobian: LayerJacobian,
-    _ space: NormalSpace, _ steps: [Double]
+    _ space: NormalSpace, _ steps: [Double], _ rounding: Double
   ) throws -> LipschitzResult.Curve {
     let shape = Array(jacobian.points.shape.dropFirst())
     let long = direction.to(.float64)
@@ -167,31 +215,55 @@ struct LipschitzEstimates {
     guard limit.isFinite, gains.allSatisfy(\.isFinite), left.allSatisfy(\.isFinite) else {
       throw AnalysisError.site(jacobian.name, problem: "NaN or infinity near the picture")
     }
-    let share = NormalSpaceProjection.share(space, long.to(.cpu))
+    let share = space.isWhole ? NormalSpaceProjection.share(space, long.to(.cpu)) : nil
     return LipschitzResult.Curve(
-      kind: kind, limit: limit, values: zip(gains, steps).map { $0 / $1 },
-      errors: zip(left, gains).map { $1 > 0 ? $0 / $1 : nil }, share: share)
+      kind: kind, limit: limit,
+      values: zip(gains, steps).map { $0 >= Self.clear * rounding ? $0 / $1 : nil },
+      errors: zip(left, gains).map {
+        $1 > 0 && min($0, $1) >= Self.clear * rounding ? $0 / $1 : nil
+      }, share: share)
   }
 
+  /// How often its rounding a difference is at least, to be told.
+  static let clear = 5.0
+
   private func segment(
-    _ name: String, _ x: Tensor, _ end: Tensor, _ wanted: Tensor, _ jacobian: LayerJacobian,
-    _ lipschitz: DirectionalLipschitz
+    _ name: String, _ x: Tensor, _ end: Tensor, _ target: Tensor, _ wanted: Tensor,
+    _ jacobian: LayerJacobian, _ lipschitz: DirectionalLipschitz, _ model: (any Model)?
   ) throws -> LipschitzResult.Segment {
-    let found = try lipschitz.segment(to: end, parts: options.parts)
-    let shares = Tensor(
-      (0...options.parts).map { Double($0) / Double(options.parts) },
-      shape: [options.parts + 1, 1, 1, 1]
-    ).to(x.dtype).to(x.device)
-    let values = try jacobian.values(at: x + (end - x) * shares).to(.float64)
+    let (found, values) = try lipschitz.embeddedSegment(to: end, parts: options.parts)
     func cosines(_ other: Tensor) -> [Double] {
       let b = other.to(.float64)
       let found = (values * b).sum(over: [1]) / (values.norm(over: [1]) * b.norm(over: [1]))
       return found.scalars(Double.self).map { $0.isFinite ? $0 : 0 }
     }
-    return LipschitzResult.Segment(
+    var segment = LipschitzResult.Segment(
       to: name, length: (end - x).to(.float64).squared().sum().squareRoot().item(Double.self),
       parts: found.parts, secant: found.secant, toSource: cosines(jacobian.values.sliced(0, 0, 1)),
       toTarget: cosines(wanted))
+    if let logits = subject.logitsSite {
+      let output = RepresentationEmbedding(
+        subject: subject, representation: Representation(model: subject.name, site: logits, tokens: .flat),
+        model: model)
+      let shares = Tensor(
+        (0...options.parts).map { Double($0) / Double(options.parts) },
+        shape: [options.parts + 1, 1, 1, 1]
+      ).to(x.dtype).to(x.device)
+      // The last row is the target's own, wherever the segment ends.
+      let points = Tensor.concatenated([x + (end - x) * shares, target], 0)
+      let parts = try stride(from: 0, to: points.shape[0], by: options.batchSize).map {
+        try output(points.sliced(0, $0, min($0 + options.batchSize, points.shape[0]))).detached()
+      }
+      let sure = Tensor.concatenated(parts, 0).to(.cpu).to(.float64).softmax(1)
+      let classes = sure.argmax(1).scalars(Int64.self).map(Int.init)
+      func along(_ label: Int) -> [Double] {
+        Array(sure.selected(1, label).scalars(Double.self).dropLast())
+      }
+      if let first = classes.first, let last = classes.last {
+        (segment.sourceClass, segment.targetClass) = (along(first), along(last))
+      }
+    }
+    return segment
   }
 
   /// CLEVER between the largest and the second largest output; nil where there is one.
@@ -204,7 +276,7 @@ struct LipschitzEstimates {
       batches: options.clever.batches, samples: options.clever.samples, seed: seed,
       isInterrupted: isInterrupted)
     return LipschitzResult.Score(
-      radius: found.score, largest: found.largest, location: found.fit.location, p: found.fit.p)
+      radius: found.fit.isUnbounded ? nil : found.score, largest: found.largest, location: found.fit.location, p: found.fit.p)
   }
 }
 

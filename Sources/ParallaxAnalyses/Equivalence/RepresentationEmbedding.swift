@@ -8,12 +8,14 @@ struct RepresentationEmbedding {
   let representation: Representation
   /// What pictures are given in.
   var unit = MatchRecipe.Unit.pixels
+  /// The same model in another element type; nil for the subject's own.
+  var model: (any Model)?
 
   var name: String { representation.address }
 
   /// Embeddings `[batch, features]` of pictures `[batch, 3, height, width]`; nothing after the site runs.
   func callAsFunction(_ pictures: Tensor) throws -> Tensor {
-    try Self.of(pictures, subject, [representation], unit)[0]
+    try Self.of(pictures, subject, [representation], unit, in: model)[0]
   }
 
   /// Several representations from one pass.
@@ -23,17 +25,20 @@ struct RepresentationEmbedding {
   ///   - subject: the model.
   ///   - wanted: representations of this model.
   ///   - unit: what pictures are given in.
+  ///   - other: the same model in another element type; nil for the subject's own.
   /// - Returns: of each `[batch, features]`.
   /// - Throws: `AnalysisError.site` where the model does not show one, `ModelError`.
   static func of(
-    _ pictures: Tensor, _ subject: Subject, _ wanted: [Representation], _ unit: MatchRecipe.Unit
+    _ pictures: Tensor, _ subject: Subject, _ wanted: [Representation], _ unit: MatchRecipe.Unit,
+    in other: (any Model)? = nil
   ) throws -> [Tensor] {
+    let model = other ?? subject.model
     let batch = pictures.shape[0]
     var input = unit == .normalised ? pictures : subject.preprocessing.input(of: pictures)
-    if let fixed = subject.model.fixedBatch {
+    if let fixed = model.fixedBatch {
       guard batch <= fixed else {
         return try stride(from: 0, to: batch, by: fixed).map { first in
-          try of(pictures.sliced(0, first, min(first + fixed, batch)), subject, wanted, unit)
+          try of(pictures.sliced(0, first, min(first + fixed, batch)), subject, wanted, unit, in: other)
         }.joinedByPlace()
       }
       let last = input.sliced(0, batch - 1)
@@ -44,7 +49,7 @@ struct RepresentationEmbedding {
       found[visit.site] = visit.value
       return nil
     }
-    _ = try subject.model.run(input, tap)
+    _ = try model.run(input, tap)
     return try wanted.map { one in
       guard let value = found[one.site.name], value.shape.first == input.shape[0],
         value.dtype.isFloatingPoint

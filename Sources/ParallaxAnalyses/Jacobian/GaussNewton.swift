@@ -51,11 +51,12 @@ extension LayerJacobian {
   ///   - damping: λ ≥ 0.
   ///   - iterations: the most, each one product either way.
   ///   - tolerance: of ‖r − (JJᵀ + λI)·y‖ over ‖r‖, where it ends.
+  ///   - isInterrupted: asked before each iteration.
   /// - Returns: the step `[inputs]`, and what is left of the residual as a share of it.
-  /// - Throws: what products throw.
+  /// - Throws: `AnalysisError.interrupted`, and what products throw.
   public func minimumNormStep(
     for residual: Tensor, of image: Int = 0, damping: Double = 0, iterations: Int = 50,
-    tolerance: Double = 1e-6
+    tolerance: Double = 1e-6, isInterrupted: () -> Bool = { false }
   ) throws -> (step: Tensor, remaining: Double) {
     let right = residual.to(values.dtype).to(values.device).reshaped(1, -1)
     func squared(_ x: Tensor) -> Double { x.to(.float64).squared().sum().item(Double.self) }
@@ -64,6 +65,7 @@ extension LayerJacobian {
     guard whole > 0 else { return (points.selected(0, image).zerosLike().reshaped(-1), 0) }
     var (rest, direction, size) = (right, right, whole)
     for _ in 0..<iterations where size > tolerance * tolerance * whole {
+      if isInterrupted() { throw AnalysisError.interrupted }
       let back = try transposedTimes(direction, at: [image])
       let curvature = squared(back) + damping * squared(direction)
       // What J makes nothing of cannot be reached.

@@ -169,6 +169,32 @@ public final class LayerJacobian {
     }
   }
 
+  /// Jᵀ·u at other images, a forward and a backward pass for each.
+  ///
+  /// - Parameters:
+  ///   - points: of the shape of the Jacobian's own, `[rows, …]`.
+  ///   - seeds: u, `[rows, features]`.
+  /// - Returns: `[rows, inputs]`.
+  /// - Throws: `AnalysisError.site` where an operator has no derivative, and what the function throws.
+  public func gradients(at points: Tensor, _ seeds: Tensor) throws -> Tensor {
+    precondition(
+      points.shape[0] == seeds.shape[0] && seeds.shape[1] == features,
+      "LayerJacobian.gradients: expected rows of \(features) numbers, one a picture, found \(seeds)")
+    return try Self.joined(stride(from: 0, to: points.shape[0], by: batchSize)) { first in
+      let end = min(first + batchSize, points.shape[0])
+      let part = points.sliced(0, first, end)
+      let found: Tensor?
+      do {
+        let back = try Tensor.pullback(at: [part]) { [try function($0[0])] }
+        found = try back.products(
+          of: 0, with: seeds.sliced(0, first, end).to(values.dtype).to(values.device))[0]
+      } catch let error as TensorError {
+        throw AnalysisError.site(name, problem: "it has no derivative: \(error)")
+      }
+      return (found ?? part.zerosLike()).reshaped(end - first, inputs)
+    }
+  }
+
   /// The same function at other images.
   ///
   /// - Parameter points: of the shape of the Jacobian's own.

@@ -27,7 +27,8 @@ public struct NormalSpace: Sendable {
   public init(_ spectrum: SingularValues, threshold: Double = 1e-3) throws {
     let limit = max(threshold, spectrum.floor) * (spectrum.values.first ?? 0)
     values = Array(spectrum.values.prefix { $0 > limit })
-    isWhole = spectrum.isComplete || values.count < spectrum.values.count
+    // A value that has not converged hides larger ones behind it.
+    isWhole = spectrum.isComplete || values.count < spectrum.converged()
     let chosen = spectrum.right.sliced(0, 0, values.count)
     vectors = values.isEmpty ? chosen : try JacobianAlgebra.orthonormal(chosen)
   }

@@ -20,6 +20,9 @@ public struct ReverseWeibull: Sendable, Hashable {
   public let distance: Double
   /// How often values of that distribution are as far away or farther, by Kolmogorov's limit.
   public let p: Double
+  /// Whether the likelihood grows as far as locations were looked for: the maxima do not tell where they end, and the location is no
+  /// estimate.
+  public let isUnbounded: Bool
 
   /// The distribution of some maxima; nil for fewer than 3, or where one is not finite.
   ///
@@ -31,6 +34,7 @@ public struct ReverseWeibull: Sendable, Hashable {
     let spread = largest - smallest
     guard spread > 1e-12 * max(abs(largest), 1e-300) else {
       (location, scale, shape, likelihood, distance, p) = (largest, 0, .infinity, .infinity, 0, 1)
+      isUnbounded = false
       return
     }
     func fit(_ exponent: Double) -> Fit { Fit(maxima, largest + spread * exp(exponent)) }
@@ -45,6 +49,7 @@ public struct ReverseWeibull: Sendable, Hashable {
       if fit(a).likelihood < fit(b).likelihood { low = a } else { high = b }
     }
     let found = fit((low + high) / 2)
+    isUnbounded = (low + high) / 2 > grid[80] - 0.01
     (location, scale, shape) = (found.location, found.scale, found.shape)
     likelihood = found.likelihood
     let sorted = maxima.sorted()
@@ -163,7 +168,7 @@ public struct CLEVER: Sendable {
       let points =
         moves.to(start.dtype).to(start.device)
         .reshaped([samples] + Array(start.shape.dropFirst())) + start
-      let gradients = try jacobian.moved(to: points).transposedTimes(seeds).to(.float64)
+      let gradients = try jacobian.gradients(at: points, seeds).to(.float64)
       let norms =
         isMaximum ? gradients.absolute().sum(over: [1]) : gradients.norm(over: [1])
       maxima.append(norms.maximum().item(Double.self))

@@ -11,8 +11,16 @@ enum ScriptJSON {
       .replacing("&", with: "\\u0026")
   }
 
-  /// A number with at most four decimals: more is below every estimator's error, and a page stays small.
+  /// A number with five significant digits, of large ones at least the whole part: more is below every estimator's error, and a page
+  /// stays small. Logarithmic axes need small numbers as exactly as large ones.
   static func short(_ value: Double?) -> Double? {
-    value.flatMap { $0.isFinite ? ($0 * 10_000).rounded() / 10_000 : nil }
+    guard let value, value.isFinite else { return nil }
+    guard value != 0 else { return 0 }
+    let order = Int(log10(abs(value)).rounded(.down))
+    let decimals = max(0, 4 - order)
+    // 10^22 is the last power of ten that is a Double.
+    guard decimals <= 22 else { return Double(String(format: "%.4e", value)) }
+    let scale = pow(10, Double(decimals))
+    return (value * scale).rounded() / scale
   }
 }

@@ -9,6 +9,9 @@ enum Text {
     return text.hasPrefix("-") ? "−" + text.dropFirst() : text
   }
 
+  /// A number of any size with two significant digits: `4.3e-07`.
+  static func brief(_ value: Double) -> String { String(format: "%.2g", value) }
+
   /// `0.79 to 0.83`; nil where an end is missing.
   static func interval(_ low: Double?, _ high: Double?, digits: Int = 3) -> String? {
     guard let low, let high else { return nil }

@@ -28,17 +28,17 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     public var kind: Kind
     /// ‖J·v‖, the limit for h → 0.
     public var limit: Double
-    /// A number each step.
-    public var values: [Double]
+    /// A number each step; nil where f moves by less than five times its rounding, ``Picture/rounding``.
+    public var values: [Double?]
     /// ‖f(x + h·v) − f(x) − h·J·v‖/‖f(x + h·v) − f(x)‖, a number each step: how far the function is from linear; nil where f does not
-    /// move.
+    /// move, or either difference is below five times its rounding.
     public var errors: [Double?]
-    /// ‖P_N·v‖, the part in the normal space; nil where that is not known.
+    /// ‖P_N·v‖, the part in the normal space; nil where the whole of that is not known.
     public var share: Double?
 
     /// A curve from its parts.
     public init(
-      kind: Kind, limit: Double, values: [Double], errors: [Double?], share: Double?
+      kind: Kind, limit: Double, values: [Double?], errors: [Double?], share: Double?
     ) {
       (self.kind, self.limit, self.values) = (kind, limit, values)
       (self.errors, self.share) = (errors, share)
@@ -59,6 +59,10 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     public var toSource: [Double]
     /// cos(f(x(s)), t).
     public var toTarget: [Double]
+    /// The classifier's probability of the source's class at these places; nil where the model ends with no classes.
+    public var sourceClass: [Double]?
+    /// That of the target's class.
+    public var targetClass: [Double]?
 
     /// max ≥ mean ≥ secant.
     public var largest: Double { parts.max() ?? 0 }
@@ -97,17 +101,18 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
 
   /// The extreme-value score of one picture of a classifier.
   public struct Score: Codable, Sendable, Equatable {
-    /// The radius within which its class should stay, in pixels of 0 to 1.
-    public var radius: Double
+    /// The radius within which its class should stay against the runner-up, ‖·‖₂ in pixels of 0 to 1; nil where the maxima do not tell
+    /// where they end.
+    public var radius: Double?
     /// The largest gradient norm that was seen.
     public var largest: Double
     /// The location of the fitted distribution.
     public var location: Double
-    /// Kolmogorov's and Smirnov's p of the fit.
+    /// Kolmogorov's and Smirnov's p of the fit. A fit whose location is no estimate may well have a high one.
     public var p: Double
 
     /// A score from its parts.
-    public init(radius: Double, largest: Double, location: Double, p: Double) {
+    public init(radius: Double?, largest: Double, location: Double, p: Double) {
       (self.radius, self.largest, self.location, self.p) = (radius, largest, location, p)
     }
   }
@@ -124,6 +129,32 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     public var picture = Data()
     /// The whole picture, within the run folder.
     public var file = ""
+
+    /// ‖x − x_tg‖₂ of the last picture.
+    public var euclidean: Double?
+    /// max |x − x_tg| of the last picture.
+    public var maximum: Double?
+    /// Its structural similarity with the target.
+    public var ssim: Double?
+    /// How sure the classifier is around the source and around the last picture.
+    public var widths: [Width]?
+
+    /// Confidences at one distance from a picture, over random directions.
+    public struct Width: Codable, Sendable, Equatable {
+      /// Whether around the last picture, not the source.
+      public var isEnd: Bool
+      /// The distance.
+      public var radius: Double
+      /// The 5th percentile.
+      public var low: Double
+      /// The 95th.
+      public var high: Double
+
+      /// A width from its parts.
+      public init(isEnd: Bool, radius: Double, low: Double, high: Double) {
+        (self.isEnd, self.radius, self.low, self.high) = (isEnd, radius, low, high)
+      }
+    }
 
     /// A path from its parts.
     public init(label: Int, confidences: [Double], left: [Double]) {
@@ -155,7 +186,11 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     public var bound = 0.0
     /// The ball's radius.
     public var radius = 0.0
-    /// The leading singular values of J, all where ``isWhole``.
+    /// How far rounding moves a difference of two embeddings near the picture; nil in runs of older versions.
+    public var rounding: Double?
+    /// Why there are no numbers; nil where there are.
+    public var problem: String?
+    /// The leading singular values of J that have converged, all where ``isWhole``.
     public var values: [Double] = []
     /// Whether these are all.
     public var isWhole = false
@@ -229,6 +264,8 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
   public var images: [MatchingResult.Image]
   /// The seed of pairs, directions and samples.
   public var seed: UInt64
+  /// The element type of the numbers; nil in runs of older versions.
+  public var dtype: String?
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models.
@@ -239,60 +276,5 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
   /// A result without models.
   public init(images: [MatchingResult.Image], seed: UInt64) {
     (self.images, self.seed) = (images, seed)
-  }
-
-  /// Every number as rows of `results.csv`: `b` is the pair and the direction, `x` the step.
-  public func tidyRows() -> [TidyRow] {
-    models.flatMap { model in
-      model.places.flatMap { place in
-        place.pictures.flatMap { rows("\(model.name)@\(place.site)#\(place.tokens)", $0) }
-      }
-    }
-  }
-
-  private func rows(_ address: String, _ one: Picture) -> [TidyRow] {
-    func id(_ image: Int) -> String { images.indices.contains(image) ? images[image].id : "" }
-    let pair = "\(id(one.source)) → \(id(one.target))"
-    func row(_ measure: String, _ value: Double?, _ detail: String = "", _ x: String = "")
-      -> TidyRow
-    {
-      TidyRow(
-        analysis: "lipschitz", measure: measure, a: address,
-        b: detail.isEmpty ? pair : "\(pair), \(detail)", x: x, value: value, n: 1,
-        estimator: "directional")
-    }
-    var rows = [
-      row("σ₁", one.steepest), row("lower bound in the ball", one.bound),
-      row("rank of the normal space", Double(one.rank)), row("‖Δx‖", one.change),
-    ]
-    for (index, value) in one.values.enumerated() {
-      rows.append(row("σ", value, "", "\(index + 1)"))
-    }
-    for curve in one.curves {
-      rows.append(row("‖Jv‖", curve.limit, curve.kind.rawValue))
-      rows.append(row("share in the normal space", curve.share, curve.kind.rawValue))
-      for (place, step) in one.steps.enumerated() where place < curve.values.count {
-        rows.append(row("L", curve.values[place], curve.kind.rawValue, "\(step)"))
-        rows.append(row("linear error", curve.errors[place], curve.kind.rawValue, "\(step)"))
-      }
-    }
-    for segment in one.segments {
-      rows += [
-        row("segment: max", segment.largest, "to \(segment.to)"),
-        row("segment: mean", segment.mean, "to \(segment.to)"),
-        row("segment: secant", segment.secant, "to \(segment.to)"),
-      ]
-    }
-    for stop in one.walk {
-      rows.append(row("walk: drift", stop.drift, "", "\(stop.way)"))
-    }
-    if let path = one.levelSet {
-      rows += [
-        row("level set: confidence", path.confidences.last),
-        row("level set: distance left", path.left.last),
-      ]
-    }
-    if let clever = one.clever { rows.append(row("CLEVER", clever.radius)) }
-    return rows
   }
 }

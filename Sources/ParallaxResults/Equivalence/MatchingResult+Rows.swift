@@ -1,5 +1,6 @@
 extension MatchingResult {
-  /// Every number as rows of `results.csv`: `b` is the pair, `x` the place's relative depth.
+  /// Every number as rows of `results.csv`: `b` is the pair, `x` the place's relative depth, of a
+  /// trace the step.
   public func tidyRows() -> [TidyRow] {
     let places = models.flatMap { model in model.places.map { (model, $0) } }
     return places.flatMap { rows($0.0, $0.1) } + transferRows(places)
@@ -25,13 +26,15 @@ extension MatchingResult {
         row("L∞", pair.change.maximum, b), row("PSNR", pair.change.psnr, b, "dB"),
         row("SSIM", pair.change.ssim, b), row("L2 to the target", pair.between, b),
         row("steps: \(pair.ending)", Double(pair.steps), b),
-      ]
+      ] + traceRows(model, place, pair, b)
     }
     for one in place.readouts {
       rows += [
         row("\(one.name) accuracy before", one.before, n: one.count),
         row("\(one.name) accuracy after", one.after, n: one.count),
         row("\(one.name) reads the target's class", one.fooled, n: one.count),
+        row("\(one.name) lost", one.lost.map(Double.init), n: one.count),
+        row("\(one.name) won", one.won.map(Double.init), n: one.count),
       ]
     }
     for one in place.noise {
@@ -43,8 +46,65 @@ extension MatchingResult {
         row("shift under noise, matched", one.matchedShift, b, n: place.pairs.count),
         row("detection under noise", one.detection, b, n: place.pairs.count),
       ]
+      if one.sourceExpected != nil || one.matchedExpected != nil {
+        rows += [
+          row("shift by linearisation, source", one.sourceExpected, b, n: place.pairs.count),
+          row("shift by linearisation, matched", one.matchedExpected, b, n: place.pairs.count),
+        ]
+      }
+    }
+    if let scores = place.scores {
+      for (row, pair) in scores.pairs.enumerated() where place.pairs.indices.contains(pair) {
+        for (column, name) in scores.classes.enumerated() {
+          for (when, table) in [("before", scores.before), ("after", scores.after)] {
+            rows.append(
+              self.row(
+                model, place, "score \(when): \(name)", table[row][column],
+                label(place.pairs[pair])))
+          }
+        }
+      }
+    }
+    if let all = place.coordinates {
+      for (name, table) in [
+        ("source", all.sources), ("target", all.targets), ("matched", all.matched),
+      ] {
+        for (pair, values) in table.enumerated() where place.pairs.indices.contains(pair) {
+          for (number, value) in values.enumerated() {
+            rows.append(
+              row(
+                "principal coordinate \(number + 1), \(name)", value, label(place.pairs[pair])))
+          }
+        }
+      }
     }
     return rows
+  }
+
+  private func label(_ pair: Pair) -> String {
+    func id(_ image: Int) -> String { images.indices.contains(image) ? images[image].id : "" }
+    return "\(id(pair.source)) → \(id(pair.target))"
+  }
+
+  private func row(
+    _ model: Model, _ place: Place, _ measure: String, _ value: Double?, _ b: String,
+    x: String? = nil
+  ) -> TidyRow {
+    TidyRow(
+      analysis: "matching", measure: measure, a: "\(model.name)@\(place.site)#\(place.tokens)",
+      b: b, x: x ?? "\(place.depth)", value: value, n: 1, estimator: preset, unit: "")
+  }
+
+  /// The way there: of these rows `x` is the step.
+  private func traceRows(_ model: Model, _ place: Place, _ pair: Pair, _ b: String) -> [TidyRow] {
+    pair.trace.flatMap { point -> [TidyRow] in
+      [
+        ("trace: loss", point.loss), ("trace: d", point.distance), ("trace: cosine", point.cosine),
+        ("trace: L1", point.change),
+      ].map { (measure: String, value: Double?) in
+        row(model, place, measure, value, b, x: "\(point.step)")
+      }
+    }
   }
 
   private func transferRows(_ places: [(Model, Place)]) -> [TidyRow] {

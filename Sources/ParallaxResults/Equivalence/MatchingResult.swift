@@ -129,6 +129,10 @@ public struct MatchingResult: Codable, Sendable, Equatable {
     public var fooled: Double
     /// How many sources.
     public var count: Int
+    /// How many lose their own class; nil in runs of older versions.
+    public var lost: Int?
+    /// How many win it.
+    public var won: Int?
 
     /// A readout from its parts.
     public init(name: String, before: Double, after: Double, fooled: Double, count: Int) {
@@ -188,6 +192,14 @@ public struct MatchingResult: Codable, Sendable, Equatable {
     public var matchedShift: Double
     /// The chance that a matched picture's embedding moves further than a source's: the area under the detector's curve.
     public var detection: Double
+    /// Of each pair that was changed the share of draws in which the matched picture's embedding moves further than the source's under
+    /// the same noise, ties counted half; nil in runs of older versions.
+    public var paired: [Double]?
+    /// √(σ²‖J‖²_F), how far linearisation expects noise to move a source's embedding, on the scale of
+    /// ``sourceShift``; nil where it was not asked for.
+    public var sourceExpected: Double?
+    /// The same of matched pictures.
+    public var matchedExpected: Double?
 
     /// Numbers of a deviation.
     public init(
@@ -282,6 +294,8 @@ public struct MatchingResult: Codable, Sendable, Equatable {
   public var switches: [Switch] = []
   /// The models.
   public var models: [Model] = []
+  /// Pairs that were left out, and why.
+  public var left: [String]?
   /// From place to place; nil where there is only one.
   public var transfer: Transfer?
   /// What the paper says, asked of these models.

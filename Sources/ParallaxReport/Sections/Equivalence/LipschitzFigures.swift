@@ -22,7 +22,7 @@ struct LipschitzFigures {
   private var panels: [Panel] {
     result.models.flatMap { model in
       model.places.flatMap { place in
-        place.pictures.enumerated().map { index, one in
+        place.pictures.enumerated().filter { $0.element.problem == nil }.map { index, one in
           Panel(
             title: [
               Text.label(model.name),
@@ -129,16 +129,24 @@ struct LipschitzFigures {
     }
     guard !panels.isEmpty else { return nil }
     let charts = panels.enumerated().map { index, one -> Chart in
-      let lines = [("source", "#7F7F7F"), ("target", "#E69F00")].map { end, colour -> Chart in
+      let kinds: [(String, String, [Double]?)] = [
+        ("source", "#7F7F7F", nil), ("target", "#E69F00", nil),
+        ("source's class", "#7F7F7F", [4, 3]), ("target's class", "#E69F00", [4, 3]),
+      ]
+      let shown = one.1.sourceClass == nil ? Array(kinds.prefix(2)) : kinds
+      let lines = shown.map { end, colour, dash -> Chart in
         Chart(
           data: Chart.Data(name: "lipschitz-segments"),
           transform: [
             Chart.Transform(
-              filter: "datum._panel === \(index) && datum['cosine with'] === '\(end)'")
+              filter: "datum._panel === \(index) && datum['cosine with'] === \"\(end)\"")
           ],
-          mark: Chart.Mark(type: "line", color: colour, strokeWidth: 2),
+          mark: Chart.Mark(type: "line", color: colour, strokeWidth: 2, strokeDash: dash),
           encoding: [
-            "x": x("share of the way", log: false), "y": y("cosine", "cosine", index, log: false),
+            "x": x("share of the way", log: false),
+            "y": y(
+              "cosine", one.1.sourceClass == nil ? "cosine" : "cosine, probability", index,
+              log: false),
           ], tooltip: [.name("cosine with"), .name("_x", title: "way"), .name("cosine")])
       }
       let title = [
@@ -202,7 +210,11 @@ struct LipschitzFigures {
         ])
       }
       for segment in panel.picture.segments {
-        for (end, cosines) in [("source", segment.toSource), ("target", segment.toTarget)] {
+        for (end, cosines) in [
+          ("source", segment.toSource), ("target", segment.toTarget),
+          ("source's class", segment.sourceClass ?? []),
+          ("target's class", segment.targetClass ?? []),
+        ] {
           for (step, cosine) in cosines.enumerated() {
             segments.append([
               .text(panel.title[0]), .text(panel.title[1]), .text(segment.to), .text(end),

@@ -55,6 +55,14 @@ enum LipschitzSection {
 struct LipschitzText {
   let result: LipschitzResult
 
+  private var isSingle: Bool { result.dtype != "float64" }
+
+  private var rounding: String {
+    let all = result.models.flatMap { $0.places.flatMap { $0.pictures.compactMap(\.rounding) } }
+    guard let low = all.min(), let high = all.max() else { return "not measured in this run" }
+    return low == high ? Text.brief(low) : "\(Text.brief(low)) to \(Text.brief(high))"
+  }
+
   private var basis: String { "Pixels of 0 to 1; seed \(result.seed)." }
 
   var lead: HTML {
@@ -69,7 +77,7 @@ struct LipschitzText {
   }
 
   var curves: String {
-    "L_v(x, h) over h on two logarithmic axes, a line each direction. v₁: the first right singular vector of the Jacobian. Matching: from the picture to the one with the target's embedding. Gradient: of the distance to the target. Target: straight to the other image. Tangent: random, without its part in the normal space. \(basis)"
+    "L_v(x, h) over h on two logarithmic axes, a line each direction. v₁: the first right singular vector of the Jacobian. Matching: from the picture to the one with the target's embedding. Gradient: of the distance to the target. Target: straight to the other image. Tangent: random, without its part in the normal space. Steps at which the embedding moves by less than five times its rounding (\(rounding)) are left out\(isSingle ? "; --dtype float64 goes further down" : ""). \(basis)"
   }
 
   var errors: String {
@@ -77,15 +85,15 @@ struct LipschitzText {
   }
 
   var values: String {
-    "σ_i over i on two logarithmic axes: all where the embedding has few numbers, else the leading ones. \(basis)"
+    "σ_i over i on two logarithmic axes: all where the embedding has few numbers, else the leading ones that have converged. \(basis)"
   }
 
   var segments: String {
-    "Cosine of the embedding with that of the source (grey) and that of the target (orange), along straight lines from the source to the matched picture and to the target itself. \(basis)"
+    "Cosine of the embedding with that of the source (grey) and that of the target (orange), along straight lines from the source to the matched picture and to the target itself. Of classifiers dashed: the probability of the source's class (grey) and of the target's (orange). \(basis)"
   }
 
   var walk: String {
-    "Steps along the part of the way to the target that the embedding does not see, each corrected by Gauss–Newton steps. Way: ‖x − x₀‖ over ‖x_tg − x₀‖. Drift: ‖f(x) − f(x₀)‖ over ‖f(x_tg) − f(x₀)‖. Of a level set: the classifier's confidence in the source's class, and what is left of the way to the target. Full size: tensors/lipschitz/ in the run folder. \(basis)"
+    "Steps along the part of the way to the target that the embedding does not see, each corrected by Gauss–Newton steps. Way: ‖x − x₀‖ over ‖x_tg − x₀‖. Drift: ‖f(x) − f(x₀)‖ over ‖f(x_tg) − f(x₀)‖. Of a level set: the classifier's confidence in the source's class, what is left of the way to the target, and the last picture's L2, L∞ and SSIM against it. Full size: tensors/lipschitz/ in the run folder. \(basis)"
   }
 }
 
@@ -145,9 +153,20 @@ struct LipschitzPictures {
           model.originals[one.source], "source", lines(path.confidences.first, path.left.first)),
         cell(
           path.picture, "after \(Text.plural(max(0, path.confidences.count - 1), "step"))",
-          lines(path.confidences.last, path.left.last)),
+          lines(path.confidences.last, path.left.last) + ends(path)),
         cell(model.originals[one.target], "target", ["left 0"]),
       ])
+  }
+
+  private func ends(_ path: LipschitzResult.LevelSet) -> [String] {
+    guard let length = path.euclidean, let most = path.maximum else { return [] }
+    return [
+      "L2 \(Text.number(length, digits: 1)), L∞ \(Text.number(most, digits: 2))"
+        + (path.ssim.map { ", SSIM \(Text.number($0, digits: 2))" } ?? "")
+    ]
+      + (path.widths ?? []).map {
+        "\($0.isEnd ? "end" : "source") ± \(Text.number($0.radius, digits: 0)): \(Text.number($0.low, digits: 2)) to \(Text.number($0.high, digits: 2))"
+      }
   }
 
   private func row(
@@ -178,7 +197,7 @@ struct LipschitzTable {
 
   var html: HTML {
     let rows = result.models.flatMap { model in
-      model.places.flatMap { place in place.pictures.map { row(model.name, place, $0) } }
+      model.places.flatMap { place in place.pictures.map { row(model, place, $0) } }
     }
     return Fold.make(
       "Steepness in numbers: \(Text.plural(rows.count, "picture"))",
@@ -187,13 +206,15 @@ struct LipschitzTable {
           [
             "model", "site", "D", "source", "target", "σ₁", "bound in the ball", "radius", "rank",
           ] + LipschitzResult.Kind.allCases.map { "‖Jv‖ \($0.rawValue)" } + [
-            "P_N of match", "P_N of target", "P_N of random", "‖Δx‖", "CLEVER",
+            "P_N of match", "P_N of target", "P_N of random", "√(r/n)", "‖Δx‖", "rounding",
+            "segment to the match: max", "mean", "secant", "segment to the target: max", "mean",
+            "secant", "CLEVER", "its location", "largest gradient", "p",
           ], rows)
       ])
   }
 
   private func row(
-    _ model: String, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture
+    _ model: LipschitzResult.Model, _ place: LipschitzResult.Place, _ one: LipschitzResult.Picture
   ) -> HTML {
     func cell(_ value: Double?, _ digits: Int = 3) -> HTML {
       .element("td", ["class": "number"], Text.number(value, digits: digits))
@@ -205,17 +226,37 @@ struct LipschitzTable {
       return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
     let rank = one.isWhole ? "\(one.rank)" : "≥ \(one.rank)"
+    if let problem = one.problem {
+      return .element(
+        "tr", [:],
+        [
+          .element("td", [:], model.name), .element("td", [:], [.element("code", [:], place.site)]),
+          .element("td", ["class": "number"], Text.count(place.features)),
+          .element("td", [:], result.images[one.source].id),
+          .element("td", [:], result.images[one.target].id),
+          .element("td", ["colspan": "29"], "left out: \(problem)"),
+        ])
+    }
+    func segment(_ to: String) -> [HTML] {
+      let found = one.segments.first { $0.to == to }
+      return [cell(found?.largest, 4), cell(found?.mean, 4), cell(found?.secant, 4)]
+    }
+    let chance = one.isWhole ? (Double(one.rank) / Double(model.inputs)).squareRoot() : nil
     return .element(
       "tr", [:],
       [
-        .element("td", [:], model), .element("td", [:], [.element("code", [:], place.site)]),
+        .element("td", [:], model.name), .element("td", [:], [.element("code", [:], place.site)]),
         .element("td", ["class": "number"], Text.count(place.features)),
         .element("td", [:], result.images[one.source].id),
         .element("td", [:], result.images[one.target].id), cell(one.steepest), cell(one.bound),
         cell(one.radius, 2), .element("td", ["class": "number"], rank),
       ] + LipschitzResult.Kind.allCases.map { kind in cell(mean(kind, \.limit), 4) } + [
         cell(mean(.matching, \.share)), cell(mean(.target, \.share)), cell(mean(.random, \.share)),
-        cell(one.change, 2), cell(one.clever?.radius),
+        cell(chance), cell(one.change, 2),
+        .element("td", ["class": "number"], one.rounding.map(Text.brief) ?? "—"),
+      ] + segment("matched") + segment("target") + [
+        cell(one.clever?.radius), cell(one.clever?.location), cell(one.clever?.largest),
+        cell(one.clever?.p, 2),
       ])
   }
 }
@@ -250,7 +291,14 @@ struct LipschitzCheck {
               $0.values.count == one.steps.count && $0.errors.count == one.steps.count
             })
           else { return "a curve does not fit its steps" }
-          guard one.segments.allSatisfy({ $0.toSource.count == $0.toTarget.count }) else {
+          guard
+            one.segments.allSatisfy({ segment in
+              segment.toSource.count == segment.toTarget.count
+                && [segment.sourceClass, segment.targetClass].compactMap(\.self).allSatisfy {
+                  $0.count == segment.toSource.count
+                }
+            })
+          else {
             return "the cosines of a segment do not fit one another"
           }
           guard one.walk.allSatisfy({ PictureCell.isPicture($0.picture) }),
