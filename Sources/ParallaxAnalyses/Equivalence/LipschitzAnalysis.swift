@@ -72,6 +72,8 @@ public final class LipschitzAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model.
   public let wanted: [Representation]
   let options: Options
@@ -238,6 +240,7 @@ public final class LipschitzAnalysis: Accumulator {
           numbers.problem = "\(address): \(problem)"
           found["\(place).\(pair)"] = Found(numbers: numbers, pictures: x)
         }
+        try keep()
       }
     }
     let all = found.values.map(\.numbers.problem)
@@ -303,7 +306,7 @@ public final class LipschitzAnalysis: Accumulator {
   }
 }
 
-extension LipschitzAnalysis: LongAnalysis {
+extension LipschitzAnalysis: PiecewiseAnalysis {
   /// Writes `results/lipschitz.json`, and to `tensors/lipschitz/` the matched pictures and those of walks.
   ///
   /// - Parameter run: the folder.

@@ -253,7 +253,7 @@ struct LipschitzTable {
       ] + LipschitzResult.Kind.allCases.map { kind in cell(mean(kind, \.limit), 4) } + [
         cell(mean(.matching, \.share)), cell(mean(.target, \.share)), cell(mean(.random, \.share)),
         cell(chance), cell(one.change, 2),
-        .element("td", ["class": "number"], one.rounding.map(Text.brief) ?? "—"),
+        .element("td", ["class": "number"], one.rounding.map(Text.brief) ?? "–"),
       ] + segment("matched") + segment("target") + [
         cell(one.clever?.radius), cell(one.clever?.location), cell(one.clever?.largest),
         cell(one.clever?.p, 2),
