@@ -10,6 +10,7 @@ curve are scikit-learn's.
 import numpy as np
 import torch
 from oracle import save, versions
+from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import cosine_similarity
@@ -84,25 +85,71 @@ def gauss_newton(forward, x, t, damping):
     return x - torch.tensor(j.T @ np.linalg.solve(gram + scale * np.eye(len(r)), r)).reshape(x.shape)
 
 
-def level_set(forward, source, target, label, steps, rate, epsilon, pull, drop):
-    """Algorithm 1 of Balasubramanian et al. without the random start: the way to the target without its part along the gradient, and a
-    counter-perturbation against it."""
-    x, counter = source.clone(), torch.zeros_like(source)
+def several(forward, source, targets, rate, steps):
+    """The authors' form with several targets: each rescaled to the range of the first embedding, (k/m)·MSE averaged over them, the last one
+    noted; one image."""
+    first = forward(source).detach()
+    scaled = [first.min() + (t - t.min()) * (first.max() - first.min()) / (t.max() - t.min()) for t in targets]
+    low, high = source.min(), source.max()
+    x = source.clone()
+    rows = []
+    for _ in range(steps):
+        x = x.detach().requires_grad_(True)
+        e = forward(x)
+        losses = [(k + 1) / len(scaled) * torch.nn.functional.mse_loss(e, t) for k, t in enumerate(scaled)]
+        loss = sum(losses) / len(losses)
+        (g,) = torch.autograd.grad(loss, x)
+        x = torch.clamp(x.detach() - rate * g, low, high)
+        with torch.no_grad():
+            e = forward(x)
+        rows.append([loss.item(), ((scaled[-1] - e) ** 2).sum().item(), torch.nn.functional.cosine_similarity(scaled[-1], e).item(), (x - source).abs().sum().item()])
+    return x.detach(), torch.tensor(rows)
+
+
+def level_set(forward, source, target, label, steps, rate, epsilon, drop, pert):
+    """The loop of Balasubramanian et al.'s level_set_traversal.py for one image, without the random start: the way to the target without its
+    part along the gradient; the perturbation gains ε/2 of the gradient a step, within ±ε, and is taken off where it is asked for."""
+    x, delta = source.clone(), None
     first = forward(source).softmax(1)[0, label].item()
     sure = [first]
     for _ in range(steps):
         leaf = x.detach().requires_grad_(True)
-        (g,) = torch.autograd.grad(torch.nn.functional.cross_entropy(forward(leaf), torch.tensor([label])), leaf)
+        torch.nn.functional.cross_entropy(forward(leaf), torch.tensor([label])).backward()
+        g = leaf.grad
         v = target - x
-        step = rate * (v - g * (g * v).sum() / (g * g).sum())
-        counter = torch.clamp(counter - pull * g, -epsilon, epsilon)
-        new = torch.clamp(x + step + counter, 0, 1)
+        null = v - g * ((g * v).sum() / (g * g).sum())
+        delta = (epsilon / 2) * g if delta is None else delta + (epsilon / 2) * g
+        delta = torch.clamp(delta, -epsilon, epsilon)
+        new = torch.clamp(x + rate * null - delta if pert else x + rate * null, 0, 1)
         now = forward(new).softmax(1)[0, label].item()
         if first - now >= drop:
             break
         x = new
         sure.append(now)
     return x, torch.tensor(sure)
+
+
+def widths(forward, x, direction, label, radii, drawn):
+    """Their measure_width: percentiles of the confidence over directions orthogonal to one."""
+    unit = direction / torch.linalg.vector_norm(direction)
+    along = (drawn * unit).sum(dim=(1, 2, 3))
+    drawn = drawn - torch.einsum("ij,jklm->iklm", along.unsqueeze(-1), unit)
+    drawn = drawn / torch.linalg.vector_norm(drawn, dim=(1, 2, 3), keepdim=True)
+    q = torch.tensor([0.05, 0.95])
+    return torch.stack([torch.quantile(forward((x + r * drawn).clamp(0, 1)).softmax(1)[:, label], q) for r in radii])
+
+
+def paired_interval(both, lost, won, neither):
+    """Newcombe's method 10: scipy's Wilson intervals of both shares, numpy's correlation of the two answers."""
+    n = both + lost + won + neither
+    (l1, u1), (l2, u2) = (binomtest(k, n).proportion_ci(method="wilson") for k in (both + lost, both + won))
+    before = np.repeat([1, 1, 0, 0], [both, lost, won, neither])
+    after = np.repeat([1, 0, 1, 0], [both, lost, won, neither])
+    phi = np.corrcoef(before, after)[0, 1] if before.std() * after.std() > 0 else 0.0
+    p1, p2 = before.mean(), after.mean()
+    low = p1 - p2 - np.sqrt((p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2)
+    high = p1 - p2 + np.sqrt((p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u1 - p1) + (u1 - p1) ** 2)
+    return [low, high]
 
 
 def main():
@@ -120,7 +167,8 @@ def main():
         tensors[f"match/published/{steps}"] = torch.cat([x for x, _ in found])
         if steps == 100:
             tensors["match/published/trace"] = torch.stack([rows for _, rows in found])
-        tensors[f"match/adam/{steps}"] = torch.cat([adam(forward, sources[i:i + 1], wanted[i:i + 1], (0.01, 0.001), steps) for i in range(2)])
+        if steps == 100:
+            tensors["match/adam/100"] = torch.cat([adam(forward, sources[i:i + 1], wanted[i:i + 1], (0.01, 0.001), steps) for i in range(2)])
     for steps in (1, 20):
         tensors[f"match/pgd/maximum/{steps}"] = pgd(forward, sources, wanted, 2 / 255, 8 / 255, steps, False)
         tensors[f"match/pgd/euclidean/{steps}"] = pgd(forward, sources, wanted, 0.2, 1.0, steps, True)
@@ -131,8 +179,10 @@ def main():
     tensors["match/gauss-newton/5"] = x
 
     label = int(forward(sources[:1]).argmax())
-    path, sure = level_set(forward, sources[:1], targets[:1], label, 30, 0.05, 1 / 255, 0.01, 0.05)
-    tensors |= {"level-set/picture": path, "level-set/confidences": sure, "level-set/label": torch.tensor([label])}
+    tensors["level-set/label"] = torch.tensor([label])
+    for name, epsilon in (("plain", 0.0), ("countered", 1 / 255), ("far", 0.3)):
+        path, sure = level_set(forward, sources[:1], targets[:1], label, 30, 0.05, epsilon, 0.05, epsilon > 0)
+        tensors |= {f"level-set/{name}/picture": path, f"level-set/{name}/confidences": sure}
 
     features = torch.randn(40, 7, generator=g) @ torch.randn(7, 7, generator=g) + 3
     queries = torch.randn(5, 7, generator=g) + 3
@@ -154,6 +204,18 @@ def main():
         means = np.stack([features.numpy()[kept & (labels == c)].mean(0) for c in range(4)])
         rows.append(cosine_similarity(queries.numpy()[query:query + 1], means)[0])
     tensors["readers/prototypes"] = torch.tensor(np.stack(rows))
+    third = torch.rand(2, 3, 8, 10, generator=g)
+    tensors["match/others"] = third
+    t = [forward(third).detach(), wanted]
+    found = [several(forward, sources[i:i + 1], [k[i:i + 1] for k in t], 0.9, 40) for i in range(2)]
+    tensors |= {"match/several/pictures": torch.cat([x for x, _ in found]), "match/several/trace": torch.stack([rows for _, rows in found])}
+    drawn = torch.randn(24, 3, 8, 10, generator=g)
+    tensors |= {
+        "level-set/drawn": drawn,
+        "level-set/widths": widths(forward, sources[:1], targets[:1] - sources[:1], label, [0.5, 2, 5], drawn),
+    }
+    tables = [(36, 12, 2, 0), (12, 9, 2, 21), (0, 12, 0, 0), (0, 2, 0, 0), (5, 0, 0, 3)]
+    tensors |= {"paired/tables": torch.tensor(tables), "paired/intervals": torch.tensor([paired_interval(*t) for t in tables])}
     save(
         "equivalence/matching.safetensors", {k: v.contiguous() for k, v in tensors.items()},
         {"script": "Oracles/matching.py", "versions": versions("scikit-learn"), "seed": "23",

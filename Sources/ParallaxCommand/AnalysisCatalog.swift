@@ -171,7 +171,7 @@ enum AnalysisCatalog {
   static func lipschitz(_ options: LipschitzAnalysis.Options) -> Maker {
     { material in
       var options = options
-      options.seed = material.seed
+      (options.seed, options.precise) = (material.seed, material.precise)
       return try LipschitzAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)

@@ -82,7 +82,7 @@ struct EmbeddingMatchTests {
     #expect(abs((step * null).sum().item(Double.self)) < 1e-10)
   }
 
-  @Test("descent, Adam and PGD are PyTorch's, the batch image by image", arguments: [1, 10, 100])
+  @Test("descent and Adam are PyTorch's, the batch image by image", arguments: [1, 10, 100])
   func steps(_ count: Int) throws {
     let file = try Self.fixture()
     let f = try network(file)
@@ -164,6 +164,102 @@ struct EmbeddingMatchTests {
     var state = EmbeddingMatch.State(sources)
     try EmbeddingMatch("network", recipe) { f($0) }.run(sources, to: wanted, &state)
     #expect(relative(state.pictures, try file.tensor("match/gauss-newton/\(count)")) < 1e-4)
+  }
+
+  @Test("several targets pull as in the published form, and the last decides")
+  func several() throws {
+    let file = try Self.fixture()
+    let f = try network(file)
+    let (sources, wanted) = (try file.tensor("match/sources"), try file.tensor("match/wanted"))
+    let start = f(sources)
+    let last = EmbeddingMatch.rescaled(wanted, to: start)
+    let other = EmbeddingMatch.rescaled(f(try file.tensor("match/others")), to: start)
+    var recipe = MatchRecipe.salman2024Several
+    (recipe.rate, recipe.steps, recipe.tolerance) = (LinearSchedule(0.9, 0.9), 40, 0)
+    var state = EmbeddingMatch.State(sources)
+    let match = EmbeddingMatch("network", recipe) { f($0) }
+    try match.run(sources, to: last, after: [other], &state)
+    #expect(relative(state.pictures, try file.tensor("match/several/pictures")) < 1e-11)
+    let rows = try file.tensor("match/several/trace").scalars(Double.self)
+    let own = state.trace.flatMap { trace in
+      trace.dropFirst().flatMap { [$0.loss, $0.distance, $0.cosine, $0.change] }
+    }
+    #expect(own.count == rows.count)
+    for (a, b) in zip(own, rows) { #expect(abs(a - b) <= 1e-11 * max(1, abs(b))) }
+    recipe.method = .gaussNewton
+    #expect {
+      try EmbeddingMatch("network", recipe) { f($0) }.run(sources, to: last, after: [other], &state)
+    } throws: { "\($0)".contains("have one target") }
+  }
+
+  @Test("a picture's second-order steps do not depend on the others of its batch")
+  func alone() throws {
+    let file = try Self.fixture()
+    let f = try network(file)
+    let (sources, wanted) = (try file.tensor("match/sources"), try file.tensor("match/wanted"))
+    // The first is all but there: its system is solved long before the second's.
+    let near = f(sources.sliced(0, 0, 1)) + 1e-9
+    let targets = Tensor.concatenated([near, wanted.sliced(0, 1, 2)], 0)
+    var recipe = MatchRecipe(name: "newton")
+    (recipe.method, recipe.clamp, recipe.steps) = (.gaussNewton, .none, 3)
+    (recipe.tolerance, recipe.cosine, recipe.products) = (0, 1, 40)
+    func run(_ rows: Range<Int>) throws -> Tensor {
+      let own = sources.sliced(0, rows.lowerBound, rows.upperBound)
+      var state = EmbeddingMatch.State(own)
+      try EmbeddingMatch("network", recipe) { f($0) }.run(
+        own, to: targets.sliced(0, rows.lowerBound, rows.upperBound), &state)
+      return state.pictures
+    }
+    let both = try run(0..<2)
+    #expect(gap(both.sliced(0, 0, 1), try run(0..<1)) < 1e-14)
+    #expect(gap(both.sliced(0, 1, 2), try run(1..<2)) < 1e-14)
+  }
+
+  @Test("a second-order step stops within itself, and the state is that before it")
+  func interrupts() throws {
+    let file = try Self.fixture()
+    let f = try network(file)
+    let (sources, wanted) = (try file.tensor("match/sources"), try file.tensor("match/wanted"))
+    var recipe = MatchRecipe.newton
+    recipe.tolerance = 0
+    var state = EmbeddingMatch.State(sources)
+    var asked = 0
+    #expect(throws: AnalysisError.interrupted) {
+      try EmbeddingMatch("network", recipe) { f($0) }.run(
+        sources, to: wanted, &state,
+        isInterrupted: {
+          asked += 1
+          return asked > 5
+        })
+    }
+    // Once before the step, then before each product.
+    #expect(state.step == 0 && gap(state.pictures, sources) == 0)
+  }
+
+  @Test("with 8 bits a picture stays in its ball, and is the nearest without one")
+  func quantised() throws {
+    let sources = PictureShelf.quantised(RandomSource(seed: 5).uniform([4, 3, 9, 7]))
+    let moved = (sources + (RandomSource(seed: 6).uniform([4, 3, 9, 7]) - 0.5) * 0.4).clamped(0, 1)
+    let free = MatchBounds.quantised(moved, from: sources, in: nil)
+    #expect(gap(free, PictureShelf.quantised(moved)) == 0)
+    func isEightBit(_ x: Tensor) -> Bool { gap(x, PictureShelf.quantised(x)) == 0 }
+    for radius in [0.03, 8.0 / 255, 0.002] {
+      let near = sources + (moved - sources).clamped(-radius, radius)
+      let kept = MatchBounds.quantised(near, from: sources, in: .maximum(radius))
+      let most = (kept - sources).absolute().maximum().item(Float.self)
+      #expect(Double(most) <= radius + 1e-6 && isEightBit(kept), "\(radius)")
+      // As near to the edge as steps of 1/255 come.
+      #expect(Double(most) > radius - 1.0 / 255 - 1e-6)
+    }
+    for radius in [0.5, 0.05] {
+      let change = moved - sources
+      let length = change.squared().sum(over: [1, 2, 3], keeping: true).squareRoot()
+      let near = sources + change / length * radius
+      let kept = MatchBounds.quantised(near, from: sources, in: .euclidean(radius))
+      let lengths = (kept - sources).to(.float64).squared().sum(over: [1, 2, 3]).squareRoot()
+        .scalars(Double.self)
+      #expect(lengths.allSatisfy { $0 <= radius + 1e-6 } && isEightBit(kept), "\(radius)")
+    }
   }
 
   @Test("Levenberg–Marquardt comes nearer with every step that it takes, and arrives")
@@ -303,6 +399,34 @@ struct EmbeddingMatchTests {
     #expect(zip(others, nearest).allSatisfy { $0 != $1 })
     let cosines = bank.prototypes(queries, 0, [0, 1, 2, 3], excluding: Array(0..<5))
     #expect(gap(cosines, try file.tensor("readers/prototypes")) < 1e-12)
+    // Of a class of one nothing is left but its own picture; every picture asked for is read by a probe of the others.
+    let single = Bank(
+      gathered,
+      samples: samples.enumerated().map { index, one in
+        let label = index == 0 ? 9 : one.label ?? 0
+        return Sample(id: one.id, path: "", label: label, className: "class \(label)", sha256: "")
+      })
+    let own = single.prototypes(features.sliced(0, 0, 2), 0, [9, 1], excluding: [0, 1])
+      .scalars(Double.self)
+    #expect(own[0] == -.infinity && own[2].isFinite && own[1].isFinite)
+    let all = Array(0..<40)
+    let probed = try #require(try bank.probed([features], 0, excluding: all))
+    #expect(probed[0].count == 40 && Set(probed[0]).isSubset(of: [0, 1, 2, 3]))
+    // The part of a picture is read by a fit to all the others, whatever stands beside it.
+    let held = all.filter { !$0.isMultiple(of: Bank.folds) }
+    let fit = try FewShotProbe(penalties: [FewShotProbe.defaultPenalty]).fit(
+      features.gathered(0, held), labels: held.map { $0 % 4 }, classes: 4)
+    let first = fit.classes(of: features.sliced(0, 5, 6)).reshaped(-1).scalars(Int64.self)
+    #expect(probed[0][5] == Int(first[0]))
+    // NaN is nobody's neighbour.
+    var broken = GatheredFeatures("readers", widths: [7])
+    broken.begin(BlockHeading(index: 0, samples: Array(0..<40)))
+    let bad = Tensor.concatenated(
+      [features.sliced(0, 0, 1) * Double.nan, features.sliced(0, 1, 40)], 0)
+    try broken.add(0, bad)
+    try broken.finish()
+    let rest = Bank(broken, samples: samples)
+    #expect(!rest.holds(0) && rest.samples.count == 39 && rest.all(0).isFinite())
     let area = MatchNoise.area(
       try file.tensor("readers/high").scalars(Double.self),
       over: try file.tensor("readers/low").scalars(Double.self))

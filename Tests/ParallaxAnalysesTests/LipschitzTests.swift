@@ -72,6 +72,43 @@ struct LipschitzTests {
     let (bound, centre) = try estimates.localBound(radius: 0.5, samples: 4, iterations: 200)
     #expect(centre <= spectrum.values[0] * (1 + 1e-9) && centre > 0.99 * spectrum.values[0])
     #expect(bound >= centre)
+    // Rounding in float64 of numbers of about 1; the same function in float32 rounds some 10⁸ times as much.
+    let fine = try estimates.rounding()
+    #expect(fine > 1e-17 && fine < 1e-13)
+  }
+
+  @Test("rounding is that of the element type, and of nothing else")
+  func rounding() throws {
+    let matrix = RandomSource(seed: 2).normal([12, 300]).to(.float64)
+    let start = RandomSource(seed: 1).uniform([1, 300])
+    func rounding(_ dtype: DType) throws -> Double {
+      let weights = matrix.to(dtype)
+      let jacobian = try LayerJacobian("curved", at: start.to(dtype)) { x in
+        x.linear(weights).hyperbolicTangent()
+      }
+      return try DirectionalLipschitz(jacobian).rounding()
+    }
+    let (single, double) = (try rounding(.float32), try rounding(.float64))
+    #expect(single > 1e-8 && single < 1e-5)
+    #expect(double > single * 1e-10 && double < single * 1e-7)
+  }
+
+  @Test("a power iteration and a walk's projection stop when they are asked to")
+  func interrupts() throws {
+    let jacobian = try linear(RandomSource(seed: 2).normal([12, 30]).to(.float64))
+    #expect(throws: AnalysisError.interrupted) {
+      try DirectionalLipschitz(jacobian).localBound(radius: 1, isInterrupted: { true })
+    }
+    var asked = 0
+    #expect(throws: AnalysisError.interrupted) {
+      try jacobian.minimumNormStep(
+        for: jacobian.values.selected(0, 0),
+        isInterrupted: {
+          asked += 1
+          return asked > 2
+        })
+    }
+    #expect(asked == 3)
   }
 
   @Test("points of a ball lie in it, and fill it")
@@ -109,6 +146,11 @@ struct LipschitzTests {
       #expect(abs(found.distance - distance) < 5e-3 && abs(found.p - p) < 0.06, "\(name)")
     }
     #expect(ReverseWeibull(maxima: [1, 2]) == nil && ReverseWeibull(maxima: [1, .nan, 2]) == nil)
+    // The tail of Gumbel's distribution has no end: the likelihood grows as far as one looks.
+    let endless = (0..<20).map { -log(-log((Double($0) + 0.5) / 20)) }
+    #expect(try #require(ReverseWeibull(maxima: endless)).isUnbounded)
+    let ended = (0..<20).map { -pow(-log((Double($0) + 0.5) / 20), 0.5) }
+    #expect(try !#require(ReverseWeibull(maxima: ended)).isUnbounded)
     let equal = try #require(ReverseWeibull(maxima: [2, 2, 2]))
     #expect(equal.location == 2 && equal.p == 1)
   }

@@ -50,7 +50,13 @@ struct MatchingAnalysisTests {
         }
         #expect(place.noise.map(\.deviation) == [0.02, 0.2])
         #expect(place.noise[1].sourceShift > place.noise[0].sourceShift)
-        #expect(place.noise.allSatisfy { (0...1).contains($0.detection) })
+        #expect(place.noise.allSatisfy { (0...1).contains($0.detection) && $0.paired?.count == 3 })
+        // Of little noise linearisation says how far it moves the embedding, up to two draws' and eight vectors' chance.
+        for one in place.noise.prefix(1) {
+          for (expected, shift) in [
+            (one.sourceExpected, one.sourceShift), (one.matchedExpected, one.matchedShift),
+          ] { #expect(abs((try #require(expected)) / shift - 1) < 0.5, "\(place.site)") }
+        }
       }
     }
     // What is matched where it is looked at has gone most of the way.
@@ -166,16 +172,232 @@ struct MatchingAnalysisTests {
     for one in place.readouts {
       #expect((0...1).contains(one.before) && (0...1).contains(one.after) && one.count == 3)
       #expect(one.fooled + one.after <= 1 + 1e-12)
+      let (lost, won) = (try #require(one.lost), try #require(one.won))
+      #expect(abs(one.before - one.after - Double(lost - won) / 3) < 1e-12)
     }
+    // What was matched is read as the target's class by its nearest neighbour, the target's own picture being in the set.
+    let nearest = try #require(place.readouts.first { $0.name == "nearest neighbour" })
+    #expect(nearest.fooled == 1 && nearest.after == 0)
     if let scores = place.scores {
       for row in scores.before + scores.after { #expect(abs(row.reduce(0, +) - 1) < 1e-9) }
     }
   }
 
-  @Test("the share of an interval of Wilson")
-  func wilson() {
+  @Test("the intervals of Wilson and Newcombe")
+  func intervals() throws {
     // scipy.stats.binomtest(7, 8).proportion_ci(method="wilson")
-    let interval = MatchingFindings.wilson(7, of: 8)
+    let interval = MatchingFindings.wilson(7.0 / 8, of: 8)
     #expect(abs(interval.low - 0.5291119) < 1e-6 && abs(interval.high - 0.9775826) < 1e-6)
+    let file = try Safetensors(fixtures.appending(path: "equivalence/matching.safetensors").path)
+    let tables = try #require(file["paired/tables"]).scalars(Int64.self).map(Double.init)
+    let wanted = try #require(file["paired/intervals"]).scalars(Double.self)
+    for row in 0..<5 {
+      let own = Array(tables[(4 * row)..<(4 * row + 4)])
+      let n = own.reduce(0, +)
+      let found = MatchingFindings.newcombe(
+        both: own[0] / n, lost: own[1] / n, won: own[2] / n, of: Int(n))
+      #expect(abs(found.low - wanted[2 * row]) < 1e-9, "\(row)")
+      #expect(abs(found.high - wanted[2 * row + 1]) < 1e-9, "\(row)")
+    }
+  }
+
+  private func pair(
+    _ place: Int, before: Double, saved: Double, distance: Double = 0.01,
+    ending: String = "matched"
+  ) -> MatchingResult.Pair {
+    MatchingResult.Pair(
+      source: place, target: place + 1, before: .init(distance: 1, cosine: before),
+      after: .init(distance: distance, cosine: saved),
+      saved: .init(distance: distance, cosine: saved), targetNorm: 1,
+      change: .init(euclidean: 1, maximum: 0.1, psnr: 40, ssim: 0.9), between: 10, steps: 1,
+      ending: ending, trace: [])
+  }
+
+  private func findings(_ pairs: [MatchingResult.Pair], sites: Int = 1, noise: [Double]? = nil)
+    -> [Finding]
+  {
+    var result = MatchingResult(
+      preset: "quick", unit: "pixels", images: [], bank: 0, seed: 0, criterion: "")
+    var model = MatchingResult.Model(name: "m", family: "f", design: "other", height: 1, width: 1)
+    var place = MatchingResult.Place(site: "s", tokens: "flat", depth: 1, features: 2)
+    place.pairs = pairs
+    if let noise {
+      place.noise = [0.01, 0.05, 0.1].enumerated().map { index, deviation in
+        var one = MatchingResult.Noise(
+          deviation: deviation, sources: nil, matched: nil, sourceShift: 1, matchedShift: 1,
+          detection: 0.9)
+        one.paired = index == 1 ? noise : noise.map { _ in 1 }
+        return one
+      }
+    }
+    model.places = Array(repeating: place, count: sites)
+    result.models = [model]
+    return MatchingFindings(result: result)()
+  }
+
+  @Test("what was alike before shows nothing; a pair counts once, at however many sites")
+  func verdicts() throws {
+    let alike = "Pictures that look different have the same embedding"
+    func finding(_ list: [Finding], _ sentence: String) throws -> Finding {
+      try #require(list.first { $0.sentence == sentence })
+    }
+    let before = try finding(findings((0..<12).map { pair($0, before: 0.97, saved: 0.99) }), alike)
+    #expect(before.verdict == .cannotTell && before.value == nil)
+    let matched = try finding(findings((0..<12).map { pair($0, before: 0.5, saved: 0.99) }), alike)
+    #expect(matched.verdict == .shows && matched.value == 1)
+    // Three pairs at five sites are three.
+    let few = try finding(
+      findings((0..<3).map { pair($0, before: 0.5, saved: 0.99) }, sites: 5), alike)
+    let interval = MatchingFindings.wilson(1, of: 3)
+    #expect(abs((try #require(few.low)) - interval.low) < 1e-12 && few.verdict == .cannotTell)
+    // The detector is judged at the middle deviation, not at the one that tells most.
+    let noise = "Noise moves the embeddings of matched pictures further than those of their sources"
+    let none = try finding(
+      findings(
+        (0..<12).map { pair($0, before: 0.5, saved: 0.99) }, sites: 5,
+        noise: Array(repeating: 0.5, count: 12)), noise)
+    #expect(none.value == 0.5 && none.verdict == .cannotTell)
+    let all = try finding(
+      findings(
+        (0..<12).map { pair($0, before: 0.5, saved: 0.99) }, noise: Array(repeating: 1, count: 12)),
+      noise)
+    #expect(all.verdict == .shows && all.quantity.contains("σ = 0.05"))
+  }
+
+  @Test("pairs that were alike before are shown, and counted nowhere")
+  func already() throws {
+    let folder = try imageFolder(8)
+    var options = options()
+    (options.recipe.tolerance, options.recipe.cosine) = (1e9, -1)
+    let (analysis, pass) = try prepared(
+      folder, [try smallSubject("one"), try smallSubject("two")], options)
+    try pass.run([analysis])
+    let result = try analysis.result()
+    for place in result.models.flatMap(\.places) {
+      #expect(place.pairs.count == 3 && place.noise.isEmpty && place.readouts.isEmpty)
+      for pair in place.pairs {
+        #expect(pair.ending == "already" && pair.change.maximum == 0 && pair.change.psnr == nil)
+      }
+    }
+    #expect(result.transfer?.way.allSatisfy { $0.allSatisfy { $0 == nil } } == true)
+  }
+
+  /// What a pass hands over, with other numbers for one image.
+  private func fed(
+    _ folder: TemporaryFolder, _ options: MatchingAnalysis.Options, breaking id: String
+  ) throws -> MatchingAnalysis {
+    let subjects = [try smallSubject("one")]
+    let (analysis, pass) = try prepared(folder, subjects, options, at: "blocks.2")
+    let recorder = Recorder(analysis.wanted)
+    try pass.run([recorder])
+    let samples = try ImageSet(folder.path).samples
+    for (number, block) in recorder.blocks.enumerated() {
+      analysis.begin(block)
+      for index in analysis.wanted.indices {
+        let features = try #require(recorder.features[index])[number]
+        // Pixels are the first of them.
+        let rows = block.samples.indices.map { row in
+          let own = features.sliced(0, row, row + 1)
+          return index > 0 && samples[block.samples[row]].id == id ? own * Double.nan : own
+        }
+        try analysis.add(index, Tensor.concatenated(rows, 0))
+      }
+      try analysis.finish()
+    }
+    return analysis
+  }
+
+  @Test("an image with NaN costs its own pairs only, and they are named")
+  func broken() throws {
+    let folder = try imageFolder(8)
+    let id = "bees/1001.png"
+    let analysis = try fed(folder, options(.from("apes/1000.png", 7)), breaking: id)
+    let result = try analysis.result()
+    #expect(result.models[0].places[0].pairs.count == 6 && result.bank == 7)
+    #expect(
+      result.left == ["apes/1000.png → \(id): NaN or infinity in the embedding of '\(id)'"])
+    let alone = try fed(folder, options(.one("apes/1000.png", id)), breaking: id)
+    #expect { try alone.result() } throws: {
+      "\($0)".contains("no pair is left") && "\($0)".contains("NaN or infinity in the embedding")
+    }
+  }
+
+  @Test("an image that cannot be read is named")
+  func unreadable() throws {
+    let folder = try imageFolder(8, broken: [5])
+    let id = "bees/1001.png"
+    let (analysis, pass) = try prepared(
+      folder, [try smallSubject("one")], options(.one(id, "apes/1000.png")))
+    try pass.run([analysis])
+    #expect { try analysis.result() } throws: { "\($0)".contains("'\(id)' could not be read") }
+  }
+
+  @Test("targets may be rows of a file, and several to a source")
+  func vectors() throws {
+    let folder = try imageFolder(8)
+    let file = folder.url.appending(path: "../\(UUID().uuidString).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let subject = try smallSubject("one")
+    let (images, wanted, pass) = try averagedSites(folder, [subject], at: "blocks.2")
+    let recorder = Recorder(wanted)
+    try pass.run([recorder])
+    // The embeddings of two images, as if they were those of texts.
+    try Safetensors.write([("texts", recorder.all(0).sliced(0, 0, 2).contiguous())], to: file)
+    var own = options(.random(4))
+    own.vectors = try MatchVectors(file)
+    let analysis = try MatchingAnalysis(
+      wanted, of: [subject], images: images, among: wanted, options: own)
+    try pass.run([analysis])
+    let result = try analysis.result()
+    #expect(result.images.suffix(2).map(\.className) == [nil, nil])
+    #expect(result.images.last?.id.hasSuffix(", row 2") == true)
+    for pair in result.models[0].places[0].pairs where pair.ending != "already" {
+      #expect(pair.target >= result.images.count - 2)
+      #expect(pair.after.distance < 0.05 * pair.before.distance)
+    }
+    #expect(result.models[0].originals.count == result.images.count)
+    #expect(result.models[0].places[0].readouts.allSatisfy { $0.fooled == 0 })
+    // Of another width it is refused.
+    try Safetensors.write([("texts", Tensor([1.0, 2, 3], shape: [1, 3]))], to: file)
+    own.vectors = try MatchVectors(file)
+    #expect {
+      try MatchingAnalysis(wanted, of: [subject], images: images, among: wanted, options: own)
+    } throws: { "\($0)".contains("expected rows of 12 numbers") && "\($0)".contains("found 3") }
+    try Safetensors.write([("texts", Tensor([1.0, .nan], shape: [2]))], to: file)
+    #expect { try MatchVectors(file) } throws: { "\($0)".contains("NaN or infinity") }
+
+    var several = options(.random(2))
+    several.recipe = .salman2024Several
+    (several.recipe.steps, several.recipe.rate) = (20, LinearSchedule(5, 5))
+    let (many, again) = try prepared(folder, [subject], several, at: "blocks.2")
+    try again.run([many])
+    let pulled = try many.result()
+    for pair in pulled.models[0].places[0].pairs {
+      let others = try #require(pair.others)
+      #expect(others.count == 2 && !others.contains(pair.source) && !others.contains(pair.target))
+      #expect((pair.trace.last?.loss ?? 1) < pair.trace[0].loss)
+    }
+    #expect(pulled.switches.contains { $0.name == "targets" })
+  }
+
+  @Test("a model without an embedding is looked at where it ends")
+  func lastPlace() throws {
+    let subject = try Subject(
+      name: "flat", family: "CNN", model: Blockless(),
+      preprocessing: .letterbox(16, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]),
+      fingerprint: "flat")
+    let wanted = try subject.representations()
+    #expect(subject.embedding == nil && wanted.count >= 2)
+    let chosen = try MatchingAnalysis.places(wanted, of: [subject], among: [], sites: 1)
+    #expect(chosen.places.map(\.site.name) == ["last"])
+  }
+}
+
+/// Two maps that are no blocks.
+private struct Blockless: Model {
+  func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+    let x = tap(
+      "first", tap("input", images, as: .map).averagePooled(window: 2, stride: 2), as: .map)
+    return tap("last", x.squared(), as: .map)
   }
 }

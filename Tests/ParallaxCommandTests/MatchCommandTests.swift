@@ -1,4 +1,5 @@
 import Foundation
+@testable import ParallaxAnalyses
 import Parallax
 import ParallaxTestSupport
 import Testing
@@ -24,12 +25,13 @@ struct MatchCommandTests {
       outcome.output.contains("resnet18-random@layer4.1#avg: 0 of 2 matched after 2 to 2 steps"))
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: MatchingResult = try #require(try run.result(analysis: "matching"))
-    #expect(result.preset == "quick" && result.models[0].places.count == 2)
+    #expect(result.preset == "quick, changed" && result.models[0].places.count == 2)
     let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
     #expect(page.contains("id=\"matching\"") && page.contains("data:image/png;base64,"))
     #expect(parallax.folder.names("run/tensors/matching").count == 5)
     let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
     #expect(table.contains("matching,PSNR,resnet18-random@layer1.0#avg,"))
+    #expect(table.contains("matching,trace: cosine,resnet18-random@layer1.0#avg,"))
   }
 
   @Test("wrong options, ids and sites: one line that says what was expected")
@@ -50,5 +52,52 @@ struct MatchCommandTests {
     let id = try ImageSet(parallax.folder.url.appending(path: "photos").path).samples[0].id
     try refused(["--source", id, "--target", id], "are the same picture")
     try refused(["--source", "nobody.png"], "no image 'nobody.png' in the set")
+    try refused(["--preset", "newton", "--rate", "5"], "levenberg-marquardt has none")
+    try refused(["--damping", "5"], "adam has none")
+    try refused(["--noise", "0.1,x"], "expected numbers above 0")
+    try refused(["--target", id, "--target-embedding", "t.npy"], "expected one of them")
+    try refused(["--target-embedding", "none.npy"], "none.npy", code: 66)
+    try refused(["--dtype", "float64"], "only invert and lipschitz have float64")
+  }
+
+  private func recipe(_ arguments: [String]) throws -> MatchRecipe {
+    try MatchOptions.parse(arguments).recipe()
+  }
+
+  @Test("a method brings its own numbers, and a recipe that is changed says so")
+  func recipes() throws {
+    #expect(try recipe([]) == .quick && recipe(["--preset", "pgd"]) == .pgd)
+    // Descent with Adam's rate in pixels moves nothing.
+    let descent = try recipe(["--method", "descent"])
+    #expect(descent.rate == MatchRecipe.salman2024.rate && descent.unit == .normalised)
+    #expect(descent.name == "descent")
+    let mixed = try recipe(["--preset", "salman2024", "--method", "pgd", "--linf", "0.03"])
+    #expect(mixed.name == "salman2024, changed" && mixed.rate == MatchRecipe.pgd.rate)
+    #expect(mixed.unit == .pixels && mixed.ball == .maximum(0.03) && mixed.tolerance == 1e-4)
+    #expect(try recipe(["--preset", "newton", "--method", "gauss-newton"]).products == 12)
+    let changed = try recipe([
+      "--loss", "half", "--unit", "normalised", "--clamp", "source", "--preset", "quick",
+    ])
+    #expect(changed.name == "quick, changed" && changed.loss == .half && changed.clamp == .source)
+    #expect(try recipe(["--preset", "salman2024-several", "--targets", "4"]).targets == 4)
+    // Given as it is, it is not changed.
+    #expect(try recipe(["--preset", "quick", "--steps", "100"]).name == "quick")
+  }
+
+  @Test("with a target every other image of the set is changed, unless pairs are counted")
+  func targets() throws {
+    func pairs(_ arguments: [String]) throws -> MatchPairs {
+      try MatchOptions.parse(arguments).options(batchSize: 8).pairs
+    }
+    #expect(try pairs(["--target", "a"]) == .to("a", .max))
+    #expect(try pairs(["--target", "a", "--pairs", "3"]) == .to("a", 3))
+    #expect(try pairs([]) == .random(8) && pairs(["--source", "a"]) == .from("a", 8))
+    // A path of a file of the set is as good as its id.
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    let set = try ImageSet(parallax.folder.url.appending(path: "photos").path)
+    let found = try MatchPairs.one(set.samples[1].path, set.samples[0].id)
+      .chosen(set.samples, seed: 0)
+    #expect(found.map(\.source) == [1] && found.map(\.target) == [0])
   }
 }

@@ -19,7 +19,7 @@ struct LipschitzSectionTests {
       source: 0, target: 1, ending: "matched", change: 1.5, cosine: 0.99, steps: [0.001, 0.1, 1.5])
     one.curves = LipschitzResult.Kind.allCases.enumerated().map { index, kind in
       .init(
-        kind: kind, limit: 9 / Double(index + 1), values: [9, 8, 7], errors: [0.01, 0.1, nil],
+        kind: kind, limit: 9 / Double(index + 1), values: [nil, 8, 7], errors: [0.01, 0.1, nil],
         share: 0.5)
     }
     one.segments = [
@@ -27,6 +27,9 @@ struct LipschitzSectionTests {
         to: "target", length: 60, parts: [1, 2], secant: 1, toSource: [1, 0.8, 0.5],
         toTarget: [0.5, 0.8, 1])
     ]
+    one.segments[0].sourceClass = [0.9, 0.5, 0.1]
+    one.segments[0].targetClass = [0.1, 0.5, 0.9]
+    one.rounding = 4.4e-7
     (one.steepest, one.bound, one.radius) = (9, 11, 0.5)
     (one.values, one.isWhole, one.rank) = ([9, 3, 1], true, 3)
     if walks {
@@ -36,6 +39,8 @@ struct LipschitzSectionTests {
       ]
       one.levelSet = .init(label: 7, confidences: [0.9, 0.88], left: [1, 0.4])
       one.levelSet?.picture = MadeUpFields.picture
+      (one.levelSet?.euclidean, one.levelSet?.maximum) = (12.3, 0.87)
+      one.levelSet?.widths = [.init(isEnd: true, radius: 5, low: 0.11, high: 0.95)]
       one.clever = .init(radius: 0.04, largest: 20, location: 22, p: 0.7)
     }
     place.pictures = [one]
@@ -58,6 +63,8 @@ struct LipschitzSectionTests {
       "data-figure=\"lipschitz-curves\"", "data-figure=\"lipschitz-linear\"",
       "data-figure=\"lipschitz-values\"", "data-figure=\"lipschitz-segments\"",
       "way 0.31", "drift 0.021", "level set of class 7", "confidence 0.880", "left 0.40",
+      "L2 12.3, L∞ 0.87", "end ± 5: 0.11 to 0.95", "five times its rounding (4.4e-07)",
+      "target's class",
       "Steepness in numbers: 1 picture", "photo-0 → photo-1",
     ] { #expect(page.contains(text), "\(text)") }
   }
@@ -66,6 +73,18 @@ struct LipschitzSectionTests {
   func edges() throws {
     let page = try page(result(name: "<script>alert(1)</script>", walks: false))
     #expect(!page.contains("<script>alert") && !page.contains("figure-lipschitz-walk"))
+  }
+
+  @Test("a picture without numbers says why, and is in no figure")
+  func failed() throws {
+    var result = result()
+    var bad = LipschitzResult.Picture(
+      source: 1, target: 0, ending: "failed", change: 0, cosine: nil, steps: [])
+    bad.problem = "m@head: NaN <b>somewhere</b>"
+    result.models[0].places[0].pictures.append(bad)
+    let page = try page(result)
+    #expect(page.contains("left out: m@head: NaN &lt;b&gt;somewhere"))
+    #expect(page.contains("Steepness in numbers: 2 pictures"))
   }
 
   @Test("a result whose parts do not fit is a damaged file")

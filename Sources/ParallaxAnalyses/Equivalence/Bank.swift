@@ -16,15 +16,20 @@ struct Bank {
   private let rows: [Int: Int]
 
   init(_ gathered: GatheredFeatures, samples: [Sample]) {
-    self.samples = gathered.samples
-    labels = gathered.samples.map { samples[$0].label }
+    let all = (0..<gathered.count).map { gathered.whole($0).to(.float64) }
+    // An image with NaN anywhere is nobody's neighbour.
+    let kept = gathered.samples.indices.filter { row in
+      all.allSatisfy { $0.sliced(0, row, row + 1).isFinite() }
+    }
+    self.samples = kept.map { gathered.samples[$0] }
+    labels = self.samples.map { samples[$0].label }
     names = Dictionary(
       samples.compactMap { one in
         one.label.flatMap { label in one.className.map { (label, $0) } }
       }
     ) { first, _ in first }
-    features = (0..<gathered.count).map { gathered.whole($0).to(.float64) }
-    rows = Dictionary(gathered.samples.enumerated().map { ($1, $0) }) { first, _ in first }
+    features = kept.count == gathered.samples.count ? all : all.map { $0.gathered(0, kept) }
+    rows = Dictionary(self.samples.enumerated().map { ($1, $0) }) { first, _ in first }
   }
 
   /// Representations `[images, features]` in float64, the place in the order of the analysis.
@@ -34,6 +39,9 @@ struct Bank {
   func of(_ samples: [Int], _ place: Int) -> Tensor {
     features[place].gathered(0, samples.compactMap { rows[$0] })
   }
+
+  /// Whether it holds an image, by its place in the set.
+  func holds(_ sample: Int) -> Bool { rows[sample] != nil }
 
   /// Whether there are classes, at least two.
   var hasClasses: Bool { Set(labels.compactMap(\.self)).count > 1 }
@@ -62,7 +70,7 @@ struct Bank {
     return (closed * -1.0).argmax(1).scalars(Int64.self).map { samples[Int($0)] }
   }
 
-  /// Cosines `[queries, classes]` with the classes' means, each without the excluded image.
+  /// Cosines `[queries, classes]` with the classes' means, each without the excluded image; −∞ where nothing else is of the class.
   ///
   /// - Parameters:
   ///   - queries: `[queries, features]`.
@@ -81,29 +89,54 @@ struct Bank {
       let count = Double(members.count)
       let means = Tensor.concatenated(
         excluded.map { sample -> Tensor in
-          guard let row = rows[sample], labels[row] == label, count > 1 else { return sum / count }
-          return (sum - bank.sliced(0, row, row + 1)) / (count - 1)
+          guard let row = rows[sample], labels[row] == label else { return sum / count }
+          return count == 1 ? sum : (sum - bank.sliced(0, row, row + 1)) / (count - 1)
         }, 0)
-      return (q * means).sum(over: [1]) / (q.norm(over: [1]) * means.norm(over: [1]) + 1e-300)
+      let cosines =
+        (q * means).sum(over: [1]) / (q.norm(over: [1]) * means.norm(over: [1]) + 1e-300)
+      guard count == 1 else { return cosines }
+      let alone = excluded.map { sample in rows[sample].map { labels[$0] == label } ?? false }
+      return EquivalenceOperators.masked(
+        cosines, Tensor(alone, shape: [alone.count]), -Double.infinity)
     }
     return Tensor.stacked(columns, 1)
   }
 
-  /// Classes that a few-shot probe, fitted to all images but the excluded, gives to queries; nil where those that are left are of
-  /// fewer than two classes.
+  /// Parts that images asked for are left out in.
+  static let folds = 5
+
+  /// Classes that few-shot probes give to queries: those asked for are split into up to five parts, and each part is read by a probe that is
+  /// fitted to all images but its own; nil where those that are left are of fewer than two classes.
+  ///
+  /// - Parameters:
+  ///   - queries: lists of as many rows.
+  ///   - place: which representation.
+  ///   - excluded: of each row an image that its probe is not fitted to, by its place in the set.
+  /// - Returns: of each list a class each row.
+  /// - Throws: `MeasureError` of the fit.
   func probed(_ queries: [Tensor], _ place: Int, excluding excluded: [Int]) throws -> [[Int]]? {
-    let out = Set(excluded)
-    let kept = samples.indices.filter { labels[$0] != nil && !out.contains(samples[$0]) }
-    let own = kept.compactMap { labels[$0] }
-    let classes = Set(own).sorted()
-    guard classes.count > 1 else { return nil }
-    let numbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
-    let fit = try FewShotProbe(penalties: [FewShotProbe.defaultPenalty]).fit(
-      features[place].gathered(0, kept), labels: own.compactMap { numbers[$0] },
-      classes: classes.count)
-    return queries.map { query in
-      fit.classes(of: query.to(.cpu).to(.float64)).reshaped(-1).scalars(Int64.self)
-        .map { classes[Int($0)] }
+    var seen: Set<Int> = []
+    let asked = excluded.filter { seen.insert($0).inserted }
+    let parts = min(Self.folds, asked.count)
+    guard parts > 0 else { return nil }
+    var found = queries.map { _ in [Int](repeating: 0, count: excluded.count) }
+    for part in 0..<parts {
+      let out = Set(asked.indices.filter { $0 % parts == part }.map { asked[$0] })
+      let kept = samples.indices.filter { labels[$0] != nil && !out.contains(samples[$0]) }
+      let own = kept.compactMap { labels[$0] }
+      let classes = Set(own).sorted()
+      guard classes.count > 1 else { return nil }
+      let numbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
+      let fit = try FewShotProbe(penalties: [FewShotProbe.defaultPenalty]).fit(
+        features[place].gathered(0, kept), labels: own.compactMap { numbers[$0] },
+        classes: classes.count)
+      let rows = excluded.indices.filter { out.contains(excluded[$0]) }
+      for (list, query) in queries.enumerated() {
+        let read = fit.classes(of: query.to(.cpu).to(.float64).gathered(0, rows)).reshaped(-1)
+          .scalars(Int64.self)
+        for (row, label) in zip(rows, read) { found[list][row] = classes[Int(label)] }
+      }
     }
+    return found
   }
 }

@@ -115,21 +115,64 @@ public struct EmbeddingMatch {
     }
   }
 
+  /// Embeddings stretched and shifted, image by image, until their smallest and largest numbers are those of others: what the published
+  /// form with several targets does to each of them.
+  ///
+  /// - Parameters:
+  ///   - targets: `[batch, features]`.
+  ///   - others: the same shape; the embeddings of the sources.
+  /// - Returns: min(e) + (t − min(t))·(max(e) − min(e))/(max(t) − min(t)); of a target of equal numbers min(e).
+  public static func rescaled(_ targets: Tensor, to others: Tensor) -> Tensor {
+    let rows = zip(targets.unbound(0), others.unbound(0)).map { target, other in
+      let (low, high) = (other.minimum(), other.maximum())
+      let own = target.minimum()
+      let range = target.maximum() - own
+      guard range.item(Double.self) > 0 else { return target.zerosLike() + low }
+      return (target - own) * ((high - low) / range) + low
+    }
+    return Tensor.stacked(rows)
+  }
+
+  /// The loss of each picture: (1/m)·Σ_k (k/m)·L(f, t_k) over targets t_1 … t_m, of which `targets` is the last; L(f, t) of a single one.
+  func losses(_ found: Tensor, _ targets: Tensor, _ others: [Tensor]) -> [Double] {
+    let all = others + [targets]
+    let share = recipe.loss == .mean ? 1 / Double(targets.shape[1]) : 0.5
+    var sum = [Double](repeating: 0, count: targets.shape[0])
+    for (place, target) in all.enumerated() {
+      let weight = share * Self.weight(place, of: all.count)
+      for (image, d) in MatchTensors.distances(found, target).squared.enumerated() {
+        sum[image] += weight * d
+      }
+    }
+    return sum
+  }
+
+  /// (1/m)·(k/m) of the k-th target, 1 of a single one.
+  static func weight(_ place: Int, of count: Int) -> Double {
+    Double(place + 1) / Double(count * count)
+  }
+
   /// Changes pictures until all are matched or the steps are used up.
   ///
   /// - Parameters:
   ///   - sources: x₀, `[batch, 3, height, width]`, in the recipe's unit.
   ///   - targets: t, `[batch, features]`.
+  ///   - others: targets before these, each of the same shape, that pull too, the k-th of all m with k/m²; a match is judged by the last
+  ///     alone. Only methods of the first order take any.
   ///   - state: where the matches stand; afterwards where they ended. What is thrown leaves it at the last whole step.
   ///   - every: steps between points of the trace; the first and the last of each are always there.
-  ///   - isInterrupted: asked before each step.
+  ///   - isInterrupted: asked before each step, and before each product of a second-order one.
   ///   - progress: told how many steps are done.
-  /// - Throws: `AnalysisError.interrupted`; `AnalysisError.site` where the embeddings' width is not the targets', or no gradient
+  /// - Throws: `AnalysisError.interrupted`; `AnalysisError.recipe` where a method takes one target; `AnalysisError.site` where the embeddings' width is not the targets', or no gradient
   ///   reaches the pictures; what the model throws.
   public func run(
-    _ sources: Tensor, to targets: Tensor, _ state: inout State, every: Int = 1,
-    isInterrupted: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+    _ sources: Tensor, to targets: Tensor, after others: [Tensor] = [], _ state: inout State,
+    every: Int = 1, isInterrupted: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
   ) throws {
+    guard others.isEmpty || !recipe.method.isSecondOrder else {
+      throw AnalysisError.recipe(
+        recipe.name, problem: "steps of the method \(recipe.method.rawValue) have one target")
+    }
     let bounds = MatchBounds(recipe, sources, scale: scale, offset: offset)
     if state.step == 0, state.trace.allSatisfy(\.isEmpty) {
       let found = try embedding(state.pictures).detached()
@@ -140,9 +183,21 @@ public struct EmbeddingMatch {
             "expected targets of \(found.shape[1]) numbers for each of \(found.shape[0]) pictures, found \(targets.shape.map(String.init).joined(separator: " × "))"
         )
       }
-      judge(found, targets, &state, sources, every: every)
+      judge(found, targets, losses(found, targets, others), &state)
     }
-    let stepper = try MatchStep(self, sources, targets, bounds)
+    try withoutActuallyEscaping(isInterrupted) { asked in
+      let stepper = try MatchStep(self, sources, targets, others, bounds, asked)
+      try go(stepper, sources, targets, &state, every: every, asked, progress)
+    }
+    for image in state.endings.indices where state.endings[image] == nil {
+      (state.numbers.ended[image], state.numbers.endedAt[image]) = (.steps, state.step)
+    }
+  }
+
+  private func go(
+    _ stepper: MatchStep, _ sources: Tensor, _ targets: Tensor, _ state: inout State, every: Int,
+    _ isInterrupted: () -> Bool, _ progress: (Int) -> Void
+  ) throws {
     while state.step < recipe.steps, state.endings.contains(nil) {
       if isInterrupted() { throw AnalysisError.interrupted }
       var next = state
@@ -154,20 +209,17 @@ public struct EmbeddingMatch {
       state = next
       progress(state.step)
     }
-    for image in state.endings.indices where state.endings[image] == nil {
-      (state.numbers.ended[image], state.numbers.endedAt[image]) = (.steps, state.step)
-    }
   }
 
   /// Notes the distances of a start, and what is already matched.
   private func judge(
-    _ found: Tensor, _ targets: Tensor, _ state: inout State, _ sources: Tensor, every: Int
+    _ found: Tensor, _ targets: Tensor, _ losses: [Double], _ state: inout State
   ) {
     let numbers = MatchTensors.distances(found, targets)
     let squares = targets.to(.float64).squared().sum(over: [1]).scalars(Double.self)
     for image in numbers.squared.indices {
       let (d, c) = (numbers.squared[image], numbers.cosines[image])
-      let loss = recipe.loss == .mean ? d / Double(targets.shape[1]) : d / 2
+      let loss = losses[image]
       (state.numbers.loss[image], state.numbers.distance[image]) = (loss, d)
       state.numbers.cosine[image] = c
       state.numbers.trace[image].append(
@@ -208,7 +260,7 @@ public struct EmbeddingMatch {
         (next.numbers.ended[image], next.numbers.endedAt[image]) = (.diverged, next.step)
         continue
       }
-      next.numbers.loss[image] = recipe.loss == .mean ? d / Double(targets.shape[1]) : d / 2
+      next.numbers.loss[image] = step.losses[image]
       (next.numbers.distance[image], next.numbers.cosine[image]) = (d, c)
       if isMatch(d, c, squares[image]) {
         next.numbers.ended[image] = .matched

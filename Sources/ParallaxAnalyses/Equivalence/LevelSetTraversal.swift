@@ -108,7 +108,9 @@ public struct LevelSetTraversal {
     for step in 0..<options.steps {
       if isInterrupted() { throw AnalysisError.interrupted }
       let (g, along) = try Self.split(target - x, at: x, label, logits)
-      if step == 0 { path.widths += try widths(around: x, along, label, isEnd: false, isInterrupted, logits) }
+      if step == 0 {
+        path.widths += try widths(around: x, along, label, isEnd: false, isInterrupted, logits)
+      }
       if options.perturbation > 0 {
         counter = (counter + g * (options.perturbation / 2)).clamped(
           -options.perturbation, options.perturbation)

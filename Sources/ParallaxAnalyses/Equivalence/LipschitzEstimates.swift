@@ -243,7 +243,8 @@ struct LipschitzEstimates {
       toTarget: cosines(wanted))
     if let logits = subject.logitsSite {
       let output = RepresentationEmbedding(
-        subject: subject, representation: Representation(model: subject.name, site: logits, tokens: .flat),
+        subject: subject,
+        representation: Representation(model: subject.name, site: logits, tokens: .flat),
         model: model)
       let shares = Tensor(
         (0...options.parts).map { Double($0) / Double(options.parts) },
@@ -276,7 +277,8 @@ struct LipschitzEstimates {
       batches: options.clever.batches, samples: options.clever.samples, seed: seed,
       isInterrupted: isInterrupted)
     return LipschitzResult.Score(
-      radius: found.fit.isUnbounded ? nil : found.score, largest: found.largest, location: found.fit.location, p: found.fit.p)
+      radius: found.fit.isUnbounded ? nil : found.score, largest: found.largest,
+      location: found.fit.location, p: found.fit.p)
   }
 }
 

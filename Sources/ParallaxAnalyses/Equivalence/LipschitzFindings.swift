@@ -15,7 +15,8 @@ enum LipschitzSwitches {
         "v₁, matching, gradient, \(options.directions) random, target, \(options.tangents) tangent"),
       Switch(
         "h",
-        "\(options.steps) steps from \(number(options.shortest)) to ‖Δx‖, at least 10 times the first, logarithmic"),
+        "\(options.steps) steps from \(number(options.shortest)) to ‖Δx‖, at least 10 times the first, logarithmic"
+      ),
       Switch("numbers", options.precise.isEmpty ? "float32" : "float64"),
       Switch(
         "rounding",
@@ -88,7 +89,9 @@ struct LipschitzFindings {
   static let needed = 6
 
   /// A number of each picture at each site, with its pair.
-  private func values(_ number: (LipschitzResult.Picture) -> Double?) -> [(pair: [Int], value: Double)] {
+  private func values(_ number: (LipschitzResult.Picture) -> Double?) -> [(
+    pair: [Int], value: Double
+  )] {
     pictures.compactMap { one in number(one).map { ([one.source, one.target], $0) } }
   }
 
@@ -114,7 +117,8 @@ struct LipschitzFindings {
         + (values.count > 1
           ? "; from \(number(low)) to \(number(high)) over \(values.count) pictures and sites" : "")
         + (pairs < Self.needed
-          ? "; \(pairs) pair\(pairs == 1 ? "" : "s"), fewer than \(Self.needed), too few to tell" : ""),
+          ? "; \(pairs) pair\(pairs == 1 ? "" : "s"), fewer than \(Self.needed), too few to tell"
+          : ""),
       verdict: verdict, analysis: "lipschitz")
   }
 

@@ -61,6 +61,40 @@ struct MatchBounds {
     return bounded
   }
 
+  /// Pictures as they are after 8 bits a channel: the nearest that are, or of a recipe with a ball the nearest towards their sources, which
+  /// stay in it.
+  ///
+  /// - Parameters:
+  ///   - pictures: `[batch, 3, height, width]`, pixels of 0 to 1.
+  ///   - sources: the same shape, with 8 bits a channel.
+  ///   - ball: nil for none.
+  /// - Returns: pixels in steps of 1/255.
+  static func quantised(_ pictures: Tensor, from sources: Tensor, in ball: MatchRecipe.Ball?)
+    -> Tensor
+  {
+    let nearest = PictureShelf.quantised(pictures)
+    // Steps of 1/255 from the source, a little more than rounding away from whole ones.
+    let steps = (nearest - sources) * 255.0
+    switch ball {
+    case nil: return nearest
+    case .maximum(let radius):
+      let most = (radius * 255 + 1e-4).rounded(.down)
+      return PictureShelf.quantised(sources + steps.clamped(-most, most) / 255)
+    case .euclidean(let radius):
+      func inside(_ change: Tensor) -> Tensor {
+        let length = change.squared().sum(over: [1, 2, 3], keeping: true).squareRoot() / 255
+        let share = (length + 1e-12).power(-1) * radius
+        return change * share.clamped(nil, 1)
+      }
+      func whole(_ change: Tensor) -> Tensor {
+        EquivalenceOperators.truncated(change + EquivalenceOperators.sign(change) * 1e-3)
+      }
+      // Shortened first; what is then cut off can only shorten it further.
+      let kept = whole(inside((pictures.clamped(0, 1) - sources) * 255.0))
+      return PictureShelf.quantised(sources + whole(inside(kept)) / 255)
+    }
+  }
+
   private static func clamped(_ x: Tensor, _ low: Tensor, _ high: Tensor) -> Tensor {
     EquivalenceOperators.clamp(x, low, high)
   }
@@ -71,4 +105,6 @@ enum EquivalenceOperators {
   static let clamp = Operator("aten::clamp.Tensor")
   static let sign = Operator("aten::sign")
   static let masked = Operator("aten::masked_fill.Scalar")
+  static let greater = Operator("aten::gt.Tensor")
+  static let truncated = Operator("aten::trunc")
 }

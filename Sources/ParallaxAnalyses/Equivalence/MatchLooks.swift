@@ -15,19 +15,23 @@ struct MatchLooks {
   }
 
   private let places: [ChosenSites.Place]
+  /// Of each place the pairs that were alike before.
+  private let already: [[Bool]]
   /// Row: where pictures were matched; column: where they are looked at.
   private var looks: [[Look]] = []
 
   init(
     _ analysis: MatchingAnalysis, _ originals: [Tensor], pairs: [(source: Int, target: Int)],
-    saved: [Tensor]
+    saved: [Tensor], already: [[Bool]]
   ) throws {
+    self.already = already
     places = analysis.places
     let batch = analysis.options.batchSize
     // Of each pair of models sources and targets, in all places of the second.
     var seen: [[Int]: [[Tensor]]] = [:]
     for (row, place) in places.enumerated() {
       let own = originals[place.subject]
+      analysis.progress("matched pictures, looked at", Double(row) / Double(places.count))
       var line: [Look?] = places.map { _ in nil }
       for (index, subject) in analysis.subjects.enumerated() {
         let columns = places.indices.filter { places[$0].subject == index }
@@ -35,7 +39,8 @@ struct MatchLooks {
         func embedded(_ pictures: Tensor) throws -> [Tensor] {
           let fitting = Self.fitted(pictures, subject)
           let parts = try stride(from: 0, to: fitting.shape[0], by: batch).map { first in
-            try RepresentationEmbedding.of(
+            if analysis.isInterrupted() { throw AnalysisError.interrupted }
+            return try RepresentationEmbedding.of(
               fitting.sliced(0, first, min(first + batch, fitting.shape[0])).to(subject.device),
               subject, wanted, .pixels
             ).map { $0.detached().to(.cpu) }
@@ -71,30 +76,35 @@ struct MatchLooks {
   /// Embeddings of pictures that were matched at one place.
   func matched(_ row: Int, at column: Int) -> Tensor { looks[row][column].matched }
 
+  /// Embeddings of the sources at the place where they are matched.
+  func sources(_ place: Int) -> Tensor { looks[place][place].sources }
+
   /// Targets' embeddings where they are matched.
   func targets(_ place: Int) -> Tensor { looks[place][place].targets }
 
-  /// The matrices; nil for a single place.
+  /// The matrices, without pairs that were alike before; nil for a single place.
   func transfer(_ bank: Bank, _ pairs: [(source: Int, target: Int)]) -> MatchingResult.Transfer? {
     guard places.count > 1 else { return nil }
     var (way, nearest): ([[Double?]], [[Double?]]) = ([], [])
-    for row in looks {
+    for (place, row) in looks.enumerated() {
+      let changed = pairs.indices.filter { !already[place][$0] }
       way.append(
         row.map { look in
           func distances(_ found: Tensor) -> [Double] {
             (found.to(.float64) - look.targets.to(.float64)).norm(over: [1]).scalars(Double.self)
           }
-          let shares = zip(distances(look.matched), distances(look.sources)).compactMap {
-            $1 > 0 && $0.isFinite ? 1 - $0 / $1 : nil
+          let (after, before) = (distances(look.matched), distances(look.sources))
+          let shares = changed.compactMap {
+            before[$0] > 0 && after[$0].isFinite ? 1 - after[$0] / before[$0] : nil
           }
           return shares.isEmpty ? nil : shares.reduce(0, +) / Double(shares.count)
         })
       nearest.append(
         row.enumerated().map { column, look in
-          guard look.matched.isFinite() else { return nil }
+          guard look.matched.isFinite(), !changed.isEmpty else { return nil }
           let found = bank.nearest(look.matched, column, excluding: pairs.map(\.source))
-          let hits = zip(found, pairs).count { $0 == $1.target }
-          return Double(hits) / Double(pairs.count)
+          let hits = changed.count { found[$0] == pairs[$0].target }
+          return Double(hits) / Double(changed.count)
         })
     }
     return MatchingResult.Transfer(way: way, nearest: nearest)

@@ -1,3 +1,4 @@
+import Foundation
 import ParallaxImages
 import ParallaxTensors
 
@@ -39,9 +40,15 @@ public enum MatchPairs: Sendable, Hashable {
       throw AnalysisError.tooFewImages(needed: 2, found: samples.count, where: "matching")
     }
     func place(_ id: String) throws -> Int {
-      guard let place = samples.firstIndex(where: { $0.id == id }) else {
+      func whole(_ path: String) -> String {
+        URL(filePath: path).standardizedFileURL.resolvingSymlinksInPath().path
+      }
+      if let place = samples.firstIndex(where: { $0.id == id }) { return place }
+      let path = whole(id)
+      guard let place = samples.firstIndex(where: { whole($0.path) == path }) else {
         throw AnalysisError.nothingAsked(
-          "no image '\(id)' in the set; expected an id such as '\(samples[0].id)'")
+          "no image '\(id)' in the set; expected an id such as '\(samples[0].id)', or the path of a file of the set"
+        )
       }
       return place
     }
@@ -80,9 +87,36 @@ public enum MatchPairs: Sendable, Hashable {
     }
     guard !pairs.isEmpty else {
       throw AnalysisError.nothingAsked(
-        "no two images to match: all are of one class, or the same picture")
+        "no two images to match: all are of one class, or the same picture; expected two classes, or --source or --target, which take any images"
+      )
     }
     return pairs
+  }
+
+  /// Targets before the last of each pair, where a source has several: images of the set other than both, as random as the pairs.
+  ///
+  /// - Parameters:
+  ///   - pairs: places in the set.
+  ///   - count: targets before the last.
+  ///   - samples: the set.
+  ///   - seed: of the choice.
+  /// - Returns: of each pair places in the set.
+  /// - Throws: `AnalysisError.tooFewImages`.
+  static func others(
+    of pairs: [(source: Int, target: Int)], _ count: Int, _ samples: [Sample], seed: UInt64
+  ) throws -> [[Int]] {
+    guard count > 0 else { return pairs.map { _ in [] } }
+    return try pairs.enumerated().map { index, pair in
+      let order = RandomSource(seed: (seed ^ 0x5EED) &+ UInt64(index)).permutation(samples.count)
+        .scalars(Int64.self).map(Int.init)
+      let ends = [samples[pair.source].sha256, samples[pair.target].sha256]
+      let chosen = Array(order.filter { !ends.contains(samples[$0].sha256) }.prefix(count))
+      guard chosen.count == count else {
+        throw AnalysisError.tooFewImages(
+          needed: count + 2, found: samples.count, where: "matching with \(count + 1) targets")
+      }
+      return chosen
+    }
   }
 
   /// What of them changes numbers.

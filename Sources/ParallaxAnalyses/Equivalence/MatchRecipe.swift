@@ -26,7 +26,7 @@ public struct MatchRecipe: Sendable, Hashable, Codable {
     public var isSecondOrder: Bool { self == .gaussNewton || self == .levenbergMarquardt }
   }
 
-  /// In which numbers pictures are changed and rates are meant.
+  /// In which numbers pictures are changed and rates are meant; PGD's α is in pixels of 0 to 1 in either.
   public enum Unit: String, Sendable, Codable, CaseIterable {
     /// The model's input: (pixel − mean) / std.
     case normalised
@@ -85,7 +85,8 @@ public struct MatchRecipe: Sendable, Hashable, Codable {
   public var loss = Loss.mean
   /// η, or PGD's α, over the steps.
   public var rate = LinearSchedule(0.08, 0.08)
-  /// λ of the second-order methods, as a share of the largest eigenvalue of JJᵀ that is met; the first where it changes.
+  /// λ of the second-order methods, as a share of ⟨r, JJᵀr⟩/⟨r, r⟩, the mean square of J's gain along the residual; the first where it
+  /// changes.
   public var damping = 1e-3
   /// Products with JJᵀ of one step of the second-order methods, at most.
   public var products = 30
@@ -93,6 +94,8 @@ public struct MatchRecipe: Sendable, Hashable, Codable {
   public var clamp = Clamp.source
   /// The ball round the source; nil for none.
   public var ball: Ball?
+  /// Targets of each source, m: the last is the one that a match is judged by, the others pull with k/m² each.
+  public var targets = 1
   /// Steps, at most.
   public var steps = 15_000
   /// τ_d: a match has ‖f(x) − t‖² below it …
@@ -111,6 +114,14 @@ public struct MatchRecipe: Sendable, Hashable, Codable {
   /// The published code has several values: η 0.08, 0.09 and 5, τ_d 10⁻⁴ and 16, τ_c 0.96, 0.97 and 0.99, and its first version no
   /// cap. These are the defaults of its single-image form.
   public static var salman2024: MatchRecipe { MatchRecipe(name: "salman2024") }
+
+  /// The published form with several targets: each is rescaled to the range of the source's embedding, the loss is
+  /// (1/m)·Σ_k (k/m)·MSE(f(x), t_k), and the last decides when a match is one; at most 12 000 steps.
+  public static var salman2024Several: MatchRecipe {
+    var recipe = MatchRecipe(name: "salman2024-several")
+    (recipe.targets, recipe.steps) = (3, 12_000)
+    return recipe
+  }
 
   /// Adam on pixels, clamped to [0, 1], until ‖f(x) − t‖² < ‖t‖²/50 and the cosine > 0.99: a match within some tens of passes
   /// instead of thousands.
@@ -149,6 +160,6 @@ public struct MatchRecipe: Sendable, Hashable, Codable {
 
   /// One line that names everything that changes the numbers.
   var fingerprint: String {
-    "\(method.rawValue) \(unit) \(loss) η \(rate.start) \(rate.end) λ \(damping) products \(products) clamp \(clamp.rawValue) ball \(ball?.text ?? "none") N \(steps) τ \(criterion)"
+    "\(method.rawValue) \(unit) \(loss) η \(rate.start) \(rate.end) λ \(damping) products \(products) clamp \(clamp.rawValue) ball \(ball?.text ?? "none") N \(steps) τ \(criterion) m \(targets)"
   }
 }

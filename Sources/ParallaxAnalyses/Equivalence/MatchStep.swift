@@ -11,6 +11,7 @@ final class MatchStep {
     var pictures: Tensor
     /// Of each picture; NaN for those that had ended.
     var distances: (squared: [Double], cosines: [Double])
+    var losses: [Double]
     /// Whether no step brings it nearer.
     var isStuck: [Bool]
   }
@@ -26,12 +27,19 @@ final class MatchStep {
   private let match: EmbeddingMatch
   private let sources: Tensor
   private let targets: Tensor
+  private let others: [Tensor]
   private let bounds: MatchBounds
+  /// Asked before each product of a second-order step.
+  private let isInterrupted: () -> Bool
   private var here: Here?
 
-  init(_ match: EmbeddingMatch, _ sources: Tensor, _ targets: Tensor, _ bounds: MatchBounds) throws
-  {
+  init(
+    _ match: EmbeddingMatch, _ sources: Tensor, _ targets: Tensor, _ others: [Tensor],
+    _ bounds: MatchBounds, _ isInterrupted: @escaping () -> Bool
+  ) throws {
     (self.match, self.sources, self.targets, self.bounds) = (match, sources, targets, bounds)
+    self.others = others
+    self.isInterrupted = isInterrupted
   }
 
   /// One step of all pictures that go on; moments and damping in the state move on.
@@ -46,12 +54,15 @@ final class MatchStep {
     let chosen = bounds.of(candidate.gathered(0, places), going)
     var there = try look(chosen, going)
     let distances = MatchTensors.distances(there.found, targets.gathered(0, going))
+    let losses = match.losses(
+      there.found, targets.gathered(0, going), others.map { $0.gathered(0, going) })
     var outcome = Outcome(
       pictures: state.pictures,
       distances: (
         Array(repeating: .nan, count: state.endings.count),
         Array(repeating: .nan, count: state.endings.count)
-      ), isStuck: Array(repeating: false, count: state.endings.count))
+      ), losses: Array(repeating: .nan, count: state.endings.count),
+      isStuck: Array(repeating: false, count: state.endings.count))
     var kept = [Bool](repeating: true, count: going.count)
     for (place, image) in going.enumerated() {
       var (d, c) = (distances.squared[place], distances.cosines[place])
@@ -67,6 +78,7 @@ final class MatchStep {
         }
       }
       (outcome.distances.squared[image], outcome.distances.cosines[image]) = (d, c)
+      outcome.losses[image] = kept[place] ? losses[place] : state.numbers.loss[image]
     }
     var moved = there.pictures
     if kept.contains(false) {
@@ -99,7 +111,12 @@ final class MatchStep {
 
   private func firstOrder(_ here: Here, _ state: inout EmbeddingMatch.State) throws -> Tensor {
     let recipe = match.recipe
-    let residual = here.found - targets.gathered(0, here.rows)
+    // Σ_k (k/m²)·(f − t_k), of a single target f − t.
+    let all = others + [targets]
+    let residual = all.enumerated().reduce(here.found.zerosLike()) { sum, one in
+      sum + (here.found - one.element.gathered(0, here.rows))
+        * EmbeddingMatch.weight(one.offset, of: all.count)
+    }
     let factor = recipe.loss == .mean ? 2 / Double(targets.shape[1]) : 1
     let gradient = try products(here, residual * factor)
     let rate = recipe.rate(state.step, of: recipe.steps)
@@ -146,17 +163,20 @@ final class MatchStep {
       .to(residual.dtype).to(residual.device) * scale
     var (solution, left, direction) = (residual.zerosLike(), residual, residual)
     var size = dot(left, left)
-    let aim = size.scalars(Float.self).map { 1e-8 * $0 }
+    let aim = size * 1e-8
     for _ in 0..<match.recipe.products {
+      if isInterrupted() { throw AnalysisError.interrupted }
+      // A picture whose system is solved stands still, so that none depends on the others of its batch.
+      let goes = EquivalenceOperators.greater(size, aim).to(residual.dtype)
+      if goes.sum().item(Double.self) == 0 { break }
       let product = try gram(direction) + direction * damping
       // Where the residual is 0 all is 0 and stays so.
-      let step = size / (dot(direction, product) + 1e-30)
+      let step = size / (dot(direction, product) + 1e-30) * goes
       solution = solution + direction * step
       left = left - product * step
       let next = dot(left, left)
       direction = left + direction * (next / (size + 1e-30))
       size = next
-      if zip(size.scalars(Float.self), aim).allSatisfy({ !($0 > $1) }) { break }
     }
     return here.pictures - (try products(here, solution))
   }

@@ -14,49 +14,6 @@ import ParallaxTensors
 ///
 /// > Source: Salman, Shams and Liu, 2024, arXiv 2401.15568. What it leaves open is our reconstruction, and the result names it.
 public final class MatchingAnalysis: Accumulator {
-  /// The recipes that have names.
-  public enum Preset: String, Sendable, CaseIterable {
-    /// ``MatchRecipe/quick``.
-    case quick
-    /// ``MatchRecipe/salman2024``.
-    case salman2024
-    /// ``MatchRecipe/newton``.
-    case newton
-    /// ``MatchRecipe/pgd``.
-    case pgd
-
-    /// The recipe.
-    public var recipe: MatchRecipe {
-      switch self {
-      case .quick: .quick
-      case .salman2024: .salman2024
-      case .newton: .newton
-      case .pgd: .pgd
-      }
-    }
-  }
-
-  /// What is matched, and how.
-  public struct Options: Sendable {
-    /// How.
-    public var recipe = MatchRecipe.quick
-    /// Which images with which.
-    public var pairs = MatchPairs.random(8)
-    /// Sites of a model whose sites nobody chose, evenly spread over the blocks; 1: where its embedding is.
-    public var sites = 1
-    /// Pictures that are changed at once.
-    public var batchSize = 8
-    /// Standard deviations of the noise of the detector, in pixels of 0 to 1.
-    public var noise = [0.01, 0.02, 0.05, 0.1]
-    /// Draws of noise for each.
-    public var draws = 4
-    /// The seed of pairs and noise.
-    public var seed: UInt64 = 0
-
-    /// Eight random pairs, the quick recipe, the last site.
-    public init() {}
-  }
-
   /// Some pictures that have been matched.
   struct Found {
     /// In the recipe's unit.
@@ -80,6 +37,8 @@ public final class MatchingAnalysis: Accumulator {
   let samples: [Sample]
   /// Places in the set.
   let pairs: [(source: Int, target: Int)]
+  /// Of each pair the targets before its last, places in the set.
+  let others: [[Int]]
   private let drawn: Set<Int>
   private var gathered: GatheredFeatures
   private var pixels: GatheredFeatures
@@ -101,12 +60,26 @@ public final class MatchingAnalysis: Accumulator {
     among named: [Representation] = [], options: Options = Options()
   ) throws {
     pairs = try options.pairs.chosen(images.samples, seed: options.seed)
-    drawn = Set(pairs.flatMap { [$0.source, $0.target] })
+    others = try MatchPairs.others(
+      of: pairs, options.recipe.targets - 1, images.samples, seed: options.seed)
+    drawn = Set(pairs.flatMap { [$0.source, $0.target] } + others.flatMap(\.self))
     let chosen = try Self.places(wanted, of: subjects, among: named, sites: options.sites)
     let (inputs, places) = (chosen.inputs, chosen.places)
     self.wanted = inputs + places.map(\.representation)
     (self.subjects, self.places, self.options) = (subjects, places, options)
     samples = images.samples
+    if let vectors = options.vectors {
+      guard places.count == 1, let place = places.first, options.recipe.targets == 1 else {
+        throw AnalysisError.nothingAsked(
+          "target embeddings belong to one site of one model and are one for each picture, found \(places.count) sites and \(options.recipe.targets) targets each"
+        )
+      }
+      let subject = subjects[place.subject]
+      try vectors.check(
+        place.representation.address,
+        features: place.representation.tokens.width(
+          at: place.representation.site, subject.model.tokenLayout, imageSize: subject.imageSize))
+    }
     pixels = GatheredFeatures(
       name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
     gathered = GatheredFeatures(
@@ -127,14 +100,14 @@ public final class MatchingAnalysis: Accumulator {
     ) { subject, all in
       guard sites == 1, let embedding = subject.embedding,
         let index = subjects.firstIndex(where: { $0.name == subject.name })
-      else { return ChosenSites.spread(all, sites) }
+      else { return ChosenSites.last(all, sites) }
       return [ChosenSites.Place(subject: index, representation: embedding, depth: 0)]
     }
   }
 
   /// Recipe, places, pairs, noise and seed.
   public var fingerprint: String {
-    "1 \(options.recipe.fingerprint) pairs \(options.pairs.fingerprint) noise \(options.noise) × \(options.draws) batch \(options.batchSize) seed \(options.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+    "2 \(options.recipe.fingerprint) vectors \(options.vectors?.hash ?? "none") pairs \(options.pairs.fingerprint) noise \(options.noise) × \(options.draws) batch \(options.batchSize) seed \(options.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
   }
 
   /// Opens a block; pixels of images in no pair are not kept.
@@ -193,7 +166,8 @@ public final class MatchingAnalysis: Accumulator {
     guard features.restore(own), pictures.restore(under("pixels.")) else { return false }
     var restored: [String: Found] = [:]
     var going: (key: String, state: EmbeddingMatch.State)?
-    for unit in units(pairs: read(pictures).count) {
+    let bank = Bank(features, samples: samples)
+    for unit in units(pairs: read(pictures, bank).count) {
       let shape = shape(unit)
       let finished = under("found.\(unit.key).")
       if let one = finished["pictures"] {
@@ -212,6 +186,16 @@ public final class MatchingAnalysis: Accumulator {
     return true
   }
 
+  /// A source and its targets, rows of the images that take part.
+  struct MatchGoal {
+    /// Among the analysis' pairs.
+    var pair: Int
+    var source: Int
+    var target: Int
+    /// Targets before the last.
+    var others: [Int]
+  }
+
   /// Pictures of one place that are changed at once.
   struct Unit {
     var key: String
@@ -220,10 +204,33 @@ public final class MatchingAnalysis: Accumulator {
     var pairs: [Int]
   }
 
-  /// The pairs both of whose images could be read.
-  private func read(_ pixels: GatheredFeatures) -> [(source: Int, target: Int)] {
+  /// The pairs all of whose images could be read and have embeddings that are finite everywhere, their places.
+  private func read(_ pixels: GatheredFeatures, _ bank: Bank) -> [Int] {
     let seen = Set(pixels.samples)
-    return pairs.filter { seen.contains($0.source) && seen.contains($0.target) }
+    return pairs.indices.filter { index in
+      images(index).allSatisfy { seen.contains($0) && bank.holds($0) }
+    }
+  }
+
+  /// Places in the set of all images of a pair; that of an embedding is its source alone.
+  private func images(_ index: Int) -> [Int] {
+    let pair = pairs[index]
+    return options.vectors != nil ? [pair.source] : [pair.source, pair.target] + others[index]
+  }
+
+  /// Pairs that were left out, and why.
+  private func left(_ bank: Bank) -> [String] {
+    let seen = Set(pixels.samples)
+    return pairs.indices.compactMap { index in
+      let pair = pairs[index]
+      guard
+        let image = images(index).first(where: { !seen.contains($0) || !bank.holds($0) })
+      else { return nil }
+      let name = "\(samples[pair.source].id) → \(samples[pair.target].id)"
+      return seen.contains(image)
+        ? "\(name): NaN or infinity in the embedding of '\(samples[image].id)'"
+        : "\(name): '\(samples[image].id)' could not be read"
+    }
   }
 
   private func units(pairs count: Int) -> [Unit] {
@@ -250,10 +257,12 @@ public final class MatchingAnalysis: Accumulator {
   public func result() throws -> MatchingResult { try computed().result }
 
   func computed() throws -> MatchingComputed {
-    let read = read(pixels)
+    let bank = Bank(gathered, samples: samples)
+    let read = read(pixels, bank)
+    let left = left(bank)
     guard !read.isEmpty else {
-      throw AnalysisError.tooFewImages(
-        needed: 2, found: pixels.samples.count, where: "matching, of the images that make its pairs"
+      throw AnalysisError.classes(
+        "matching: no pair is left, \(left.first ?? "none was drawn")\(left.count > 1 ? ", and \(left.count - 1) more" : "")"
       )
     }
     let originals = subjects.indices.map { index in
@@ -262,9 +271,14 @@ public final class MatchingAnalysis: Accumulator {
         of: pixels.whole(index).reshaped(pixels.samples.count, 3, size.height, size.width))
     }
     let rows = Dictionary(uniqueKeysWithValues: pixels.samples.enumerated().map { ($1, $0) })
-    let local = read.compactMap { pair -> (source: Int, target: Int)? in
-      guard let source = rows[pair.source], let target = rows[pair.target] else { return nil }
-      return (source, target)
+    let local = read.compactMap { index -> MatchGoal? in
+      guard let source = rows[pairs[index].source] else { return nil }
+      // An embedding has no picture: its source stands in.
+      let target = options.vectors == nil ? rows[pairs[index].target] : source
+      return target.map {
+        MatchGoal(
+          pair: index, source: source, target: $0, others: others[index].compactMap { rows[$0] })
+      }
     }
     let units = units(pairs: local.count)
     for (number, unit) in units.enumerated() where found[unit.key] == nil {
@@ -278,12 +292,11 @@ public final class MatchingAnalysis: Accumulator {
       units.filter { $0.place == place }.compactMap { found[$0.key] }
     }
     return try MatchingComputed(
-      self, originals, pairs: local, results, Bank(gathered, samples: samples),
-      ids: pixels.samples)
+      self, originals, goals: local, results, bank, ids: pixels.samples, left: left)
   }
 
   private func match(
-    _ unit: Unit, _ originals: [Tensor], _ pairs: [(source: Int, target: Int)],
+    _ unit: Unit, _ originals: [Tensor], _ goals: [MatchGoal],
     share: (Double) -> Double
   ) throws -> Found {
     let place = places[unit.place]
@@ -295,17 +308,32 @@ public final class MatchingAnalysis: Accumulator {
       offset: subject.offset(options.recipe.unit)
     ) { try embedding($0) }
     let own = originals[place.subject].to(subject.device)
-    let sources = subject.inUnit(
-      options.recipe.unit, own.gathered(0, unit.pairs.map { pairs[$0].source }))
-    let targets = try embedding(
-      subject.inUnit(options.recipe.unit, own.gathered(0, unit.pairs.map { pairs[$0].target }))
-    ).detached()
+    let mine = unit.pairs.map { goals[$0] }
+    func pictures(_ rows: [Int]) -> Tensor {
+      subject.inUnit(options.recipe.unit, own.gathered(0, rows))
+    }
+    let sources = pictures(mine.map(\.source))
+    var targets: Tensor
+    if let vectors = options.vectors {
+      targets = vectors.rows.gathered(0, mine.map { $0.pair % vectors.count }).to(.float32)
+        .to(subject.device)
+    } else {
+      targets = try embedding(pictures(mine.map(\.target))).detached()
+    }
+    var others = try (0..<(options.recipe.targets - 1)).map { number in
+      try embedding(pictures(mine.map { $0.others[number] })).detached()
+    }
+    if options.recipe.targets > 1 {
+      let start = try embedding(sources).detached()
+      targets = EmbeddingMatch.rescaled(targets, to: start)
+      others = others.map { EmbeddingMatch.rescaled($0, to: start) }
+    }
     var state = running?.key == unit.key ? running?.state ?? .init(sources) : .init(sources)
     state = state.moved(to: subject.device)
     let part = "matching in \(embedding.name)"
     do {
       try match.run(
-        sources, to: targets, &state, every: max(1, options.recipe.steps / 100),
+        sources, to: targets, after: others, &state, every: max(1, options.recipe.steps / 100),
         isInterrupted: isInterrupted
       ) { step in progress(part, share(Double(step) / Double(max(1, options.recipe.steps)))) }
     } catch {
@@ -327,29 +355,5 @@ extension MatchingAnalysis: PiecewiseAnalysis {
     try computed.files.write(into: run, ["preset": options.recipe.name])
     try run.write(computed.result, analysis: name)
     return computed.result.tidyRows()
-  }
-}
-
-extension Subject {
-  /// What a pixel of 0 to 1 is in a unit, for each channel.
-  func scale(_ unit: MatchRecipe.Unit) -> [Double] {
-    unit == .pixels
-      ? [1, 1, 1] : preprocessing.std.map { 255 * preprocessing.rescale / Double($0) }
-  }
-
-  /// The numbers of a black pixel in a unit.
-  func offset(_ unit: MatchRecipe.Unit) -> [Double] {
-    unit == .pixels
-      ? [0, 0, 0] : zip(preprocessing.mean, preprocessing.std).map { -Double($0) / Double($1) }
-  }
-
-  /// Pixels of 0 to 1 in a unit.
-  func inUnit(_ unit: MatchRecipe.Unit, _ pixels: Tensor) -> Tensor {
-    unit == .pixels ? pixels : preprocessing.input(of: pixels)
-  }
-
-  /// Pixels of 0 to 1 of numbers in a unit.
-  func pixels(_ unit: MatchRecipe.Unit, _ pictures: Tensor) -> Tensor {
-    unit == .pixels ? pictures : preprocessing.pixels(of: pictures)
   }
 }

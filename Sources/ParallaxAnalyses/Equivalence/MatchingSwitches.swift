@@ -12,7 +12,7 @@ enum MatchingSwitches {
       recipe[keyPath: path] == published[keyPath: path] ? "paper" : "reconstruction"
     }
     let isSecond = recipe.method.isSecondOrder
-    return [
+    var list = [
       Switch("embedding", "raw, not normalised to length 1", origin: "paper"),
       Switch(
         "loss",
@@ -26,7 +26,7 @@ enum MatchingSwitches {
         )
         : Switch(
           "rate", "\(number(recipe.rate.start)) → \(number(recipe.rate.end)), linear",
-          origin: origin(\.rate)),
+          origin: recipe.method == published.method ? origin(\.rate) : "reconstruction"),
       Switch("unit", recipe.unit.rawValue, origin: origin(\.unit)),
       Switch("clamp", recipe.clamp.rawValue, origin: origin(\.clamp)),
       Switch("ball", recipe.ball?.text ?? "none", origin: origin(\.ball)),
@@ -34,18 +34,34 @@ enum MatchingSwitches {
         "until", recipe.criterion,
         origin: recipe.criterion == published.criterion ? "paper" : "reconstruction"),
       Switch("steps, at most", "\(recipe.steps)", origin: origin(\.steps)),
-      Switch("pairs", pairs(options.pairs)),
+      Switch(
+        "pairs",
+        options.vectors.map { "sources to the \($0.count) rows of a file, in turn" }
+          ?? pairs(options.pairs)),
       Switch("picture that is judged", "with 8 bits a channel, as saved, at the model's size"),
       Switch("visual change", "PSNR, SSIM, L2 and L∞ of pixels of 0 to 1"),
       Switch(
         "readers",
-        "nearest neighbour (Euclidean), prototype (cosine with the class mean), few-shot probe (λ = 1024), each without the picture itself"
+        "nearest neighbour (Euclidean), prototype (cosine with the class mean), few-shot probe (λ = 1024, fitted up to \(Bank.folds) times without the pictures it is asked for), each without the picture itself"
       ),
       Switch(
         "noise",
-        "σ \(options.noise.map(number).joined(separator: ", ")), \(options.draws) draws each, not clamped"
+        "σ \(options.noise.map(number).joined(separator: ", ")), \(options.draws) draws each, the same for a source and its match, not clamped; ‖J‖²_F from \(MatchNoise.probes) random vectors"
       ),
     ]
+    if recipe.targets > 1 {
+      list.insert(
+        Switch(
+          "targets",
+          "\(recipe.targets) each, rescaled to the range of the source's embedding, the k-th with weight k/\(recipe.targets)², the last decides",
+          origin: "paper"), at: 1)
+    }
+    if recipe.ball != nil {
+      list.append(
+        Switch(
+          "8 bits in a ball", "rounded towards the source, so that the saved picture stays in it"))
+    }
+    return list
   }
 
   private static func pairs(_ pairs: MatchPairs) -> String {

@@ -9,6 +9,8 @@ struct Readers {
   let place: Int
   /// Places in the set.
   let pairs: [(source: Int, target: Int)]
+  /// Whether targets are images; else the second of a pair says nothing.
+  var hasTargets = true
 
   /// Principal coordinates that are kept.
   static let coordinates = 6
@@ -34,17 +36,25 @@ struct Readers {
 
   /// What readers say of the sources before and after; empty where images have no classes.
   func readouts(_ after: Tensor) throws -> [MatchingResult.Readout] {
-    guard bank.hasClasses else { return [] }
-    let own = pairs.map { (source: label($0.source), target: label($0.target)) }
+    guard bank.hasClasses, !pairs.isEmpty else { return [] }
+    let own = pairs.map { pair in
+      (source: label(pair.source), target: hasTargets ? label(pair.target) : nil)
+    }
     func readout(_ name: String, _ found: [[Int?]]) -> MatchingResult.Readout {
       let count = Double(pairs.count)
       func share(_ list: [Int?], _ wanted: [Int?]) -> Double {
         Double(zip(list, wanted).count { $0 != nil && $0 == $1 }) / count
       }
-      return MatchingResult.Readout(
+      var readout = MatchingResult.Readout(
         name: name, before: share(found[0], own.map(\.source)),
         after: share(found[1], own.map(\.source)), fooled: share(found[1], own.map(\.target)),
         count: pairs.count)
+      func isRight(_ list: [Int?], _ row: Int) -> Bool {
+        list[row] != nil && list[row] == own[row].source
+      }
+      readout.lost = pairs.indices.count { isRight(found[0], $0) && !isRight(found[1], $0) }
+      readout.won = pairs.indices.count { !isRight(found[0], $0) && isRight(found[1], $0) }
+      return readout
     }
     let queries = [before, after.to(.cpu).to(.float64)]
     guard queries.allSatisfy({ $0.isFinite() }) else { return [] }
@@ -62,7 +72,8 @@ struct Readers {
 
   /// Softmax of 100 times the cosines with the prototypes of the classes that take part.
   func scores(_ after: Tensor) -> MatchingResult.Scores? {
-    let names = pairs.flatMap { [label($0.source), label($0.target)] }.compactMap(\.self)
+    let names = pairs.flatMap { [label($0.source), hasTargets ? label($0.target) : nil] }
+      .compactMap(\.self)
     var seen: Set<Int> = []
     let classes = names.filter { seen.insert($0).inserted }.prefix(Self.columns)
     guard bank.hasClasses, classes.count > 1, after.isFinite() else { return nil }
@@ -78,7 +89,11 @@ struct Readers {
   }
 
   /// Principal coordinates, fitted to the whole set's representations; nil where there are too few.
-  func coordinates(_ after: Tensor) throws -> MatchingResult.Coordinates? {
+  ///
+  /// - Parameters:
+  ///   - after: embeddings of the matched pictures.
+  ///   - targets: what they were matched to; nil for the embeddings of the targets' images.
+  func coordinates(_ after: Tensor, targets: Tensor? = nil) throws -> MatchingResult.Coordinates? {
     let all = bank.all(place)
     guard all.shape[0] > Self.coordinates, all.isFinite(), after.isFinite() else { return nil }
     let fit = try PrincipalCoordinates(of: all, components: Self.coordinates)
@@ -89,6 +104,6 @@ struct Readers {
     }
     return MatchingResult.Coordinates(
       variances: fit.shares, sources: table(before),
-      targets: table(bank.of(pairs.map(\.target), place)), matched: table(after))
+      targets: table(targets ?? bank.of(pairs.map(\.target), place)), matched: table(after))
   }
 }

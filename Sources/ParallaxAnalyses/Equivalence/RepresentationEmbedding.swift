@@ -38,7 +38,8 @@ struct RepresentationEmbedding {
     if let fixed = model.fixedBatch {
       guard batch <= fixed else {
         return try stride(from: 0, to: batch, by: fixed).map { first in
-          try of(pictures.sliced(0, first, min(first + fixed, batch)), subject, wanted, unit, in: other)
+          try of(
+            pictures.sliced(0, first, min(first + fixed, batch)), subject, wanted, unit, in: other)
         }.joinedByPlace()
       }
       let last = input.sliced(0, batch - 1)

@@ -179,7 +179,8 @@ public final class LayerJacobian {
   public func gradients(at points: Tensor, _ seeds: Tensor) throws -> Tensor {
     precondition(
       points.shape[0] == seeds.shape[0] && seeds.shape[1] == features,
-      "LayerJacobian.gradients: expected rows of \(features) numbers, one a picture, found \(seeds)")
+      "LayerJacobian.gradients: expected rows of \(features) numbers, one a picture, found \(seeds)"
+    )
     return try Self.joined(stride(from: 0, to: points.shape[0], by: batchSize)) { first in
       let end = min(first + batchSize, points.shape[0])
       let part = points.sliced(0, first, end)

@@ -97,7 +97,8 @@ public struct DirectionalLipschitz {
   {
     let start = jacobian.points.sliced(0, image, image + 1)
     let unit = start.dtype == .float64 ? 1.1e-16 : 6e-8
-    let moves = randomDirections(count, seed: seed) * (16 * unit * Double(jacobian.inputs).squareRoot())
+    let moves =
+      randomDirections(count, seed: seed) * (16 * unit * Double(jacobian.inputs).squareRoot())
     let shaped = moves.reshaped([count] + Array(start.shape.dropFirst()))
     let there = try jacobian.values(at: start + shaped).to(.float64)
     let back = try jacobian.values(at: start - shaped).to(.float64)
@@ -182,7 +183,8 @@ public struct DirectionalLipschitz {
           .reshaped([count] + Array(start.shape.dropFirst())))
     }
     let around = try jacobian.moved(to: Tensor.concatenated(points, 0))
-    let found = try around.powerIteration(iterations: iterations, tolerance: 1e-4, seed: seed, isInterrupted: isInterrupted)
+    let found = try around.powerIteration(
+      iterations: iterations, tolerance: 1e-4, seed: seed, isInterrupted: isInterrupted)
     return (found.values.max() ?? 0, found.values[0])
   }
 }

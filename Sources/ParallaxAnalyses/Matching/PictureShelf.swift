@@ -13,7 +13,7 @@ struct PictureShelf {
 
   /// The folder under `tensors/`.
   let folder: String
-  private var pictures: [(name: String, tensor: Tensor)] = []
+  private var pictures: [(name: String, tensor: Tensor, shown: Tensor?)] = []
 
   init(_ folder: String) { self.folder = folder }
 
@@ -23,16 +23,17 @@ struct PictureShelf {
   ///   - picture: `[3, height, width]`, in [0, 1]; clamped where it is seen.
   ///   - name: of its file; a number and an end are added, and what no file can be called is replaced.
   ///   - side: the longest side of the small picture in pixels.
+  ///   - shown: what is written as a PNG instead, where rounding is not to the nearest.
   /// - Returns: a small PNG, and where the whole picture will lie within the run folder.
   /// - Throws: `ImageError`.
-  mutating func add(_ picture: Tensor, _ name: String, side: Int = Self.side) throws -> (
-    small: Data, file: String
-  ) {
+  mutating func add(
+    _ picture: Tensor, _ name: String, side: Int = Self.side, shown: Tensor? = nil
+  ) throws -> (small: Data, file: String) {
     let number = String(pictures.count + 1001).dropFirst()
     let safe = String(
       name.map { $0.isLetter || $0.isNumber || "-_.@".contains($0) ? $0 : "-" }.suffix(120))
-    pictures.append(("\(number)-\(safe)", picture.to(.cpu)))
-    return (try Self.small(picture, side: side), "tensors/\(folder)/\(number)-\(safe).png")
+    pictures.append(("\(number)-\(safe)", picture.to(.cpu), shown?.to(.cpu)))
+    return (try Self.small(shown ?? picture, side: side), "tensors/\(folder)/\(number)-\(safe).png")
   }
 
   /// A picture `[3, height, width]`, clamped to [0, 1].
@@ -64,7 +65,8 @@ struct PictureShelf {
   func write(into run: RunFolder, _ metadata: [String: String]) throws {
     for picture in pictures {
       try run.write(
-        try Self.buffer(picture.tensor).pngData(), at: "tensors/\(folder)/\(picture.name).png")
+        try Self.buffer(picture.shown ?? picture.tensor).pngData(),
+        at: "tensors/\(folder)/\(picture.name).png")
     }
     try Safetensors.write(
       pictures.map { (name: $0.name, tensor: $0.tensor.contiguous()) },

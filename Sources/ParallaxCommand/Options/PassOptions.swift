@@ -13,7 +13,8 @@ struct PassOptions: ParsableArguments {
   @Option(name: [.long, .customShort("j")], help: "Threads that decode images.")
   var workers = 2
 
-  @Option(help: "Element type of weights and activations: float32; of invert float64 too.")
+  @Option(
+    help: "Element type of weights and activations: float32; of invert and lipschitz float64 too.")
   var dtype = "float32"
 
   @Option(help: "The seed of every random choice.")
@@ -28,7 +29,8 @@ struct PassOptions: ParsableArguments {
   func validate() throws {
     if let outlier { throw ValidationError(outlier.asOption) }
     guard ["float32", "float64"].contains(dtype) else {
-      throw ValidationError("--dtype \(dtype): expected float32, or of invert float64")
+      throw ValidationError(
+        "--dtype \(dtype): expected float32, or of invert and lipschitz float64")
     }
   }
 
@@ -37,7 +39,8 @@ struct PassOptions: ParsableArguments {
   /// - Throws: `CommandError` where another element type was chosen.
   func refuseDouble() throws {
     guard dtype == "float32" else {
-      throw CommandError("--dtype \(dtype): expected float32; only invert has float64", code: 64)
+      throw CommandError(
+        "--dtype \(dtype): expected float32; only invert and lipschitz have float64", code: 64)
     }
   }
 

@@ -14,7 +14,8 @@ struct LipschitzCommand: ParsableCommand, ModelsTaking {
       embedding, with --level-set one on which a classifier stays as sure (Balasubramanian et al., 2023), with --clever the extreme-value score of a classifier's output. After Salman, Shams and Liu (2024), who leave the \
       protocol open: it is ours, and the report says so.
 
-      Distances are in pixels of 0 to 1. Cost of one picture at one site: D backward passes for D numbers up to 1024, some 600 \
+      Distances are in pixels of 0 to 1. Where a step moves the embedding by less than five times its rounding there is no number; with \
+      --dtype float64 steps can be much shorter. Level sets and CLEVER are of a classifier's output, MODEL@SITE of its last site. Cost of one picture at one site: D backward passes for D numbers up to 1024, some 600 \
       forward passes, and a match; some minutes for a ViT-B/16.
 
       Example:  parallax lipschitz clip-vit-base-patch16 --pairs 1 --walk 5
@@ -41,7 +42,7 @@ struct LipschitzCommand: ParsableCommand, ModelsTaking {
       title: {
         $0 == 1
           ? "How steep one model's embedding is" : "How steep the embeddings of \($0) models are"
-      }, output: output ?? Runs.name("lipschitz", names))
+      }, output: output ?? Runs.name("lipschitz", names), allowsDouble: true)
     let finished = try job.run(
       addresses, models, images, pass,
       [AnalysisCatalog.lipschitz(lipschitz.options(batchSize: pass.batchSize))], progress)
@@ -81,8 +82,26 @@ struct LipschitzOptions: ParsableArguments {
       "Only this image gives directions, by its id; with --source, one pair.", valueName: "id"))
   var target: String?
 
+  @Option(help: "The recipe of the match: quick, salman2024, newton or pgd.")
+  var preset = MatchingAnalysis.Preset.quick
+
   @Option(help: "Random directions.")
   var directions = 16
+
+  @Option(help: "Random directions of the tangent space.")
+  var tangents = 4
+
+  @Option(help: "The shortest step h, in pixels of 0 to 1; the longest is that of the match.")
+  var shortest = 1e-3
+
+  @Option(help: "Steps h.")
+  var lengths = 20
+
+  @Option(help: "Singular values above this share of the largest span the normal space.")
+  var threshold = 1e-3
+
+  @Option(help: "Random pictures of the ball of the lower bound.")
+  var samples = 4
 
   @Option(help: "The radius of the ball of the lower bound, in pixels of 0 to 1.")
   var radius = 0.5
@@ -97,7 +116,18 @@ struct LipschitzOptions: ParsableArguments {
   var levelSet = 0
 
   @Option(
-    help: "Batches of 32 points for CLEVER's score, of outputs that are logits; 0: none.")
+    help:
+      "The largest counter-perturbation of the traversal, in pixels of 0 to 1; 0: none. The authors' is 0.00392."
+  )
+  var counter = 0.0
+
+  @Flag(
+    help: "How sure the classifier is around the ends of the traversal, at distances 5, 10, … 30.")
+  var widths = false
+
+  @Option(
+    help:
+      "Batches of 32 points for CLEVER's score, of outputs that are logits, at least 20; 0: none.")
   var clever = 0
 
   @Option(help: "Layers of a model that names none, evenly spread; 1: where its embedding is.")
@@ -107,10 +137,26 @@ struct LipschitzOptions: ParsableArguments {
     try Outlier.check([
       ("pairs", pairs, 1...1000), ("directions", directions, 1...1000), ("walk", walk, 0...10_000),
       ("clever", clever, 0...10_000), ("level-set", levelSet, 0...100_000),
-      ("layers", layers, 1...1024),
+      ("layers", layers, 1...1024), ("tangents", tangents, 0...1000),
+      ("lengths", lengths, 2...1000),
+      ("samples", samples, 0...1000),
     ])
-    guard clever == 0 || clever >= 3 else {
-      throw ValidationError("--clever \(clever): expected at least 3 batches, or 0 for none")
+    guard clever == 0 || clever >= 20 else {
+      throw ValidationError(
+        "--clever \(clever): expected at least 20 batches, or 0 for none; fewer maxima do not tell where they end"
+      )
+    }
+    guard preset != .several else {
+      throw ValidationError("--preset \(preset.rawValue): expected a recipe with one target")
+    }
+    for (option, value, high) in [
+      ("shortest", shortest, 10), ("threshold", threshold, 1), ("counter", counter, 1),
+    ] where !(value >= 0 && value <= high) || (value == 0 && option != "counter") {
+      throw ValidationError(
+        "--\(option) \(value): expected a number above 0, up to \(Int(high))")
+    }
+    guard levelSet > 0 || (!widths && counter == 0) else {
+      throw ValidationError("--widths and --counter: expected --level-set with them")
     }
     guard radius > 0, radius <= 1000 else {
       throw ValidationError("--radius \(radius): expected a number above 0, up to 1000")
@@ -123,6 +169,10 @@ struct LipschitzOptions: ParsableArguments {
     (options.directions, options.radius, options.walk) = (directions, radius, walk)
     (options.clever.batches, options.clever.radius) = (clever, radius)
     (options.sites, options.levelSet) = (layers, levelSet)
+    (options.recipe, options.tangents, options.shortest) = (preset.recipe, tangents, shortest)
+    (options.steps, options.threshold, options.samples) = (lengths, threshold, samples)
+    options.counterPerturbation = counter
+    options.widths = widths ? [5, 10, 15, 20, 25, 30] : []
     options.batchSize = min(options.batchSize, batchSize)
     return options
   }

@@ -2,9 +2,6 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-extension MatchingAnalysis.Preset: ExpressibleByArgument {}
-extension MatchRecipe.Method: ExpressibleByArgument {}
-
 struct MatchCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "match",
@@ -18,9 +15,11 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
 
       quick: up to a hundred steps of Adam on pixels, until d < ‖t‖²/50 and the cosine > 0.99. salman2024: the published procedure \
       exactly, plain descent on the mean squared error with η = 0.08, up to 15000 steps. newton: Levenberg-Marquardt, the shortest \
-      way in pixels. pgd: within a ball of 8/255 in every pixel. \
+      way in pixels. pgd: within a ball of 8/255 in every pixel. salman2024-several: the published form with several targets, of which \
+      the last decides. --method takes the numbers that go with it from the recipe that has it. \
       The model's embedding is matched (the last site, of classifiers what the head reads) unless sites are named. Pairs are drawn from different classes unless --source or \
-      --target name images.
+      --target name images, by id or path. With --target-embedding targets are rows of a file, such as embeddings of texts, at one site of one \
+      model.
 
       Example:  parallax match clip-vit-base-patch16 --pairs 8
       """)
@@ -46,7 +45,7 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
       title: {
         $0 == 1 ? "Matched embeddings in one model" : "Matched embeddings in \($0) models"
       }, output: output ?? Runs.name("match", names))
-    let options = matching.options(batchSize: pass.batchSize)
+    let options = try matching.options(batchSize: pass.batchSize)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.matching(options)], progress)
     try finished.show(as: form) {
@@ -55,7 +54,7 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
     }
   }
 
-  /// `clip@head#flat: 8 of 8 matched, cosine 0.993 (0.61 before), PSNR 38.2 dB`.
+  /// `clip@head#flat: 8 of 8 matched, cosine 0.993 (0.61 before), PSNR 38.2 dB`; pairs that were alike before are counted apart.
   private static func lines(_ model: MatchingResult.Model) -> [String] {
     model.places.map { place in
       func mean(_ values: [Double]) -> Double {
@@ -64,98 +63,15 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
       func number(_ value: Double, _ digits: Int) -> String {
         String(format: "%.\(digits)f", value)
       }
-      let pairs = place.pairs
+      let pairs = place.pairs.filter { $0.ending != "already" }
       let steps = pairs.map(\.steps)
-      return
-        "\(model.name)@\(place.site)#\(place.tokens): \(pairs.count { $0.isMatched }) of \(pairs.count) matched after \(steps.min() ?? 0) to \(steps.max() ?? 0) steps, cosine \(number(mean(pairs.compactMap(\.saved.cosine)), 3)) (before \(number(mean(pairs.compactMap(\.before.cosine)), 3))), PSNR \(number(mean(pairs.compactMap(\.change.psnr)), 1)) dB"
-    }
-  }
-}
-
-/// How pictures are matched.
-struct MatchOptions: ParsableArguments {
-  @Option(help: "The recipe: quick, salman2024, newton or pgd.")
-  var preset = MatchingAnalysis.Preset.quick
-
-  @Option(help: "Pairs of images, at most.")
-  var pairs = 8
-
-  @Option(
-    help: ArgumentHelp("Only this image is changed, by its id; to many targets.", valueName: "id"))
-  var source: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "All are changed to this image, by its id; with --source, one pair.", valueName: "id"))
-  var target: String?
-
-  @Option(
-    help:
-      "How steps are made: descent, adam, pgd, gauss-newton or levenberg-marquardt; the recipe's without it."
-  )
-  var method: MatchRecipe.Method?
-
-  @Option(help: "Steps, at most; the recipe's without it.")
-  var steps: Int?
-
-  @Option(help: "The rate η; the recipe's without it.")
-  var rate: Double?
-
-  @Option(
-    help: ArgumentHelp(
-      "No pixel may change by more, of 0 to 1; the recipe's without it.", valueName: "ε"))
-  var linf: Double?
-
-  @Option(
-    help: ArgumentHelp(
-      "All pixels together may not change by more, of 0 to 1; the recipe's without it.",
-      valueName: "ε"))
-  var l2: Double?
-
-  @Option(help: "A match has a squared distance d below it; the recipe's without it.")
-  var tolerance: Double?
-
-  @Option(help: "A match has a cosine above it; the recipe's without it.")
-  var cosine: Double?
-
-  @Option(help: "Layers of a model that names none, evenly spread; 1: where its embedding is.")
-  var layers = 1
-
-  func validate() throws {
-    try Outlier.check([
-      ("steps", steps ?? 1, 1...10_000_000), ("pairs", pairs, 1...100_000),
-      ("layers", layers, 1...1024),
-    ])
-    for (option, value, high) in [
-      ("rate", rate, 1e6), ("linf", linf, 1), ("l2", l2, 1e4), ("tolerance", tolerance, 1e12),
-    ] {
-      if let value, !(value > 0 && value <= high) {
-        throw ValidationError(
-          "--\(option) \(value): expected a number above 0, up to \(Int(high))")
+      let alike = place.pairs.count - pairs.count
+      let note = alike == 0 ? "" : " (\(alike) more \(alike == 1 ? "was" : "were") alike before)"
+      guard !pairs.isEmpty else {
+        return "\(model.name)@\(place.site)#\(place.tokens): all \(alike) were alike before"
       }
+      return
+        "\(model.name)@\(place.site)#\(place.tokens): \(pairs.count { $0.isMatched }) of \(pairs.count) matched\(note) after \(steps.min() ?? 0) to \(steps.max() ?? 0) steps, cosine \(number(mean(pairs.compactMap(\.saved.cosine)), 3)) (before \(number(mean(pairs.compactMap(\.before.cosine)), 3))), PSNR \(number(mean(pairs.compactMap(\.change.psnr)), 1)) dB"
     }
-    if let cosine, !(cosine >= -1 && cosine < 1) {
-      throw ValidationError("--cosine \(cosine): expected a number from -1, below 1")
-    }
-    guard linf == nil || l2 == nil else {
-      throw ValidationError("--linf and --l2: expected one of them")
-    }
-  }
-
-  func options(batchSize: Int) -> MatchingAnalysis.Options {
-    var options = MatchingAnalysis.Options()
-    var recipe = preset.recipe
-    if let method { recipe.method = method }
-    if let steps { recipe.steps = steps }
-    if let rate { recipe.rate = LinearSchedule(rate, rate) }
-    if let linf { recipe.ball = .maximum(linf) }
-    if let l2 { recipe.ball = .euclidean(l2) }
-    if let tolerance { (recipe.tolerance, recipe.isRelative) = (tolerance, false) }
-    if let cosine { recipe.cosine = cosine }
-    options.recipe = recipe
-    options.pairs = MatchPairs(source: source, target: target, count: pairs)
-    options.sites = layers
-    options.batchSize = min(options.batchSize, batchSize)
-    return options
   }
 }

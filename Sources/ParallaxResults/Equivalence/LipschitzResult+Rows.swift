@@ -22,7 +22,8 @@ extension LipschitzResult {
     }
     guard one.problem == nil else { return [row("left out: \(one.problem ?? "")", nil)] }
     var rows = [
-      row("rounding", one.rounding), row("σ₁", one.steepest), row("lower bound in the ball", one.bound),
+      row("rounding", one.rounding), row("σ₁", one.steepest),
+      row("lower bound in the ball", one.bound),
       row("rank of the normal space", Double(one.rank)), row("‖Δx‖", one.change),
     ]
     for (index, value) in one.values.enumerated() {
@@ -48,7 +49,8 @@ extension LipschitzResult {
         row("segment: secant", segment.secant, "to \(segment.to)"),
       ]
       for (measure, values) in [
-        ("segment: steepness", segment.parts), ("segment: cosine with the source", segment.toSource),
+        ("segment: steepness", segment.parts),
+        ("segment: cosine with the source", segment.toSource),
         ("segment: cosine with the target", segment.toTarget),
         ("segment: source's class", segment.sourceClass ?? []),
         ("segment: target's class", segment.targetClass ?? []),

@@ -84,7 +84,7 @@ public struct MatchingResult: Codable, Sendable, Equatable {
     public var targetNorm: Double
     /// How far the saved picture is from its source.
     public var change: Change
-    /// ‖x_tg − x₀‖₂, how far source and target are from each other.
+    /// ‖x_tg − x₀‖₂, how far source and target are from each other; 0 where the target is an embedding without a picture.
     public var between: Double
     /// Steps that it took.
     public var steps: Int
@@ -98,6 +98,8 @@ public struct MatchingResult: Codable, Sendable, Equatable {
     public var file = ""
     /// A small PNG of |Δx|, times ``amplification``.
     public var difference = Data()
+    /// Targets before this one, which pulled too; nil where there are none.
+    public var others: [Int]?
     /// What |Δx| is multiplied with for the eye.
     public var amplification = 1.0
 
@@ -195,8 +197,8 @@ public struct MatchingResult: Codable, Sendable, Equatable {
     /// Of each pair that was changed the share of draws in which the matched picture's embedding moves further than the source's under
     /// the same noise, ties counted half; nil in runs of older versions.
     public var paired: [Double]?
-    /// √(σ²‖J‖²_F), how far linearisation expects noise to move a source's embedding, on the scale of
-    /// ``sourceShift``; nil where it was not asked for.
+    /// √(σ²‖J‖²_F), how far linearisation expects noise to move a source's embedding, as ``sourceShift`` over how far source and matched
+    /// picture are apart; nil where the model has no forward derivative.
     public var sourceExpected: Double?
     /// The same of matched pictures.
     public var matchedExpected: Double?

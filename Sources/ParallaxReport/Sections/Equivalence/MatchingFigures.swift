@@ -19,45 +19,69 @@ struct MatchingFigures {
 
   // MARK: The way there
 
+  /// What is drawn over the steps: a field, its title, and whether on a logarithmic axis.
+  private static let quantities = [
+    ("value", "distance left, of the first", true), ("cosine", "cosine with the target", false),
+    ("change", "‖x − x₀‖₁", false),
+  ]
+
+  /// Whether cosines and changes are drawn beside distances.
+  var hasAll: Bool { places.count <= 3 }
+
   func traces() -> Figure {
     let id = "matching-traces"
-    let charts = places.prefix(Self.shown).enumerated().map { index, one -> Chart in
-      let last = one.place.pairs.flatMap(\.trace).map(\.step).max() ?? 1
-      let x = Chart.Channel.quantity(
-        "step", Chart.Scale(domain: [0, Double(max(1, last))], nice: false),
-        axis: .value(
-          Chart.Axis(title: .value("step"), grid: true, ticks: false, domain: false, tickCount: 4)))
-      let y = Chart.Channel.quantity(
-        "value", Chart.Scale(type: "log", nice: false),
-        axis: .value(
-          Chart.Axis(
-            title: index.isMultiple(of: Self.columns)
-              ? .value("distance left, of the first") : .null,
-            format: "~g", grid: true, ticks: false, domain: false, tickCount: 4)))
-      let lines = Chart(
-        data: Chart.Data(name: id),
-        transform: [
-          Chart.Transform(
-            filter: "datum._panel === \(index) && isValid(datum.value) && datum.value > 0")
-        ],
-        mark: Chart.Mark(
-          type: "line", color: Palette.colour(one.model), opacity: 0.75, strokeWidth: 1.4),
-        encoding: ["x": x, "y": y, "detail": .name("pair")],
-        tooltip: [.name("pair"), .name("step"), .name("value"), .name("cosine")])
-      return Chart(
-        width: Self.width, height: Self.height,
-        layer: [lines, .heading(one.title, limit: Self.width)],
-        view: Chart.View(stroke: Setting.null))
+    let quantities = hasAll ? Self.quantities : Array(Self.quantities.prefix(1))
+    let charts = places.prefix(Self.shown).enumerated().flatMap { index, one in
+      quantities.map { trace(id, index, one, $0) }
     }
     return Figure(
       id: id, title: "The distance to the target over the steps",
       description:
-        "Small multiples, one a representation: distance of the embedding to the target's over the steps, a line each pair, logarithmic",
+        "Small multiples, a row or a panel each representation: distance of the embedding to the target's over the steps, a line each pair, logarithmic, and where there is room cosine and change",
       chart: Chart(
         concat: charts, columns: min(Self.columns, max(1, charts.count)),
         spacing: Chart.Spacing(row: 76, column: 30), align: "each", bounds: "flush"),
       data: [id], exported: [id],
-      marks: places.reduce(0) { $0 + $1.place.pairs.reduce(0) { $0 + $1.trace.count } })
+      marks: places.reduce(0) {
+        $0 + $1.place.pairs.reduce(0) { $0 + $1.trace.count } * quantities.count
+      })
+  }
+
+  private func trace(
+    _ id: String, _ index: Int,
+    _ one: (model: Int, place: MatchingResult.Place, title: [String]),
+    _ quantity: (field: String, title: String, isLogarithmic: Bool)
+  ) -> Chart {
+    let last = one.place.pairs.flatMap(\.trace).map(\.step).max() ?? 1
+    let x = Chart.Channel.quantity(
+      "step", Chart.Scale(domain: [0, Double(max(1, last))], nice: false),
+      axis: .value(
+        Chart.Axis(
+          title: .value("step"), format: "d", grid: true, ticks: false, domain: false,
+          tickCount: min(4, max(1, last)))))
+    let y = Chart.Channel.quantity(
+      quantity.field,
+      quantity.isLogarithmic
+        ? Chart.Scale(type: "log", nice: false) : Chart.Scale(nice: true, zero: false),
+      axis: .value(
+        Chart.Axis(
+          title: hasAll || index.isMultiple(of: Self.columns) ? .value(quantity.title) : .null,
+          format: "~g", grid: true, ticks: false, domain: false, tickCount: 4)))
+    let lines = Chart(
+      data: Chart.Data(name: id),
+      transform: [
+        Chart.Transform(
+          filter: "datum._panel === \(index) && isValid(datum.\(quantity.field))"
+            + (quantity.isLogarithmic ? " && datum.\(quantity.field) > 0" : ""))
+      ],
+      mark: Chart.Mark(
+        type: "line", color: Palette.colour(one.model), opacity: 0.75, strokeWidth: 1.4),
+      encoding: ["x": x, "y": y, "detail": .name("pair")],
+      tooltip: [.name("pair"), .name("step"), .name("value"), .name("cosine"), .name("change")])
+    return Chart(
+      width: Self.width, height: Self.height,
+      layer: [lines, .heading(one.title, limit: Self.width)],
+      view: Chart.View(stroke: Setting.null))
   }
 
   // MARK: Noise
@@ -78,14 +102,18 @@ struct MatchingFigures {
           Chart.Axis(
             title: index.isMultiple(of: Self.columns) ? .value("shift, of source to match") : .null,
             grid: true, ticks: false, domain: false, tickCount: 4)))
-      let lines = [("source", nil), ("matched", [5.0, 3.0])].map { picture, dash -> Chart in
+      let kinds: [(String, [Double]?, Double)] = [
+        ("source", nil, 2), ("matched", [5, 3], 2), ("source, linear", nil, 0.8),
+        ("matched, linear", [5, 3], 0.8),
+      ]
+      let lines = kinds.map { picture, dash, stroke -> Chart in
         Chart(
           data: Chart.Data(name: id),
           transform: [
             Chart.Transform(filter: "datum._panel === \(index) && datum.picture === '\(picture)'")
           ],
           mark: Chart.Mark(
-            type: "line", color: Palette.colour(one.model), strokeWidth: 2, strokeDash: dash),
+            type: "line", color: Palette.colour(one.model), strokeWidth: stroke, strokeDash: dash),
           encoding: ["x": x, "y": y],
           tooltip: [
             .name("picture"), .name("deviation"), .name("value"), .name("class kept"),
@@ -190,6 +218,15 @@ struct MatchingFigures {
           noise.append([
             .text(one.title[0]), .text(one.title[1]), .text(picture), .number(row.deviation),
             .number(shift), .number(kept), .number(row.detection), .number(Double(index)),
+          ])
+        }
+        for (picture, shift) in [
+          ("source, linear", row.sourceExpected), ("matched, linear", row.matchedExpected),
+        ] {
+          guard let shift else { continue }
+          noise.append([
+            .text(one.title[0]), .text(one.title[1]), .text(picture), .number(row.deviation),
+            .number(shift), .number(nil), .number(nil), .number(Double(index)),
           ])
         }
       }

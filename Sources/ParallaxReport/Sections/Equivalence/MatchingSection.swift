@@ -21,6 +21,15 @@ enum MatchingSection {
     var data = figures.data()
     var body: [HTML] = [
       text.lead, Fold.switches(result.switches),
+    ]
+    if let left = result.left, !left.isEmpty {
+      body.append(
+        .element(
+          "p", ["class": "quiet"],
+          "Left out: \(left.prefix(5).joined(separator: "; "))\(left.count > 5 ? "; and \(left.count - 5) more" : "")."
+        ))
+    }
+    body += [
       .element("h3", [:], "Source, target, and the matched picture"),
       .element(
         "figure", ["id": "figure-matching-pictures", "class": "figure"],
@@ -119,7 +128,7 @@ struct MatchingText {
   }
 
   var traces: String {
-    "‖f(x) − t‖ over its first value, a line each pair, on a logarithmic axis. \(basis)"
+    "‖f(x) − t‖ over its first value, a line each pair, on a logarithmic axis\(MatchingFigures(result: result).hasAll ? "; beside it the cosine with the target and ‖x − x₀‖₁ in the unit of the recipe" : ""). \(basis)"
   }
 
   var readers: String {
@@ -139,6 +148,6 @@ struct MatchingText {
   }
 
   var noise: String {
-    "Normal noise of the deviation on every number. Lines: how far it moves the embedding, over the distance of source and matched picture. Solid: sources; dashed: matched pictures. Detection, in the tips and the data: the chance that a matched picture's embedding moves further than a source's. \(basis)"
+    "Normal noise of the deviation on every number. Lines: how far it moves the embedding, over the distance of source and matched picture; thin lines: √(σ²‖J‖²_F), what linearisation expects. Solid: sources; dashed: matched pictures; pairs that were alike before are left out. Detection, in the tips and the data: the chance that a matched picture's embedding moves further than a source's. \(basis)"
   }
 }

@@ -30,18 +30,23 @@ struct MatchingTriptychs {
         cell(
           model.originals[pair.source], "source",
           [source.className ?? "", "cos \(Text.number(pair.before.cosine, digits: 3))"]),
-        cell(model.originals[pair.target], "target", [target.className ?? ""]),
+        cell(
+          model.originals[pair.target], "target",
+          [target.className ?? ""]
+            + ((pair.others ?? []).isEmpty
+              ? [] : ["after \(Text.plural(pair.others?.count ?? 0, "other target"))"])),
         cell(
           pair.picture, "matched",
           [
-            "cos \(cosine), \(Self.word(pair.ending)) at \(Text.plural(pair.steps, "step"))",
+            "cos \(cosine), \(Self.word(pair.ending))"
+              + (pair.ending == "already" ? "" : " at \(Text.plural(pair.steps, "step"))"),
             "PSNR \(Text.number(pair.change.psnr, digits: 1)) dB, SSIM \(Text.number(pair.change.ssim, digits: 3))",
           ]),
         cell(
           pair.difference, "change × \(Text.number(pair.amplification, digits: 0))",
           [
             "L∞ \(Text.number(255 * pair.change.maximum, digits: 0))/255, L2 \(Text.number(pair.change.euclidean, digits: 2))",
-            "of \(Text.number(pair.between, digits: 1)) to the target",
+            pair.between > 0 ? "of \(Text.number(pair.between, digits: 1)) to the target" : "",
           ]),
       ], isLarge: true)
   }

@@ -1,0 +1,54 @@
+import Foundation
+import Parallax
+import ParallaxTestSupport
+import Testing
+
+@testable import ParallaxCommand
+
+@Suite(
+  "parallax lipschitz",
+  .enabled(if: CommandRunner.hasJavaScript, "the JavaScript is not in the cache; run make setup"))
+struct LipschitzCommandTests {
+  private static let base = [
+    "lipschitz", "resnet18@layer1.0", "--random-weights", "1", "--images", "photos", "--output",
+    "run", "--directions", "1", "--tangents", "1", "--lengths", "3", "--samples", "0",
+  ]
+
+  @Test("writes a run folder with the section, and says how steep each direction is")
+  func writes() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    let outcome = try parallax.run(Self.base)
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("resnet18-random@layer1.0#avg: ‖Jv‖ v₁ "))
+    #expect(outcome.output.contains("too few to tell"))
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: LipschitzResult = try #require(try run.result(analysis: "lipschitz"))
+    let one = result.models[0].places[0].pictures[0]
+    #expect(one.steps.count == 3 && result.dtype == "float32" && one.rounding != nil)
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("id=\"lipschitz\"") && page.contains("times its rounding"))
+    // σ_i below 5·10⁻⁵ stand on the page too.
+    let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
+    #expect(table.contains("lipschitz,σ₁,resnet18-random@layer1.0#avg,"))
+    #expect(table.contains("lipschitz,segment: steepness,"))
+  }
+
+  @Test("wrong options and sites: one line that says what was expected")
+  func options() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    func refused(_ arguments: [String], _ text: String, code: Int32 = 64) throws {
+      let outcome = try parallax.run(Self.base + arguments)
+      outcome.expectFailure(code, text)
+      #expect(parallax.folder.names("run").isEmpty)
+    }
+    try refused(["--clever", "5"], "at least 20 batches")
+    try refused(["--clever", "20"], "are of a classifier's output, found resnet18-random@layer1.0")
+    try refused(["--level-set", "5"], "expected resnet18-random@fc")
+    try refused(["--widths"], "expected --level-set")
+    try refused(["--shortest", "0"], "a number above 0")
+    try refused(["--preset", "salman2024-several"], "one target")
+    try refused(["--lengths", "1"], "a whole number from 2")
+  }
+}
