@@ -146,11 +146,13 @@ struct LipschitzTests {
       #expect(abs(found.distance - distance) < 5e-3 && abs(found.p - p) < 0.06, "\(name)")
     }
     #expect(ReverseWeibull(maxima: [1, 2]) == nil && ReverseWeibull(maxima: [1, .nan, 2]) == nil)
-    // The tail of Gumbel's distribution has no end: the likelihood grows as far as one looks.
-    let endless = (0..<20).map { -log(-log((Double($0) + 0.5) / 20)) }
-    #expect(try #require(ReverseWeibull(maxima: endless)).isUnbounded)
+    // The tail of Fréchet's distribution has no end: the likelihood grows as far as one looks.
+    let endless = (0..<20).map { pow(-log((Double($0) + 0.5) / 20), -0.5) }
+    let tail = try #require(ReverseWeibull(maxima: endless))
+    #expect(tail.isUnbounded)
     let ended = (0..<20).map { -pow(-log((Double($0) + 0.5) / 20), 0.5) }
-    #expect(try !#require(ReverseWeibull(maxima: ended)).isUnbounded)
+    let bounded = try #require(ReverseWeibull(maxima: ended))
+    #expect(!bounded.isUnbounded)
     let equal = try #require(ReverseWeibull(maxima: [2, 2, 2]))
     #expect(equal.location == 2 && equal.p == 1)
   }

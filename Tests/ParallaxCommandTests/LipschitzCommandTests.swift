@@ -21,7 +21,6 @@ struct LipschitzCommandTests {
     let outcome = try parallax.run(Self.base)
     outcome.expectSuccess()
     #expect(outcome.output.contains("resnet18-random@layer1.0#avg: ‖Jv‖ v₁ "))
-    #expect(outcome.output.contains("too few to tell"))
     let run = RunFolder(parallax.folder.url.appending(path: "run"))
     let result: LipschitzResult = try #require(try run.result(analysis: "lipschitz"))
     let one = result.models[0].places[0].pictures[0]

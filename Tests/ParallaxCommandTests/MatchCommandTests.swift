@@ -1,5 +1,4 @@
 import Foundation
-@testable import ParallaxAnalyses
 import Parallax
 import ParallaxTestSupport
 import Testing
@@ -92,12 +91,5 @@ struct MatchCommandTests {
     #expect(try pairs(["--target", "a"]) == .to("a", .max))
     #expect(try pairs(["--target", "a", "--pairs", "3"]) == .to("a", 3))
     #expect(try pairs([]) == .random(8) && pairs(["--source", "a"]) == .from("a", 8))
-    // A path of a file of the set is as good as its id.
-    let parallax = try CommandRunner()
-    try parallax.folder.pictures(4)
-    let set = try ImageSet(parallax.folder.url.appending(path: "photos").path)
-    let found = try MatchPairs.one(set.samples[1].path, set.samples[0].id)
-      .chosen(set.samples, seed: 0)
-    #expect(found.map(\.source) == [1] && found.map(\.target) == [0])
   }
 }

@@ -39,7 +39,8 @@ struct LipschitzSectionTests {
       ]
       one.levelSet = .init(label: 7, confidences: [0.9, 0.88], left: [1, 0.4])
       one.levelSet?.picture = MadeUpFields.picture
-      (one.levelSet?.euclidean, one.levelSet?.maximum) = (12.3, 0.87)
+      one.levelSet?.euclidean = 12.3
+      one.levelSet?.maximum = 0.87
       one.levelSet?.widths = [.init(isEnd: true, radius: 5, low: 0.11, high: 0.95)]
       one.clever = .init(radius: 0.04, largest: 20, location: 22, p: 0.7)
     }

@@ -137,7 +137,7 @@ public final class LipschitzAnalysis: Accumulator {
   public var fingerprint: String {
     let o = options
     return
-      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) batch \(o.batchSize) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
   }
 
   /// Opens a block; pixels of images in no pair are not kept.

@@ -60,6 +60,7 @@ struct MatchingFindings {
   ///   - lost: right before only.
   ///   - won: right after only.
   ///   - count: how many.
+  /// - Returns: both ends.
   static func newcombe(both: Double, lost: Double, won: Double, of count: Int) -> (
     low: Double, high: Double
   ) {

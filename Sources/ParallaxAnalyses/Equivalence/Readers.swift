@@ -93,6 +93,8 @@ struct Readers {
   /// - Parameters:
   ///   - after: embeddings of the matched pictures.
   ///   - targets: what they were matched to; nil for the embeddings of the targets' images.
+  /// - Returns: coordinates of sources, targets and matched pictures.
+  /// - Throws: `MeasureError` of the fit.
   func coordinates(_ after: Tensor, targets: Tensor? = nil) throws -> MatchingResult.Coordinates? {
     let all = bank.all(place)
     guard all.shape[0] > Self.coordinates, all.isFinite(), after.isFinite() else { return nil }

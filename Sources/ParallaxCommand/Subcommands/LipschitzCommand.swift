@@ -150,7 +150,7 @@ struct LipschitzOptions: ParsableArguments {
       throw ValidationError("--preset \(preset.rawValue): expected a recipe with one target")
     }
     for (option, value, high) in [
-      ("shortest", shortest, 10), ("threshold", threshold, 1), ("counter", counter, 1),
+      ("shortest", shortest, 10.0), ("threshold", threshold, 1), ("counter", counter, 1),
     ] where !(value >= 0 && value <= high) || (value == 0 && option != "counter") {
       throw ValidationError(
         "--\(option) \(value): expected a number above 0, up to \(Int(high))")

@@ -234,7 +234,7 @@ struct LipschitzTable {
           .element("td", ["class": "number"], Text.count(place.features)),
           .element("td", [:], result.images[one.source].id),
           .element("td", [:], result.images[one.target].id),
-          .element("td", ["colspan": "29"], "left out: \(problem)"),
+          .element("td", ["colspan": "26"], "left out: \(problem)"),
         ])
     }
     func segment(_ to: String) -> [HTML] {
