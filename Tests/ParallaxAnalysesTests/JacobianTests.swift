@@ -344,6 +344,6 @@ struct JacobianTests {
     let step = 0.1 / norm(v)
     let along = v.reshaped(shape) * step
     let difference = (try embedding(point + along) - embedding(point - along)) / (2 * step)
-    #expect(norm(difference - forward) < 0.05 * norm(forward), "\(file)")
+    #expect(norm(difference - forward) < 0.1 * norm(forward), "\(file)")
   }
 }
