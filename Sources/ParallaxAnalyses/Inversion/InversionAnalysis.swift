@@ -44,10 +44,10 @@ public final class InversionAnalysis: Accumulator {
   let options: Options
   let subjects: [Subject]
   let layers: [Layer]
-  private let samples: [Sample]
+  let samples: [Sample]
   private let limit: Int
-  private var gathered: GatheredFeatures
-  private var found: [String: Found] = [:]
+  private(set) var gathered: GatheredFeatures
+  private(set) var found: [String: Found] = [:]
   private var running: (key: String, state: Inversion.State)?
 
   /// An analysis of sites of some models.
@@ -302,7 +302,7 @@ public final class InversionAnalysis: Accumulator {
   }
 
   /// A seed of its own for each purpose, image and repetition.
-  private func seed(_ purpose: UInt64, _ image: Int, _ repetition: Int) -> UInt64 {
+  func seed(_ purpose: UInt64, _ image: Int, _ repetition: Int) -> UInt64 {
     ((options.seed &* 1_000_003 &+ purpose) &* 1_000_003 &+ UInt64(image)) &* 1_000_003
       &+ UInt64(repetition)
   }
@@ -362,38 +362,6 @@ public final class InversionAnalysis: Accumulator {
 }
 
 extension InversionAnalysis: PiecewiseAnalysis {
-  /// One gradient at every layer: a descent that cannot move is refused before any begins.
-  public func rehearse() throws {
-    guard !gathered.samples.isEmpty else { return }
-    for (place, layer) in layers.enumerated() where found["\(place).0"] == nil {
-      let subject = subjects[layer.subject]
-      let embedding = LayerEmbedding(
-        subject: subject, model: options.precise[subject.name] ?? subject.model, site: layer.site,
-        isRaw: layer.recipe.isRaw)
-      let size = subject.imageSize
-      let picture = subject.preprocessing.pixels(
-        of: gathered.whole(layer.subject).sliced(0, 0, 1)
-          .reshaped(1, 3, size.height, size.width)
-      ).to(dtype).to(subject.device)
-      let wanted = try embedding(picture)
-      if layer.recipe.isRelative, !(wanted.norm(over: [1]).to(.float64).scalars(Double.self)[0] > 0)
-      {
-        throw AnalysisError.site(
-          embedding.name,
-          problem:
-            "the embedding of '\(samples[gathered.samples[0]].id)' is 0, so no loss is relative to it"
-        )
-      }
-      let inversion = Inversion(embedding.name, layer.recipe) { try embedding($0) }
-      if try !inversion.canMove(picture, wanted, seed: seed(1, 0, 0)) {
-        throw AnalysisError.site(
-          embedding.name,
-          problem: "its gradient at the pixels is 0 everywhere, so nothing can be found by descent")
-      }
-      if isInterrupted() { throw AnalysisError.interrupted }
-    }
-  }
-
   /// Writes `results/inversion.json`, and to `tensors/inversion/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

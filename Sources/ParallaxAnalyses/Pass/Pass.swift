@@ -153,7 +153,8 @@ public struct Pass {
     for case let one as any PiecewiseAnalysis in accumulators {
       one.keep = { [savingInterval] in
         let start = Date()
-        guard start.timeIntervalSince(lastSaved) >= max(savingInterval, 20 * cost) else { return }
+        let pause = savingInterval > 0 ? max(savingInterval, 20 * cost) : 0
+        guard start.timeIntervalSince(lastSaved) >= pause else { return }
         try save()
         lastSaved = Date()
         cost = lastSaved.timeIntervalSince(start)

@@ -224,7 +224,8 @@ public final class SpectrumAnalysis: Accumulator {
     let values = Array(spectrum.values.prefix(settled))
     let numbers = SpectrumNumbers(
       values, missing: spectrum.isComplete ? 0 : spectrum.count - settled,
-      rest: spectrum.squaredNorm - values.reduce(0) { $0 + $1 * $1 })
+      rest: spectrum.squaredNorm - values.reduce(0) { $0 + $1 * $1 },
+      error: spectrum.squaredNormError)
     let (method, steps): (String, Int?) =
       switch spectrum.method {
       case .decomposition: ("decomposition", nil)
