@@ -43,8 +43,8 @@ struct LipschitzCommandTests {
       #expect(parallax.folder.names("run").isEmpty)
     }
     try refused(["--clever", "5"], "at least 20 batches")
-    try refused(["--clever", "20"], "are of a classifier's output, found resnet18-random@layer1.0")
-    try refused(["--level-set", "5"], "expected resnet18-random@fc")
+    try refused(
+      ["--level-set", "5"], "found resnet18-random@layer1.0#avg; expected resnet18-random@fc")
     try refused(["--widths"], "expected --level-set")
     try refused(["--shortest", "0"], "a number above 0")
     try refused(["--preset", "salman2024-several"], "one target")
