@@ -64,7 +64,8 @@ struct LipschitzSectionTests {
       "data-figure=\"lipschitz-curves\"", "data-figure=\"lipschitz-linear\"",
       "data-figure=\"lipschitz-values\"", "data-figure=\"lipschitz-segments\"",
       "way 0.31", "drift 0.021", "level set of class 7", "confidence 0.880", "left 0.40",
-      "L2 12.3, L∞ 0.87", "end ± 5: 0.11 to 0.95", "five times its rounding (4.4e-07)",
+      "L2 12.3", "L∞ 0.87", "around the ends: 1 width", "<td class=\"number\">0.950</td>",
+      "five times its rounding (4.4e-07)",
       "target's class",
       "Steepness in numbers: 1 picture", "photo-0 → photo-1",
     ] { #expect(page.contains(text), "\(text)") }

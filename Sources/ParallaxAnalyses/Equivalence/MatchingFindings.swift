@@ -38,7 +38,8 @@ struct MatchingFindings {
     let interval = Self.wilson(share, of: own.count)
     return Finding(
       sentence: sentence, value: share, low: interval.low, high: interval.high,
-      quantity: quantity + "; Wilson's 95 % interval over \(own.count) pairs",
+      quantity: quantity
+        + "; Wilson's 95 % interval over \(own.count) pair\(own.count == 1 ? "" : "s")",
       verdict: interval.low > 0.5 ? .shows : interval.high < 0.5 ? .doesNotShow : .cannotTell,
       analysis: "matching")
   }
@@ -130,7 +131,7 @@ struct MatchingFindings {
       sentence: "Readers of embeddings lose the class of matched pictures", value: before - after,
       low: interval.low, high: interval.high,
       quantity:
-        "nearest-neighbour accuracy before (\(String(format: "%.2f", before))) less after; Newcombe's 95 % interval of paired shares over \(pairs) pairs",
+        "nearest-neighbour accuracy before (\(String(format: "%.2f", before))) less after; Newcombe's 95 % interval of paired shares over \(pairs) pair\(pairs == 1 ? "" : "s")",
       verdict: interval.low > 0 ? .shows : interval.high < 0 ? .doesNotShow : .cannotTell,
       analysis: "matching")
   }

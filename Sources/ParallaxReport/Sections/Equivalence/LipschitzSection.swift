@@ -42,6 +42,7 @@ enum LipschitzSection {
           "figure", ["id": "figure-lipschitz-walk", "class": "figure"],
           [
             pictures.html, .element("figcaption", [:], text.walk), Fold.again(material),
+            pictures.widths,
           ]),
       ]
     }
@@ -161,12 +162,39 @@ struct LipschitzPictures {
   private func ends(_ path: LipschitzResult.LevelSet) -> [String] {
     guard let length = path.euclidean, let most = path.maximum else { return [] }
     return [
-      "L2 \(Text.number(length, digits: 1)), L∞ \(Text.number(most, digits: 2))"
-        + (path.ssim.map { ", SSIM \(Text.number($0, digits: 2))" } ?? "")
-    ]
-      + (path.widths ?? []).map {
-        "\($0.isEnd ? "end" : "source") ± \(Text.number($0.radius, digits: 0)): \(Text.number($0.low, digits: 2)) to \(Text.number($0.high, digits: 2))"
+      "L2 \(Text.number(length, digits: 1))", "L∞ \(Text.number(most, digits: 2))",
+    ] + (path.ssim.map { ["SSIM \(Text.number($0, digits: 2))"] } ?? [])
+  }
+
+  /// Confidences around the ends of level sets; nothing where none were asked for.
+  var widths: HTML {
+    let rows = result.models.flatMap { model in
+      model.places.flatMap { place in
+        place.pictures.flatMap { one in
+          (one.levelSet?.widths ?? []).map { width in
+            HTML.element(
+              "tr", [:],
+              [
+                .element("td", [:], model.name),
+                .element("td", [:], [.element("code", [:], place.site)]),
+                .element("td", [:], result.images[one.source].id),
+                .element("td", [:], width.isEnd ? "last picture" : "source"),
+              ]
+                + [(width.radius, 0), (width.low, 3), (width.high, 3)].map {
+                  .element("td", ["class": "number"], Text.number($0, digits: $1))
+                })
+          }
+        }
       }
+    }
+    guard !rows.isEmpty else { return .group([]) }
+    return Fold.make(
+      "How sure the classifier is around the ends: \(Text.plural(rows.count, "width"))",
+      [
+        Fold.table(
+          ["model", "site", "source", "around", "distance", "5th percentile", "95th percentile"],
+          rows)
+      ])
   }
 
   private func row(

@@ -40,7 +40,7 @@ struct MatchingFigures {
         "Small multiples, a row or a panel each representation: distance of the embedding to the target's over the steps, a line each pair, logarithmic, and where there is room cosine and change",
       chart: Chart(
         concat: charts, columns: min(Self.columns, max(1, charts.count)),
-        spacing: Chart.Spacing(row: 76, column: 30), align: "each", bounds: "flush"),
+        spacing: Chart.Spacing(row: 76, column: hasAll ? 72 : 30), align: "each", bounds: "flush"),
       data: [id], exported: [id],
       marks: places.reduce(0) {
         $0 + $1.place.pairs.reduce(0) { $0 + $1.trace.count } * quantities.count
@@ -66,7 +66,7 @@ struct MatchingFigures {
       axis: .value(
         Chart.Axis(
           title: hasAll || index.isMultiple(of: Self.columns) ? .value(quantity.title) : .null,
-          format: "~g", grid: true, ticks: false, domain: false, tickCount: 4)))
+          format: ".4~g", grid: true, ticks: false, domain: false, tickCount: 4)))
     let lines = Chart(
       data: Chart.Data(name: id),
       transform: [

@@ -40,7 +40,9 @@ struct MatchingTriptychs {
           [
             "cos \(cosine), \(Self.word(pair.ending))"
               + (pair.ending == "already" ? "" : " at \(Text.plural(pair.steps, "step"))"),
-            "PSNR \(Text.number(pair.change.psnr, digits: 1)) dB, SSIM \(Text.number(pair.change.ssim, digits: 3))",
+            pair.change.psnr.map {
+              "PSNR \(Text.number($0, digits: 1)) dB, SSIM \(Text.number(pair.change.ssim, digits: 3))"
+            } ?? "unchanged",
           ]),
         cell(
           pair.difference, "change × \(Text.number(pair.amplification, digits: 0))",
