@@ -276,7 +276,15 @@ struct LipschitzAnalysisTests {
     #expect(block.levelSet == nil && block.clever == nil)
     let path = try #require(head.levelSet)
     let score = try #require(head.clever)
-    #expect(score.location > 0)
+    #expect(score.location > 0 && score.classes == 1 && score.norm == "L2")
+    // The least over all other classes is at most that of the runner-up; both draw the same points.
+    options.cleverClasses = 9
+    (options.levelSet, options.widths) = (0, [])
+    let (all, once) = try prepared(folder, [try smallSubject("small")], options, at: "head")
+    try once.run([all])
+    let least = try #require(try all.result().models[0].places[0].pictures[0].clever)
+    #expect(least.classes == 4)
+    if let radius = least.radius, let own = score.radius { #expect(radius <= own) }
     #expect(path.widths?.map(\.radius) == [1, 4, 1, 4] && path.widths?.last?.isEnd == true)
     #expect(path.widths?.allSatisfy { $0.low <= $0.high && $0.low > 0 } == true)
     let (length, most) = (try #require(path.euclidean), try #require(path.maximum))

@@ -59,6 +59,10 @@ public final class LipschitzAnalysis: Accumulator {
     public var clever: (batches: Int, samples: Int, radius: Double) = (0, 32, 0.5)
     /// Rows that go through a model at once.
     public var batchSize = 8
+    /// Classes next to the largest output that CLEVER's score is the least over; the paper's is over all.
+    public var cleverClasses = 1
+    /// Whether CLEVER's ball is of the largest change of a pixel, L∞, not of ‖·‖₂.
+    public var cleverIsMaximum = false
     /// The seed of pairs, directions and samples.
     public var seed: UInt64 = 0
 
@@ -137,7 +141,7 @@ public final class LipschitzAnalysis: Accumulator {
   public var fingerprint: String {
     let o = options
     return
-      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) \(o.cleverClasses) \(o.cleverIsMaximum) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
   }
 
   /// Opens a block; pixels of images in no pair are not kept.

@@ -267,18 +267,25 @@ struct LipschitzEstimates {
     return segment
   }
 
-  /// CLEVER between the largest and the second largest output; nil where there is one.
+  /// CLEVER between the largest output and those next to it, the least of these scores; nil where there is one output.
   private func clever(_ jacobian: LayerJacobian, _ seed: UInt64) throws -> LipschitzResult.Score? {
-    let outputs = jacobian.values.selected(0, 0).scalars(Float.self)
+    let outputs = jacobian.values.selected(0, 0).to(.float64).scalars(Double.self)
     let order = outputs.indices.sorted { outputs[$0] > outputs[$1] }
     guard order.count > 1, outputs[order[0]] > outputs[order[1]] else { return nil }
-    let found = try CLEVER(
-      jacobian, above: order[0], order[1], radius: options.clever.radius,
-      batches: options.clever.batches, samples: options.clever.samples, seed: seed,
-      isInterrupted: isInterrupted)
-    return LipschitzResult.Score(
-      radius: found.fit.isUnbounded ? nil : found.score, largest: found.largest,
-      location: found.fit.location, p: found.fit.p)
+    let others = order.dropFirst().prefix(max(1, options.cleverClasses))
+    let found = try others.map { other in
+      try CLEVER(
+        jacobian, above: order[0], other, radius: options.clever.radius,
+        isMaximum: options.cleverIsMaximum, batches: options.clever.batches,
+        samples: options.clever.samples, seed: seed, isInterrupted: isInterrupted)
+    }
+    guard let least = found.min(by: { $0.score < $1.score }) else { return nil }
+    var score = LipschitzResult.Score(
+      radius: found.contains { $0.fit.isUnbounded } ? nil : least.score, largest: least.largest,
+      location: least.fit.location, p: least.fit.p)
+    score.classes = others.count
+    score.norm = options.cleverIsMaximum ? "L∞" : "L2"
+    return score
   }
 }
 

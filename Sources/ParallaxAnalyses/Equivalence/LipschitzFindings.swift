@@ -56,7 +56,7 @@ enum LipschitzSwitches {
       Switch(
         "CLEVER",
         options.clever.batches > 0
-          ? "\(options.clever.batches) batches of \(options.clever.samples), radius \(number(options.clever.radius)), L2, against the runner-up; the paper: 500 of 1024, the least over all classes"
+          ? "\(options.clever.batches) batches of \(options.clever.samples), radius \(number(options.clever.radius)), \(options.cleverIsMaximum ? "L∞" : "L2"), the least over \(options.cleverClasses) other class\(options.cleverClasses == 1 ? "" : "es"); the paper: 500 of 1024, the least over all"
           : "none"),
     ]
   }

@@ -130,6 +130,15 @@ struct LipschitzOptions: ParsableArguments {
       "Batches of 32 points for CLEVER's score, of outputs that are logits, at least 20; 0: none.")
   var clever = 0
 
+  @Option(
+    help:
+      "Classes next to the largest output that CLEVER's score is the least over; the paper's: all."
+  )
+  var cleverClasses = 1
+
+  @Flag(help: "CLEVER's ball is of the largest change of a pixel, L∞, not L2.")
+  var cleverLinf = false
+
   @Option(help: "Layers of a model that names none, evenly spread; 1: where its embedding is.")
   var layers = 1
 
@@ -139,7 +148,7 @@ struct LipschitzOptions: ParsableArguments {
       ("clever", clever, 0...10_000), ("level-set", levelSet, 0...100_000),
       ("layers", layers, 1...1024), ("tangents", tangents, 0...1000),
       ("lengths", lengths, 2...1000),
-      ("samples", samples, 0...1000),
+      ("samples", samples, 0...1000), ("clever-classes", cleverClasses, 1...100_000),
     ])
     guard clever == 0 || clever >= 20 else {
       throw ValidationError(
@@ -172,6 +181,7 @@ struct LipschitzOptions: ParsableArguments {
     (options.recipe, options.tangents, options.shortest) = (preset.recipe, tangents, shortest)
     (options.steps, options.threshold, options.samples) = (lengths, threshold, samples)
     options.counterPerturbation = counter
+    (options.cleverClasses, options.cleverIsMaximum) = (cleverClasses, cleverLinf)
     options.widths = widths ? [5, 10, 15, 20, 25, 30] : []
     options.batchSize = min(options.batchSize, batchSize)
     return options

@@ -101,8 +101,8 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
 
   /// The extreme-value score of one picture of a classifier.
   public struct Score: Codable, Sendable, Equatable {
-    /// The radius within which its class should stay against the runner-up, ‖·‖₂ in pixels of 0 to 1; nil where the maxima do not tell
-    /// where they end.
+    /// The radius within which its class should stay against the classes next to it, in pixels of 0 to 1; nil where the maxima of one of them
+    /// do not tell where they end. The other numbers are those of the class with the least score.
     public var radius: Double?
     /// The largest gradient norm that was seen.
     public var largest: Double
@@ -110,6 +110,10 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     public var location: Double
     /// Kolmogorov's and Smirnov's p of the fit. A fit whose location is no estimate may well have a high one.
     public var p: Double
+    /// Other classes that it is the least over; nil in runs of older versions: the runner-up.
+    public var classes: Int?
+    /// `L2` or `L∞`; nil in runs of older versions: L2.
+    public var norm: String?
 
     /// A score from its parts.
     public init(radius: Double?, largest: Double, location: Double, p: Double) {
