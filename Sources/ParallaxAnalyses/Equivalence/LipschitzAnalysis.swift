@@ -247,7 +247,7 @@ public final class LipschitzAnalysis: Accumulator {
         try keep()
       }
     }
-    let all = found.values.map(\.numbers.problem)
+    let all = found.sorted { $0.key < $1.key }.map(\.value.numbers.problem)
     if let problem = all.first, let problem, all.allSatisfy({ $0 != nil }) {
       let parts = problem.split(separator: ": ", maxSplits: 1).map(String.init)
       throw AnalysisError.site(parts[0], problem: parts.last ?? "")

@@ -26,8 +26,12 @@ struct MatchingFindings {
     missing: String
   ) -> Finding? {
     guard !pairs.isEmpty else { return nil }
-    let own = Dictionary(grouping: values, by: \.pair).values.map { group in
-      group.reduce(0) { $0 + $1.value } / Double(group.count)
+    // In the order of the pairs: a sum in another order is another number.
+    let groups = Dictionary(grouping: values, by: \.pair)
+    var seen: Set<[Int]> = []
+    let own = values.map(\.pair).filter { seen.insert($0).inserted }.map { pair in
+      let group = groups[pair] ?? []
+      return group.reduce(0) { $0 + $1.value } / Double(max(1, group.count))
     }
     guard !own.isEmpty else {
       return Finding(
