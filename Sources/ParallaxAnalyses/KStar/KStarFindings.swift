@@ -67,7 +67,8 @@ struct KStarFindings {
       verdict = (high < 0) == isLessByLow ? .shows : .doesNotShow
     }
     return finding(
-      sentence, estimate, quantity + "95 % bootstrap interval over images, the same in both", verdict)
+      sentence, estimate, quantity + "95 % bootstrap interval over images, the same in both",
+      verdict)
   }
 
   /// `blocks.3` of `model@blocks.3#cls`.
@@ -107,7 +108,8 @@ struct KStarFindings {
   ) -> Finding {
     let lacking =
       result.unranked.isEmpty
-      ? "" : "; without Γ, for no concept has a skewness: \(result.unranked.map(\.name).joined(separator: ", "))"
+      ? ""
+      : "; without Γ, for no concept has a skewness: \(result.unranked.map(\.name).joined(separator: ", "))"
     guard pairs.count >= 4, let r = Self.correlation(pairs.map(\.gamma), pairs.map(\.accuracy))
     else {
       return finding(

@@ -17,7 +17,8 @@ enum NaturalOrder {
       }
     }
     if left.count - i != right.count - j { return left.count - i < right.count - j }
-    return left.count != right.count ? left.count < right.count : left.lexicographicallyPrecedes(right)
+    return left.count != right.count
+      ? left.count < right.count : left.lexicographicallyPrecedes(right)
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool {

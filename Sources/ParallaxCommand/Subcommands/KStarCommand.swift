@@ -361,11 +361,13 @@ struct KStarOptions: ParsableArguments {
     options.corruptions = try corruptions()
     options.memoryLimit = Int(memoryLimit * Double(1 << 30))
     if let labelMap {
-      try Self.exists(labelMap, "label map", "--label-map takes a file with class,superclass a line")
+      try Self.exists(
+        labelMap, "label map", "--label-map takes a file with class,superclass a line")
       options.superclasses = try Concepts.superclasses(ofFile: labelMap)
     }
     if let accuracy {
-      try Self.exists(accuracy, "file of accuracies", "--accuracy takes a file with model,value a line")
+      try Self.exists(
+        accuracy, "file of accuracies", "--accuracy takes a file with model,value a line")
       options.accuracies = try Concepts.accuracies(ofFile: accuracy)
     }
     options.sources = try sources()

@@ -82,9 +82,10 @@ struct ConceptDistances: Sendable {
 
   /// The power of two that brings features whose squares would leave the range of their type near to 1; else 1. No k* depends on it.
   private static func scale(_ queries: Tensor, _ bank: Tensor?) -> Double {
-    let most = [queries, bank ?? queries].map {
-      $0.absolute().maximum().item(Double.self)
-    }.max() ?? 1
+    let most =
+      [queries, bank ?? queries].map {
+        $0.absolute().maximum().item(Double.self)
+      }.max() ?? 1
     guard most.isFinite, most > 0, most > 0x1p40 || most < 0x1p-40 else { return 1 }
     // Half the range at once, so that the factor itself is a number of every type.
     return Double(sign: .plus, exponent: -max(-120, min(120, Int(most.exponent))), significand: 1)

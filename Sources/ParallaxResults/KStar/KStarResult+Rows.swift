@@ -130,7 +130,6 @@ extension KStarResult {
   }
 }
 
-
 extension KStarResult.Pattern {
   /// The side of the threshold on which the skewness lies: 1 fractured, 0 overlapped, −1 clustered; nil undefined.
   var sign: Double? {

@@ -32,7 +32,8 @@ struct KStarDepth {
         models.map { (ModelSites(name: $0.0, family: "", sites: []), $0.1) },
         images: result.images.count, dtype: "", seed: result.seed, groups: 0),
       id: "kstar-gamma",
-      panels: panels(line), inRow: 2, width: 410, height: 210, spacing: 46, legend: "", hasLeading: false)
+      panels: panels(line), inRow: 2, width: 410, height: 210, spacing: 46, legend: "",
+      hasLeading: false)
   }
 
   /// Models as they are; then, of each corruption, them and dashed the same with corrupted images.

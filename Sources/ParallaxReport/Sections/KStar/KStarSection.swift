@@ -189,7 +189,8 @@ struct KStarText {
       [
         Fold.table(
           [
-            "model", "from", "to", "images", "γ, mean difference", "95 %", "over", "mean k*/n", "95 %",
+            "model", "from", "to", "images", "γ, mean difference", "95 %", "over", "mean k*/n",
+            "95 %",
           ],
           result.changes.map { change in
             .element(
@@ -239,7 +240,8 @@ struct KStarText {
       [
         Fold.table(
           [
-            "model", "site", "Γ", "over", "by size", "Γ′ pooled", "Γ′ moments", "median", "mean k*/n",
+            "model", "site", "Γ", "over", "by size", "Γ′ pooled", "Γ′ moments", "median",
+            "mean k*/n",
             "kNN", "hit", "overlap", "silhouette", "hubness", "hubs", "antihubs", "trust.",
             "contin.", "no skew / n < 3",
           ], rows)

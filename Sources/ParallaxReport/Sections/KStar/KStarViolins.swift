@@ -126,8 +126,10 @@ struct KStarViolins {
         .number(values.first), .number(values.last),
         .number(Double(place) + 0.5),
         .text(skew ?? (concept.count < 3 ? "n < 3" : "Skew –")),
-        .text(Self.mark(concept.pattern)
-            + (concept.isDecided || result.resamples < 20 || concept.pattern == .undefined ? "" : "?")),
+        .text(
+          Self.mark(concept.pattern)
+            + (concept.isDecided || result.resamples < 20 || concept.pattern == .undefined
+              ? "" : "?")),
         .text(interval ?? "none"),
       ])
     }
