@@ -68,7 +68,8 @@ struct KStarCommandTests {
     let features = RunFolder(parallax.folder.url.appending(path: "again"))
     #expect(try features.provenance().imagesHash.count == 64)
     try parallax.folder.write([1, 2, 3], "bank/ants/broken.png")
-    try parallax.run(Self.base + ["--bank", "bank", "--strict", "--quiet"]).expectFailure(65, "broken.png")
+    try parallax.run(Self.base + ["--bank", "bank", "--strict", "--quiet"]).expectFailure(
+      65, "broken.png")
     let told = try parallax.run(Self.base + ["--bank", "bank"])
     told.expectSuccess()
     #expect(try run.provenance().sources?[0].skipped.map(\.path) == ["ants/broken.png"])
@@ -111,17 +112,28 @@ struct KStarCommandTests {
     try refused(
       Self.base + ["--label-map", "photos"], "is a folder, expected a label map", code: 65)
     try refused(Self.base + ["--accuracy", "none.csv"], "there is no such file of acc", code: 66)
-    try refused(Self.base + ["--corruption", "fog:1"], "--corruption fog:1: expected noise:")
-    try refused(
-      Self.base + ["--corruption", "blur:2", "--corruption", "blur:2.0"], "is asked for twice")
+    for (texts, told) in [
+      (["fog:1"], "--corruption fog:1: expected noise:"),
+      (["blur:2", "blur:2.0"], "asked for twice"),
+      (["contrast:1"], "below 1"), (["blur"], "expected noise:"),
+    ] {
+      do {
+        _ = try ParallaxCommand.parseAsRoot(Self.base + texts.flatMap { ["--corruption", $0] })
+        Issue.record("expected a refusal of \(texts)")
+      } catch { #expect(ParallaxCommand.message(for: error).contains(told)) }
+    }
     try refused(Self.base + ["--memory-limit", "1e-7"], "memory", code: 64)
     for option in [
       ["--images", "photos"], ["--limit", "3"], ["--device", "cuda:0"], ["--dtype", "float64"],
       ["--minimum-class-size", "9"], ["--memory-limit", "1"], ["--corruption", "blur:1"],
       ["--spaces", "2"], ["--sites", "x"], ["--batch-size", "4"],
     ] {
-      try refused(
-        ["kstar", "--features", "x.npy", "--output", "run"] + option, "\(option[0]) is for models")
+      do {
+        _ = try ParallaxCommand.parseAsRoot(["kstar", "--features", "x.npy"] + option)
+        Issue.record("expected a refusal of \(option)")
+      } catch {
+        #expect(ParallaxCommand.message(for: error).contains("\(option[0]) is for models"))
+      }
     }
     try parallax.folder.write([1], "x.npy")
     try refused(

@@ -93,14 +93,13 @@ struct KStarSectionTests {
   @Test("where the list of neighbours ends before it, who breaks the concept is shown all the same")
   func breakers() throws {
     var long = result(models: 1, spaces: 1)
-    long.models[0].spaces[0].ranks[0] = 6
     // Two of the class, then nobody: the first of another stands after the dots.
-    long.models[0].spaces[0].map?.chains[0] = [3, 6]
-    long.models[0].spaces[0].breakers?[0] = 17
+    long.models[0].spaces[0].map?.chains[6] = [0, 3]
+    long.models[0].spaces[0].breakers?[6] = 17
     let text = try page(long)
     let dots = try #require(text.range(of: ">…</span>"))
     #expect(text[dots.upperBound...].prefix(300).contains("photo-17.png"))
-    #expect(text.contains("\"breakers\":[17"))
+    #expect(text.contains("\"breakers\":[1,2,3,4,5,6,17,8"))
   }
 
   @Test(

@@ -156,7 +156,7 @@ struct ConceptDistances: Sendable {
       // As many differences would cost more than products of twice as many digits.
       all = try widened(all)
       squares = all.squared(offset(span), 0..<columns, isNearExact: false)
-      isNear = near(squares, all, 0x1p-30)
+      isNear = near(squares, all, 0x1p-34)
       let rows = equalRows()
       if !rows.groups.isEmpty {
         let same = Self.equal(
