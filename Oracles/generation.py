@@ -100,7 +100,7 @@ def main():
         "channel": lambda x: (200 - one.features(x)[:, 1]).sum((1, 2)),
         "neuron": lambda x: 200 - one.features(x)[:, 3, 2, 5],
         "middle": lambda x: 200 - one.features(x)[:, 3, 2, 3],
-        "layer": lambda x: (200 - one.features(x)).sum((1, 2, 3)) / one.features(x)[0].numel(),
+        "layer": lambda x: (200 - one.features(x)).sum((1, 2, 3)) / one.features(x).shape[1],  # "the inverse of the number of features": of channels, as deep-dream.md has it
     }
     for name, loss in losses.items():
         leaf = x.clone().requires_grad_(True)

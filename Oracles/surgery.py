@@ -59,6 +59,11 @@ def without(model, parts):
         own = module.forward
         module.forward = forward
         undo.append((module, own))
+    if "depth" in parts:
+        first = {}
+        for block in model.blocks:
+            handles.append(block.register_forward_pre_hook(lambda _, args: (first.setdefault("x", args[0]), *args[1:])))
+        handles.append(model.register_forward_hook(lambda *_: first.clear()))
     if "pooling" in parts:
         pool = model.maxpool
         model.maxpool = torch.nn.Identity()
@@ -107,9 +112,9 @@ def run(model, x, sites):
 def main():
     tensors, facts = {}, {}
     cases = {
-        "vit-timm": (["norm", "mlp", "attention", "residual", "mlp+residual", "attention+norm"], ["blocks.0", "blocks.1"],
+        "vit-timm": (["norm", "mlp", "attention", "residual", "mlp+residual", "attention+norm", "depth", "norm+depth"], ["blocks.0", "blocks.1"],
                      {"stem": ["patch_embed"], "first-norm": ["blocks.0.norm1"], "positions": ["pos_embed"], "blocks.1.attn": ["blocks.1.attn"]}),
-        "mixer-timm": (["norm", "mlp", "attention", "residual"], ["blocks.0", "blocks.1"], {"stem": ["stem"], "first-norm": ["blocks.0.norm1"]}),
+        "mixer-timm": (["norm", "mlp", "attention", "residual", "depth"], ["blocks.0", "blocks.1"], {"stem": ["stem"], "first-norm": ["blocks.0.norm1"]}),
         "resnet-bottleneck": (["norm", "residual", "pooling"], ["layer1.0", "layer2.0", "layer2.1", "layer4.0"],
                               {"stem": ["conv1", "bn1"], "layer2.0": ["layer2.0"]}),
     }

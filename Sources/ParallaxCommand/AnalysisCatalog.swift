@@ -25,6 +25,7 @@ enum AnalysisCatalog {
     ("matching", matching(MatchingAnalysis.Options())),
     ("lipschitz", lipschitz(LipschitzAnalysis.Options())),
     ("spectrum", spectrum(SpectrumAnalysis.Options())),
+    ("filters", filters),
     ("manifold", manifold(ManifoldAnalysis.Options())),
     ("metamers", metamers(MetamersAnalysis.Options())),
     ("generation", generation(GenerationAnalysis.Options())),
@@ -129,6 +130,11 @@ enum AnalysisCatalog {
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
     }
+  }
+
+  /// The filters of first layers.
+  static var filters: Maker {
+    { try FiltersAnalysis(of: $0.subjects, among: $0.named) }
   }
 
   /// What any input becomes when a late layer is matched.

@@ -130,6 +130,7 @@ struct Job {
     study.afterPass = { Skipped.tell($0.skipped, progress) }
     options.apply(to: &study.pass, images, progress)
     study.pass.passes = passes
+    study.dtype = options.dtype
     for (place, subject) in study.pass.subjects.enumerated() {
       study.pass.subjects[place].objective =
         objectives.first { $0.name == subject.name }?.objective ?? subject.objective

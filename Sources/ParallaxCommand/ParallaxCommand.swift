@@ -23,7 +23,8 @@ struct ParallaxCommand: ParsableCommand {
     subcommands: [
       ModelsCommand.self, LayersCommand.self, MeasuresCommand.self, ExtractCommand.self,
       CompareCommand.self, StructureCommand.self, StepsCommand.self, AttentionCommand.self,
-      ReceptiveFieldCommand.self, ResidualCommand.self, LocalizeCommand.self, ProbeCommand.self,
+      ReceptiveFieldCommand.self, FiltersCommand.self, ResidualCommand.self, LocalizeCommand.self,
+      ProbeCommand.self,
       CheckpointsCommand.self, InvertCommand.self, ManifoldCommand.self,
       MetamersCommand.self, GenerateCommand.self, MatchCommand.self, LipschitzCommand.self,
       KStarCommand.self,

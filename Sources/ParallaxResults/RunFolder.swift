@@ -37,6 +37,42 @@ public struct RunFolder: Sendable {
     }
   }
 
+  /// Whether a run lies there already.
+  public var exists: Bool {
+    FileManager.default.fileExists(atPath: url.appending(path: "run.json").path)
+  }
+
+  /// Takes away what an earlier run in the folder left: results of analyses that were not written since, and what belongs to them.
+  ///
+  /// Only what has the name of a result is touched: `results/NAME.json`, and files of `tensors/NAME/` and `NAME/`.
+  ///
+  /// - Parameters:
+  ///   - names: of the analyses that have been written.
+  ///   - date: when their run began.
+  public func removeLeftovers(of names: [String], before date: Date) {
+    let files = FileManager.default
+    func isOlder(_ file: URL) -> Bool {
+      let changed = try? file.resourceValues(forKeys: [.contentModificationDateKey])
+        .contentModificationDate
+      return (changed ?? date) < date
+    }
+    func content(_ path: String) -> [URL] {
+      let found = try? files.contentsOfDirectory(
+        at: url.appending(path: path), includingPropertiesForKeys: nil)
+      return found ?? []
+    }
+    let results = content("results").filter { $0.pathExtension == "json" }
+    for result in results {
+      let name = result.deletingPathExtension().lastPathComponent
+      let isOwn = names.contains(name)
+      guard isOwn || isOlder(result) else { continue }
+      for file in content("tensors/\(name)") + content(name) where isOlder(file) {
+        try? files.removeItem(at: file)
+      }
+      if !isOwn { try? files.removeItem(at: result) }
+    }
+  }
+
   /// Writes the run's description.
   ///
   /// - Throws: `ResultsError.unwritable`.

@@ -312,6 +312,20 @@ struct DescentTests {
     refused("is below 0") { $0.octaves[0].padding = -1 }
   }
 
+  @Test("fewer steps are shared out in proportion, what is left over to those that lost most")
+  func spreads() {
+    func steps(_ octaves: [Int], _ all: Int) -> [Int] {
+      var recipe = DescentRecipe(
+        octaves.map { .init(steps: $0, rate: LinearSchedule(1, 1)) })
+      recipe.spread(all)
+      return recipe.octaves.map(\.steps)
+    }
+    #expect(steps([3000, 3000, 3000, 3000], 3) == [1, 1, 1, 0])
+    #expect(steps([20, 25, 25, 30], 50) == [10, 13, 12, 15])
+    #expect(steps([20, 25, 25, 30], 3) == [0, 1, 1, 1])
+    #expect(steps([220, 500], 36) == [11, 25] && steps([100, 100, 200], 400) == [100, 100, 200])
+  }
+
   @Test("where all have diverged the octaves that are left are not run, and the size is the last's")
   func diverges() throws {
     var recipe = DescentRecipe([

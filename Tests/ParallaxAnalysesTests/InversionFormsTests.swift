@@ -119,9 +119,10 @@ struct InversionFormsTests {
       #expect(one.diverged == nil)
     }
     let origins = result.switches.filter { $0.origin == "paper" }.map(\.name)
-    #expect(origins.contains("prior") == (preset == .badger2022))
+    #expect(origins.contains("prior") == [.badger2022, .feather2023].contains(preset))
     #expect(
-      result.switches.contains { $0.name == "octaves" } == [.octaves, .quick].contains(preset))
+      result.switches.contains { $0.name == "octaves" }
+        == [.octaves, .quick, .feather2023].contains(preset))
   }
 
   private func target(
@@ -146,9 +147,163 @@ struct InversionFormsTests {
     let same = try run(folder, subject, "blocks.1", options).result
     #expect(abs(rmse(own)[0] - rmse(same)[0]) < 1e-5)
     #expect(same.target?.hasSuffix("target.safetensors") == true)
-    options.target = try target(scratch, [("small@blocks.1", rows.sliced(0, 2).contiguous())])
+    #expect(same.findings.isEmpty && !own.findings.isEmpty)
+    let verdicts = same.models[0].layers[0].reconstructions.map(\.verdict)
+    #expect(verdicts.allSatisfy { [.given, .failed].contains($0) })
+    let turned = Tensor.concatenated([rows.sliced(0, 1), rows.sliced(0, 0, 1)], 0)
+    options.target = try target(scratch, [("small@blocks.1", turned)])
     let other = try run(folder, subject, "blocks.1", options).result
     #expect(abs(rmse(own)[0] - rmse(other)[0]) > 1e-3)
+  }
+
+  @Test(
+    "rows are found by the table beside them, whatever their order; what it leaves out or has otherwise is refused"
+  )
+  func targetRows() throws {
+    let (folder, scratch) = (try imageFolder(4), try TemporaryFolder())
+    let subject = try smallSubject("small")
+    let images = try ImageSet(folder.path)
+    let embeddings = Recorder(
+      try subject.representations(at: SitePattern(parsing: "blocks.1"), tokens: .flat))
+    try Pass(subjects: [subject], images: images).run([embeddings])
+    var options = options(1, 5)
+    let own = try run(folder, subject, "blocks.1", options).result
+    func table(_ rows: [(row: Int, id: String, hash: String)]) throws {
+      var text = "shard,row,id,path,label,class,sha256\n"
+      for one in rows { text += "target.safetensors,\(one.row),\"\(one.id)\",x,,,\(one.hash)\n" }
+      try scratch.write(Array(text.utf8), "samples.csv")
+    }
+    // The rows turned round.
+    let all = images.samples.indices.map { $0 }
+    let turned = embeddings.all(0).gathered(0, all.reversed())
+    let right = all.map { (3 - $0, images.samples[$0].id, images.samples[$0].sha256) }
+    try table(right)
+    options.target = try target(scratch, [("small@blocks.1", turned)])
+    let same = try run(folder, subject, "blocks.1", options).result
+    #expect(abs(rmse(own)[0] - rmse(same)[0]) < 1e-5)
+    func refused(_ rows: [(row: Int, id: String, hash: String)], _ text: String) throws {
+      try table(rows)
+      options.target = try target(scratch, [("small@blocks.1", turned)])
+      let error = #expect(throws: AnalysisError.self) {
+        try run(folder, subject, "blocks.1", options)
+      }
+      #expect(error?.description.contains(text) == true, "\(String(describing: error))")
+    }
+    try refused(Array(right.dropFirst()), "has no row for '\(images.samples[0].id)'")
+    try refused(right.map { ($0.0, $0.1, "0") }, "is another picture than when")
+    try refused(right.map { ($0.0 + 1, $0.1, $0.2) }, "names row 4 of")
+    try scratch.write(Array("a,b\n1,2\n".utf8), "samples.csv")
+    #expect(throws: AnalysisError.self) { try target(scratch, [("small@blocks.1", turned)]) }
+  }
+
+  @Test("single choices change a recipe, and are no longer the paper's")
+  func choices() throws {
+    let folder = try imageFolder(4)
+    var options = options(1, 10)
+    options.preset = .badger2022
+    (options.rate, options.lastRate, options.loss) = (0.01, 0.001, .l2)
+    (options.blur, options.clamps) = (LinearSchedule(0, 0), true)
+    options.start = .normal(mean: 0.5, deviation: 0.01)
+    let subject = try smallSubject("small")
+    let recipe = options.recipe(.convolutional, features: 9)
+    #expect(recipe.loss == .l2 && recipe.descent.clamps)
+    #expect(recipe.descent.octaves[0].smoothing == nil)
+    #expect(recipe.descent.octaves[0].rate == LinearSchedule(0.01, 0.001))
+    #expect(recipe.descent.start == options.start)
+    let result = try run(folder, subject, "blocks.0", options).result
+    for name in ["loss", "rate", "start", "prior", "clamp to [0, 1]"] {
+      #expect(result.switches.first { $0.name == name }?.origin == "reconstruction", "\(name)")
+    }
+    #expect(result.switches.first { $0.name == "input" }?.origin == "paper")
+    var own = InversionRecipe(
+      name: "mine", DescentRecipe([.init(steps: 2, rate: LinearSchedule(1, 1))]))
+    own.loss = .cosine
+    options.recipe = own
+    #expect(options.recipe(.transformer, features: 9).loss == .l2)
+    (options.loss, options.steps) = (nil, nil)
+    #expect(options.recipe(.transformer, features: 9).loss == .cosine)
+    #expect(options.recipe(.transformer, features: 9).descent.steps == 2)
+  }
+
+  @Test("a layer whose descent cannot move, or whose embedding is 0, is refused before any descent")
+  func still() throws {
+    struct Odd: Model {
+      let change: @Sendable (Tensor) -> Tensor
+      func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+        let x = tap.block("layers.0", tap("input", images, as: .map))
+        return tap.block("layers.1", change(x))
+      }
+    }
+    let folder = try imageFolder(4)
+    for (change, text) in [
+      ({ @Sendable in DescentOperators.sign($0) }, "gradient at the pixels is 0 everywhere"),
+      ({ @Sendable in $0 * 0.0 }, "is 0, so no loss is relative to it"),
+    ] as [(@Sendable (Tensor) -> Tensor, String)] {
+      let subject = try Subject(
+        name: "odd", family: "CNN", model: Odd(change: change),
+        preprocessing: .letterbox(16, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]),
+        fingerprint: "odd")
+      let images = try ImageSet(folder.path)
+      let analysis = try InversionAnalysis(
+        try subject.representations(), of: [subject], images: images, options: options(1, 3))
+      try Pass(subjects: [subject], images: images).run([analysis])
+      let error = #expect(throws: AnalysisError.self) { try analysis.rehearse() }
+      #expect(error?.description.contains("odd@layers.1: ") == true)
+      #expect(error?.description.contains(text) == true, "\(String(describing: error))")
+    }
+  }
+
+  @Test("networks of linear layers are told from convolutional ones")
+  func designs() throws {
+    struct Linear: Model {
+      func callAsFunction(_ images: Tensor, _ tap: Tap) -> Tensor {
+        let x = tap("input", images, as: .map).reshaped(images.shape[0], -1)
+        return tap("fc", x.linear(Tensor.ones([4, x.shape[1]])), as: .vector)
+      }
+    }
+    let subject = try Subject(
+      name: "linear", family: "MLP", model: Linear(),
+      preprocessing: .letterbox(8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]),
+      fingerprint: "linear")
+    #expect(subject.design == .other)
+    var options = options(1, 3)
+    options.preset = .badger2022
+    let recipe = options.recipe(subject.design, features: 4)
+    #expect(recipe.scale == 0.35 && recipe.descent.octaves[0].smoothing == nil)
+  }
+
+  @Test("what is killed between two pieces goes on with the next")
+  func kept() throws {
+    let (folder, states) = (try imageFolder(4), try TemporaryFolder())
+    let subject = try smallSubject("small")
+    let copy = states.url.appending(path: "copy")
+    func make(_ steps: inout Int) throws -> InversionResult {
+      let images = try ImageSet(folder.path)
+      let analysis = try InversionAnalysis(
+        try subject.representations(), of: [subject], images: images, options: options(2, 6))
+      var pass = Pass(subjects: [subject], images: images)
+      (pass.stateFolder, pass.savingInterval) = (states.url.appending(path: "states"), 0)
+      var (count, isCopied) = (0, false)
+      analysis.progress = { _, share in
+        count += 1
+        guard share > 0.5, !isCopied else { return }
+        isCopied = true
+        // As a kill would leave it.
+        try? FileManager.default.copyItem(at: states.url.appending(path: "states"), to: copy)
+      }
+      var result: InversionResult?
+      try pass.run([analysis]) { _ in result = try analysis.result() }
+      steps = count
+      return try #require(result)
+    }
+    var (all, rest) = (0, 0)
+    let whole = try make(&all)
+    #expect(states.names("states").isEmpty)
+    try FileManager.default.removeItem(at: states.url.appending(path: "states"))
+    try FileManager.default.copyItem(at: copy, to: states.url.appending(path: "states"))
+    #expect(states.names("states").count == 1)
+    #expect(try make(&rest) == whole)
+    #expect(rest < all * 3 / 4, "\(rest) of \(all)")
   }
 
   @Test("embeddings of another model, another shape, too few rows or NaN are refused by name")
@@ -167,8 +322,9 @@ struct InversionFormsTests {
     try refused(
       ("other@blocks.1", good),
       "expected a tensor 'small@blocks.1' or 'small@blocks.1#flat', found other@blocks.1")
+    try refused(("small@blocks.1", good), "has 2 rows for 4 images, and no samples.csv")
     try refused(("small@blocks.1", Tensor.ones([2, 59])), "is float32[2, 59], expected")
-    try refused(("small@blocks.1", Tensor.ones([1, 60])), "2 or more rows")
+    try refused(("small@blocks.1", Tensor.ones([1, 60])), "has 1 rows for 4 images")
     try refused(("small@blocks.1", Tensor.ones([2, 60], .int64)), "expected floating-point")
     try refused(("small@blocks.1", good / 0.0 - good / 0.0), "NaN or infinity")
   }

@@ -107,21 +107,19 @@ struct InversionModelsTests {
     #expect(relative(a, b) < 1e-3)
   }
 
-  /// A convolution 7 × 7 with stride 2 from 3 to 64 channels, PyTorch's own start.
-  private func stem() -> (weight: Tensor, bias: Tensor) {
-    let (source, bound) = (RandomSource(seed: 4), 1 / 147.0.squareRoot())
-    func draw(_ shape: [Int]) -> Tensor {
-      source.uniform(shape).to(.float64) * (2 * bound) - bound
-    }
-    return (draw([64, 3, 7, 7]), draw([64]))
+  /// A convolution 7 × 7 with stride 2 from 3 to 64 channels, as torchvision begins a ResNet's: N(0, 2/(64 · 49)).
+  private func stem() -> Tensor {
+    RandomSource(seed: 4).normal([64, 3, 7, 7]).to(.float64) * (2 / (64 * 49.0)).squareRoot()
   }
 
   /// What the descent ends at, beside both references.
   private func verdict(
-    _ recipe: InversionRecipe, side: Int, dtype: DType,
+    _ recipe: InversionRecipe, side: Int, dtype: DType, coarse: Int? = nil,
     _ embedding: @escaping (Tensor) throws -> Tensor
   ) throws -> (result: InversionResult.Verdict, embedding: Double, input: Double) {
-    let target = RandomSource(seed: 7).uniform([1, 3, side, side]).to(dtype)
+    // Noise, or noise of few pixels made smooth, as pictures are.
+    let target = RandomSource(seed: 7).uniform([1, 3, coarse ?? side, coarse ?? side]).to(dtype)
+      .resized(side, side)
     let shift = ReferenceShift().draw([3, side, side], seed: 8).to(dtype).unsqueezed(0)
     func norm(_ tensor: Tensor) -> Double { tensor.squared().sum().item(Double.self).squareRoot() }
     let inversion = Inversion("test", recipe, embedding: embedding)
@@ -142,14 +140,14 @@ struct InversionModelsTests {
     "a strided stem gives its input back, with ReLU too; behind max-pooling other pictures share its embedding"
   )
   func poolingTest() throws {
-    let (weight, bias) = stem()
+    let weight = stem()
     var recipe = InversionRecipe.badger2022(.convolutional, features: 1)
     recipe.descent.octaves = [.init(steps: 1000, rate: LinearSchedule(0.1, 0.001))]
     func run(_ after: @escaping (Tensor) -> Tensor) throws
       -> (result: InversionResult.Verdict, embedding: Double, input: Double)
     {
-      try verdict(recipe, side: 32, dtype: .float64) { images in
-        after(images.convolution(weight, bias, stride: [2, 2], padding: [3, 3]))
+      try verdict(recipe, side: 32, dtype: .float64, coarse: 8) { images in
+        after(images.convolution(weight, nil, stride: [2, 2], padding: [3, 3]))
           .reshaped(images.shape[0], -1)
       }
     }
@@ -157,9 +155,9 @@ struct InversionModelsTests {
     let rectified = try run { $0.relu() }
     let pooled = try run { $0.relu().maxPooled(3, stride: 2, padding: 1) }
     #expect(bare.result == .accurate && rectified.result == .accurate)
-    #expect(pooled.result != .accurate, "\(pooled)")
+    #expect(pooled.result == .embeddingOnly, "\(pooled)")
     #expect(pooled.input > 100 * max(bare.input, rectified.input))
-    #expect(pooled.input > 3.09 && pooled.embedding > bare.embedding)
+    #expect(pooled.input > 2 * 3.09 && pooled.embedding > bare.embedding)
   }
 
   /// Two blocks of a Mixer of random weights, with normalisation or without.

@@ -215,9 +215,13 @@ struct InversionTests {
   func widths() throws {
     func run(_ width: Int, _ depth: Int) throws -> (embedding: Double, input: Double) {
       let perceptron = Perceptron([192] + Array(repeating: width, count: depth), seed: 5)
-      let (_, _, _, state) = try settle(perceptron, recipe(2000), inputs: 192)
+      let (target, _, _, state) = try settle(perceptron, recipe(2000), inputs: 192)
       let last = try #require(state.trace[0].last)
-      return (try #require(last.embedding), try #require(last.input))
+      let shift = ReferenceShift().draw([192, 1, 1], seed: 8).to(.float64).unsqueezed(0)
+      let moved = (perceptron(target + shift) - perceptron(target)).norm(over: [1])
+      let reached = try #require(last.embedding)
+      #expect(reached < moved.scalars(Double.self)[0], "m_g < m_r at \(width) × \(depth)")
+      return (reached, try #require(last.input))
     }
     let (narrow, square, wide) = (try run(96, 1), try run(192, 1), try run(384, 1))
     let deep = (narrow: try run(96, 3), square: try run(192, 3), wide: try run(384, 3))
@@ -230,9 +234,66 @@ struct InversionTests {
     #expect(widest.0.input < 0.05 && widest.1.input < deep.wide.input)
   }
 
+  @Test("more steps make up for depth, and wider late layers for their own")
+  func stepsAndLateWidths() throws {
+    func input(_ widths: [Int], _ steps: Int) throws -> Double {
+      let (_, _, _, state) = try settle(
+        Perceptron([64] + widths, seed: 5), recipe(steps), inputs: 64)
+      return try #require(state.trace[0].last?.input)
+    }
+    let shallow = try input([128], 300)
+    let deep = try input([128, 128, 128, 128], 300)
+    #expect(deep > 2 * shallow, "\(deep) \(shallow)")
+    #expect(try input([128, 128, 128, 128], 6000) < deep / 2)
+    #expect(try input([128, 128, 512], 300) < input([128, 128, 96], 300))
+  }
+
+  @Test("a ReLU that closes half the units needs twice as many as inputs, and so for each layer")
+  func rectified() throws {
+    func rank(_ widths: [Int]) throws -> Int {
+      let source = RandomSource(seed: 6)
+      let matrices = zip([48] + widths, widths).map {
+        source.normal([$1, $0]).to(.float64) / Double($0).squareRoot()
+      }
+      let jacobian = try LayerJacobian(
+        "relu", at: RandomSource(seed: 2).normal([1, 48]).to(.float64)
+      ) { x in matrices.reduce(x) { $0.linear($1).relu() } }
+      let values = Operator("aten::linalg_svdvals")(try jacobian.matrix()).scalars(Double.self)
+      return values.count { $0 > 1e-9 * values[0] }
+    }
+    // About half of the units are open.
+    #expect((16...32).contains(try rank([48])))
+    #expect(try rank([96]) < 56 && rank([96]) > 40)
+    #expect(try rank([160]) == 48)
+    // The second layer's closed half leaves as many as it has left.
+    #expect(try rank([160, 60]) < 40)
+    #expect(try rank([160, 160]) == 48)
+  }
+
+  @Test("a loss a hundred times the first is a divergence, finite or not")
+  func grows() throws {
+    var recipe = InversionRecipe(
+      name: "test", DescentRecipe([.init(steps: 60, rate: LinearSchedule(0.6, 0.6))]))
+    recipe.loss = .rss
+    let target = Tensor.ones([1, 3, 2, 2], .float64)
+    let inversion = Inversion("test", recipe) { $0.reshaped($0.shape[0], -1) * 1.5 }
+    var state = try inversion.begin(from: target.zerosLike())
+    try inversion.run(target, &state)
+    let step = try #require(state.stopped[0])
+    #expect(step > 1 && step < 20)
+    // The best was the first, and it is what is kept.
+    #expect(gap(inversion.result(state), target.zerosLike()) == 0)
+    recipe.descent.divergence = nil
+    let without = Inversion("test", recipe) { $0.reshaped($0.shape[0], -1) * 1.5 }
+    var other = try without.begin(from: target.zerosLike())
+    try without.run(target, &other)
+    #expect(other.stopped[0] == nil)
+  }
+
   @Test("a descent that diverges stops at a named step and keeps its best; the others go on")
   func diverges() throws {
-    let recipe = Self.recipe(.rss, 400, LinearSchedule(0.4, 0.4))
+    var recipe = Self.recipe(.rss, 400, LinearSchedule(0.4, 0.4))
+    recipe.descent.divergence = nil
     // The second image's numbers are multiplied with 30, for which the rate is far too large.
     let gains = Tensor([1.0, 30.0], shape: [2, 1])
     let target = RandomSource(seed: 1).uniform([2, 3, 2, 4]).to(.float64)

@@ -315,4 +315,35 @@ struct JacobianTests {
     }
     #expect(gap(LayerJacobian.gram(matrix), matrix.times(matrix.transposed())) < 1e-10)
   }
+
+  @Test(
+    "graphs have derivatives either way: one is the other's transpose, and both are what differences say",
+    arguments: [
+      "onnx/clip-hf.onnx", "onnx/convnext-timm.onnx", "onnx/mixer-timm.onnx",
+      "onnx/densenet-torchvision.onnx", "onnx/mobilenetv3-timm.onnx", "onnx/efficientnet-timm.onnx",
+      "onnx/deit-distilled-timm.onnx", "exports/vit-timm.pt2",
+    ])
+  func graphs(file: String) throws {
+    let subject = try Subject(Catalog.load(.graph(fixtures.appending(path: file).path)))
+    let site = try #require(subject.sites.last { [.vector, .tokens, .map].contains($0.kind) })
+    let embedding = LayerEmbedding(subject: subject, site: site, isRaw: true)
+    let shape = [1, 3, subject.imageSize.height, subject.imageSize.width]
+    let source = RandomSource(seed: 3)
+    let point = source.normal(shape)
+    let jacobian = try LayerJacobian(
+      embedding.name, at: point, batchSize: subject.model.fixedBatch ?? 2
+    ) { try embedding($0) }
+    let (v, u) = (source.normal([1, jacobian.inputs]), source.normal([1, jacobian.features]))
+    let (forward, back) = (try jacobian.times(v), try jacobian.transposedTimes(u))
+    func product(_ a: Tensor, _ b: Tensor) -> Double {
+      (a.to(.float64) * b.to(.float64)).sum().item(Double.self)
+    }
+    func norm(_ a: Tensor) -> Double { product(a, a).squareRoot() }
+    #expect(norm(forward) > 0)
+    #expect(abs(product(forward, u) - product(back, v)) < 1e-4 * norm(forward) * norm(u))
+    let step = 0.1 / norm(v)
+    let along = v.reshaped(shape) * step
+    let difference = (try embedding(point + along) - embedding(point - along)) / (2 * step)
+    #expect(norm(difference - forward) < 0.1 * norm(forward), "\(file)")
+  }
 }

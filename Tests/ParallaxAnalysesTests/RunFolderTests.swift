@@ -49,6 +49,27 @@ struct RunFolderTests {
       seconds: ["pass": 2.5])
   }
 
+  @Test("a later run in the same folder takes away what it has not written, and nothing else")
+  func leftovers() throws {
+    try run.write(provenance)
+    for path in [
+      "results/old.json", "results/kept.json", "tensors/old/a.png", "tensors/kept/a.png",
+      "tensors/kept/b.png", "tensors/mine/a.png", "kept/x.csv", "old/x.csv", "mine/notes.txt",
+      "results/notes.txt",
+    ] { try run.write(Data("{}".utf8), at: path) }
+    #expect(run.exists)
+    let start = Date()
+    Thread.sleep(forTimeInterval: 0.02)
+    try run.write(Data("{}".utf8), at: "results/kept.json")
+    try run.write(Data("{}".utf8), at: "tensors/kept/b.png")
+    run.removeLeftovers(of: ["kept"], before: start)
+    #expect(scratch.names("run/results").sorted() == ["kept.json", "notes.txt"])
+    #expect(scratch.names("run/tensors/kept") == ["b.png"])
+    #expect(scratch.names("run/tensors/old").isEmpty && scratch.names("run/old").isEmpty)
+    #expect(scratch.names("run/tensors/mine") == ["a.png"])
+    #expect(scratch.names("run/mine") == ["notes.txt"] && scratch.names("run/kept").isEmpty)
+  }
+
   @Test("what is written is read again, to the last bit")
   func roundTrip() throws {
     try run.write(provenance)

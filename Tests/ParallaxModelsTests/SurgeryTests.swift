@@ -153,6 +153,7 @@ struct SurgeryTests {
     #expect(try refused("resnet-bottleneck", "mlp").contains("no branch with a perceptron"))
     #expect(try refused("vit-timm", "pooling").contains("no pooling between blocks"))
     #expect(try refused("vit-timm", "attention+mlp+residual").contains("no residual connection"))
+    #expect(try refused("resnet-bottleneck", "depth").contains("do not all have the shape"))
     let swap = ModuleSwap("neck", seed: 1, isIntoUntrained: false)
     let error = #expect(throws: ModelError.self) {
       try swap.parameters(among: ["blocks.0.norm1.weight"], file: "a.pth")

@@ -147,11 +147,14 @@ public struct Descent {
   ///   - seed: of jitter and crops.
   ///   - every: steps between points of the trace; the first and the last are always there.
   ///   - isInterrupted: asked before each step.
+  ///   - each: given where the descents stand after each step.
   ///   - progress: told how many steps are done.
-  /// - Throws: `AnalysisError.interrupted`, `AnalysisError.site` where no gradient reaches the pictures, and what the loss throws.
+  /// - Throws: `AnalysisError.interrupted`, `AnalysisError.site` where no gradient reaches the pictures, and what the loss and
+  ///   `each` throw.
   public func run(
     _ state: inout State, towards reference: Tensor? = nil, seed: UInt64 = 0, every: Int = 1,
-    isInterrupted: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+    isInterrupted: () -> Bool = { false }, each: (State) throws -> Void = { _ in },
+    progress: (Int) -> Void = { _ in }
   ) throws {
     var pending: Evaluation?
     while state.step < recipe.steps {
@@ -173,6 +176,7 @@ public struct Descent {
         if !hasEnded || next.step >= recipe.steps { break }
       }
       state = next
+      try each(state)
       progress(state.step)
     }
     try close(reference, seed, &state)

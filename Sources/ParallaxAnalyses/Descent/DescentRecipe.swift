@@ -151,6 +151,9 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
   public var amplitude = 0.0
   /// Whether pixels are put back into [0, 1] after each step.
   public var clamps = false
+  /// Above so many times its first loss a descent counts as diverged and stops; nil where only what is no longer finite does. For losses
+  /// that are nowhere below 0.
+  public var divergence: Double?
   /// The value of padding.
   public var fill = 0.7
 
@@ -163,14 +166,17 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
   /// Gives the octaves so many steps in all, in their own proportions.
   mutating func spread(_ steps: Int) {
     let all = self.steps
-    guard let last = octaves.indices.last, all > 0 else { return }
-    var rest = steps
-    for index in octaves.indices where index != last {
-      let own = octaves[index].steps
-      octaves[index].steps = Int((Double(steps) * Double(own) / Double(all)).rounded(.down))
-      rest -= octaves[index].steps
+    guard all > 0 else { return }
+    let shares = octaves.map { Double(steps) * Double($0.steps) / Double(all) }
+    for (index, share) in shares.enumerated() { octaves[index].steps = Int(share.rounded(.down)) }
+    // What is left goes to those that lost most, the first among equals.
+    let lost = octaves.indices.sorted {
+      let (a, b) = (
+        shares[$0].truncatingRemainder(dividingBy: 1), shares[$1].truncatingRemainder(dividingBy: 1)
+      )
+      return abs(a - b) > 1e-9 ? a > b : $0 < $1
     }
-    octaves[last].steps = rest
+    for index in lost.prefix(max(0, steps - self.steps)) { octaves[index].steps += 1 }
   }
 
   /// Why the parts do not go together; nil where they do.
@@ -252,6 +258,6 @@ public struct DescentRecipe: Sendable, Hashable, Codable {
         "\(octave.size) N \(octave.steps) ε \(octave.rate.start) \(octave.rate.end) blur \(blur) crop \(octave.crop ?? 0) pad \(octave.padding) jitter \(octave.jitter)"
     }
     return
-      "octaves [\(places.joined(separator: ", "))] \(optimiser) \(parametrisation) start \(start) kept \(kept) clip \(clipsGradient) tv \(variation) \(variationExponent ?? 0) amplitude \(amplitude) clamp \(clamps) fill \(fill)"
+      "octaves [\(places.joined(separator: ", "))] \(optimiser) \(parametrisation) start \(start) kept \(kept) clip \(clipsGradient) tv \(variation) \(variationExponent ?? 0) amplitude \(amplitude) clamp \(clamps) fill \(fill) diverges \(divergence ?? 0)"
   }
 }

@@ -92,7 +92,13 @@ extension Descent {
     for image in 0..<batch where state.numbers.stopped[image] == nil {
       let (loss, slope) = (found.losses[image], found.slopes[image])
       let notes = [found.distances?[image], inputs?[image]].compactMap(\.self)
-      guard loss.isFinite, slope.isFinite, notes.allSatisfy(\.isFinite) else {
+      let hasGrown: Bool
+      if let limit = recipe.divergence, let first = state.numbers.trace[image].first?.loss {
+        hasGrown = first > 0 && loss > limit * first
+      } else {
+        hasGrown = false
+      }
+      guard loss.isFinite, slope.isFinite, !hasGrown, notes.allSatisfy(\.isFinite) else {
         state.numbers.stopped[image] = state.step
         continue
       }

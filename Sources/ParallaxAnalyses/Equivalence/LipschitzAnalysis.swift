@@ -64,6 +64,8 @@ public final class LipschitzAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model.
   public let wanted: [Representation]
   let options: Options
@@ -202,6 +204,7 @@ public final class LipschitzAnalysis: Accumulator {
           originals[one.subject].sliced(0, source, source + 1),
           originals[one.subject].sliced(0, target, target + 1), source: source, target: target,
           seed: options.seed &* 1_000_003 &+ UInt64(pair))
+        try keep()
       }
     }
     progress("lipschitz", 1)
@@ -257,7 +260,7 @@ public final class LipschitzAnalysis: Accumulator {
   }
 }
 
-extension LipschitzAnalysis: LongAnalysis {
+extension LipschitzAnalysis: PiecewiseAnalysis {
   /// Writes `results/lipschitz.json`, and to `tensors/lipschitz/` the matched pictures and those of walks.
   ///
   /// - Parameter run: the folder.

@@ -70,6 +70,8 @@ public final class MatchingAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model, then the representations.
   public let wanted: [Representation]
   let options: Options
@@ -269,6 +271,7 @@ public final class MatchingAnalysis: Accumulator {
       found[unit.key] = try match(
         unit, originals, local, share: { (Double(number) + $0) / Double(units.count) })
       running = nil
+      try keep()
     }
     progress("matching", 1)
     let results = places.indices.map { place in
@@ -313,7 +316,7 @@ public final class MatchingAnalysis: Accumulator {
   }
 }
 
-extension MatchingAnalysis: LongAnalysis {
+extension MatchingAnalysis: PiecewiseAnalysis {
   /// Writes `results/matching.json`, and to `tensors/matching/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

@@ -58,6 +58,8 @@ public final class GenerationAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model.
   public let wanted: [Representation]
   let options: Options
@@ -261,6 +263,7 @@ public final class GenerationAnalysis: Accumulator {
           "making pictures: \(unit.name(subjects))", (Double(number) + $0) / Double(units.count))
       }
       running = nil
+      try keep()
     }
     progress("generation", 1)
     let begins = try units.first.flatMap { try beginning($0, gathered.samples) }
@@ -297,7 +300,11 @@ public final class GenerationAnalysis: Accumulator {
     let steps = max(1, recipe.descent.steps)
     do {
       try descent.run(
-        &state, seed: seed(6, 0), every: max(1, steps / 40), isInterrupted: isInterrupted
+        &state, seed: seed(6, 0), every: max(1, steps / 40), isInterrupted: isInterrupted,
+        each: { [self] in
+          running = (unit.key, $0)
+          try keep()
+        }
       ) { share(Double($0) / Double(steps)) }
     } catch {
       running = (unit.key, state)
@@ -317,7 +324,7 @@ public final class GenerationAnalysis: Accumulator {
   }
 }
 
-extension GenerationAnalysis: LongAnalysis {
+extension GenerationAnalysis: PiecewiseAnalysis {
   /// Writes `results/generation.json`, and to `tensors/generation/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

@@ -132,8 +132,11 @@ struct GenerationFindings {
 
   /// Steps from one frame to the next in which the second class gains on the first.
   private func order() -> Finding? {
+    func pair(_ one: GenerationResult.Picture) -> String {
+      "\(one.models) \(one.after.map(\.label))"
+    }
     let frames = made(.interpolation).sorted {
-      ($0.start, $0.frame ?? 0) < ($1.start, $1.frame ?? 0)
+      (pair($0), $0.start, $0.frame ?? 0) < (pair($1), $1.start, $1.frame ?? 0)
     }
     var (gains, steps) = (0, 0)
     for (a, b) in zip(frames, frames.dropFirst()) where b.frame == (a.frame ?? 0) + 1 {

@@ -120,8 +120,29 @@ public enum GenerationObjective: Sendable, Hashable, Codable {
   public func loss(
     activation: Tensor, _ kind: SiteKind, target: Double, prefix: Int, name: String
   ) throws -> Tensor {
+    if case .neuron(_, let index, let place) = self, let place, place.count == 1,
+      [.tokens, .patches].contains(kind), activation.rank == 3
+    {
+      return -(try Self.token(place[0], index, of: activation, name)) + target
+    }
     let z = try Self.channelsLast(activation, kind, prefix, name)
     return try loss(places: z, grid: Self.grid(activation, kind, prefix), target, name)
+  }
+
+  /// One number of one token, `[batch]`; tokens are counted as the model holds them, a class token first.
+  private static func token(
+    _ place: Int, _ index: Int, of activation: Tensor, _ name: String
+  ) throws -> Tensor {
+    let (tokens, channels) = (activation.shape[1], activation.shape[2])
+    guard (0..<tokens).contains(place) else {
+      throw AnalysisError.site(
+        name, problem: "it has no token \(place); expected one from 0 to \(tokens - 1)")
+    }
+    guard (0..<channels).contains(index) else {
+      throw AnalysisError.site(
+        name, problem: "it has no channel \(index); expected one from 0 to \(channels - 1)")
+    }
+    return activation.selected(1, place).selected(1, index)
   }
 
   private func loss(places z: Tensor, grid: [Int], _ target: Double, _ name: String) throws
@@ -152,7 +173,7 @@ public enum GenerationObjective: Sendable, Hashable, Codable {
       let raw = RandomSource(seed: seed).normal([channels]).to(z.dtype).to(z.device)
       let unit = raw / raw.norm(over: [0], keeping: true)
       return (-(z * unit).sum(over: [2]) + target).sum(over: [1])
-    case .layer: return (-z + target).sum(over: [1, 2]) / Double(z.shape[1] * channels)
+    case .layer: return (-z + target).sum(over: [1, 2]) / Double(channels)
     default: preconditionFailure("GenerationObjective: \(self.kind) is about classes")
     }
   }
@@ -169,10 +190,13 @@ public enum GenerationObjective: Sendable, Hashable, Codable {
   public func score(activation: Tensor, _ kind: SiteKind, prefix: Int, name: String) throws
     -> Tensor
   {
+    if case .neuron(_, _, let place) = self, place?.count == 1 {
+      return -(try loss(activation: activation, kind, target: 0, prefix: prefix, name: name))
+    }
     let z = try Self.channelsLast(activation, kind, prefix, name)
     let loss = try loss(places: z, grid: Self.grid(activation, kind, prefix), 0, name)
     switch self {
-    case .channel, .direction: return -loss / Double(z.shape[1])
+    case .channel, .direction, .layer: return -loss / Double(z.shape[1])
     default: return -loss
     }
   }

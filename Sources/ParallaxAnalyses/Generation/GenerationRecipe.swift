@@ -158,19 +158,14 @@ public struct GenerationRecipe: Sendable, Hashable {
 
   /// Fewer or more steps, each octave its share.
   ///
-  /// - Parameter steps: of all octaves together, about; an octave has at least one.
+  /// - Parameter steps: of all octaves together.
   public mutating func take(steps: Int) {
-    let all = descent.steps
-    guard all > 0 else { return }
     if descent.octaves.allSatisfy({ $0.steps == 1 }) {
       let pattern = descent.octaves
       descent.octaves = (0..<steps).map { pattern[$0 % pattern.count] }
       return
     }
-    for place in descent.octaves.indices {
-      let share = Double(descent.octaves[place].steps) / Double(all)
-      descent.octaves[place].steps = max(1, Int((share * Double(steps)).rounded()))
-    }
+    descent.spread(steps)
   }
 
   /// a₀, where it is no picture.

@@ -33,7 +33,7 @@ struct GenerationView {
       Self.isFree(subject) && !isFitted
       && sides.allSatisfy { $0 % model.imageMultiple == 0 && $0 >= model.minimumImageSize }
     let fitted = fits ? pixels : pixels.resized(own.height, own.width)
-    var input = recipe.isRaw ? fitted : subject.preprocessing.input(of: fitted)
+    var input = recipe.isRaw ? subject.raw(fitted) : subject.preprocessing.input(of: fitted)
     if let fixed = model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
       input = Tensor.concatenated([input] + (batch..<fixed).map { _ in last }, 0)

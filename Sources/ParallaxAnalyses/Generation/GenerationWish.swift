@@ -216,15 +216,15 @@ struct GenerationWishes {
   private func features(
     _ site: String, _ make: (Subject, Site) throws -> (GenerationObjective, String)
   ) throws -> [Item] {
-    try subjects.enumerated().map { index, subject in
-      guard
-        let found = try subject.sites.matching(SitePattern(parsing: site), of: subject.name)
-          .first
-      else {
+    try subjects.enumerated().flatMap { index, subject in
+      let found = try subject.sites.matching(SitePattern(parsing: site), of: subject.name)
+      guard !found.isEmpty else {
         throw ModelError.noSuchSite(pattern: site, model: subject.name, candidates: [])
       }
-      let (objective, title) = try make(subject, found)
-      return Item(objective: objective, models: [index], title: title, frame: nil)
+      return try found.map {
+        let (objective, title) = try make(subject, $0)
+        return Item(objective: objective, models: [index], title: title, frame: nil)
+      }
     }
   }
 

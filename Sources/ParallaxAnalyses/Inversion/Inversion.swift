@@ -90,6 +90,25 @@ public struct Inversion {
   /// The result: the last pictures, or the best where the recipe keeps those or a descent diverged.
   public func result(_ state: State) -> Tensor { bare.result(state) }
 
+  /// Whether the loss alone, without priors, has a gradient where a descent begins.
+  func canMove(_ picture: Tensor, _ wanted: Tensor, seed: UInt64) throws -> Bool {
+    let shape = picture.shape
+    let state = try bare.begin(
+      channels: shape[1], height: shape[2], width: shape[3], seeds: [seed], dtype: picture.dtype,
+      device: picture.device)
+    let whole = pictures(state).resized(shape[2], shape[3])
+    var bare = recipe
+    (bare.descent.variation, bare.descent.amplitude) = (0, 0)
+    bare.descent.parametrisation = .pixels
+    let descent = Inversion(name, bare, embedding: embedding).descent(wanted: wanted)
+    let made = ParametrisationKind.pixels.make(
+      channels: shape[1], height: shape[2], width: shape[3])
+    let moment = Descent.Moment(
+      octave: 0, step: 0, height: shape[2], width: shape[3], isLogged: false)
+    let found = try descent.evaluate(whole, made, moment)
+    return found.slopes[0] != 0 || found.losses[0] == 0
+  }
+
   /// The descent's bookkeeping without a loss.
   var bare: Descent { Descent(name, recipe.descent) { seen, _ in Descent.Losses(seen) } }
 }

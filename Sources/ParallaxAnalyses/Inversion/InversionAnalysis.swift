@@ -22,7 +22,7 @@ public final class InversionAnalysis: Accumulator {
     /// Pictures that descend at once.
     var batch = 1
     /// Embeddings to match instead of the images' own.
-    var target: Tensor?
+    var target: (rows: Tensor, places: [Int?])?
   }
 
   /// Some pictures of a layer that have been found.
@@ -37,15 +37,17 @@ public final class InversionAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model.
   public let wanted: [Representation]
   let options: Options
   let subjects: [Subject]
   let layers: [Layer]
-  private let samples: [Sample]
+  let samples: [Sample]
   private let limit: Int
-  private var gathered: GatheredFeatures
-  private var found: [String: Found] = [:]
+  private(set) var gathered: GatheredFeatures
+  private(set) var found: [String: Found] = [:]
   private var running: (key: String, state: Inversion.State)?
 
   /// An analysis of sites of some models.
@@ -82,9 +84,13 @@ public final class InversionAnalysis: Accumulator {
         throw AnalysisError.recipe("\(subject.name)@\(layer.site.name)", problem: problem)
       }
       layers[place].batch = try InversionMemory(subject, layer, options).batch()
-      layers[place].target = try options.target?.embeddings(
-        "\(subject.name)@\(layer.site.name)", features: layer.site.shape.reduce(1, *),
-        rows: limit)
+      if let target = options.target {
+        let rows = try target.embeddings(
+          "\(subject.name)@\(layer.site.name)", features: layer.site.shape.reduce(1, *))
+        layers[place].target = (
+          rows, try target.places(of: images.samples, among: rows.shape[0])
+        )
+      }
     }
     (self.wanted, self.subjects, self.layers, self.options) = (
       chosen.inputs, subjects, layers, options
@@ -228,6 +234,7 @@ public final class InversionAnalysis: Accumulator {
     for (number, unit) in units.enumerated() where found[unit.key] == nil {
       found[unit.key] = try invert(unit, originals, share: { Double(number) + $0 }, of: units.count)
       running = nil
+      try keep()
     }
     progress("inversion", 1)
     return try InversionComputed(
@@ -245,10 +252,7 @@ public final class InversionAnalysis: Accumulator {
       isRaw: layer.recipe.isRaw)
     let targets = originals[layer.subject].gathered(0, unit.rows.map(\.image)).to(dtype)
       .to(subject.device)
-    // The pass may be in another order than the data set.
-    let wanted =
-      try layer.target?.gathered(0, unit.rows.map { gathered.samples[$0.image] }).to(dtype)
-      .to(subject.device) ?? embedding(targets)
+    let wanted = try given(unit)?.to(dtype).to(subject.device) ?? embedding(targets)
     let shape = targets.shape
     let inversion = Inversion(embedding.name, layer.recipe) { try embedding($0) }
     let start = try inversion.bare.begin(
@@ -261,7 +265,11 @@ public final class InversionAnalysis: Accumulator {
       try inversion.descent(wanted: wanted, targets: targets).run(
         &state, towards: targets, seed: options.seed,
         every: max(1, layer.recipe.descent.steps / 50),
-        isInterrupted: isInterrupted
+        isInterrupted: isInterrupted,
+        each: { [self] in
+          running = (unit.key, $0)
+          try keep()
+        }
       ) { step in
         progress(
           part, share(Double(step) / Double(max(1, layer.recipe.descent.steps))) / Double(units))
@@ -278,8 +286,23 @@ public final class InversionAnalysis: Accumulator {
         inversion.pictures(start).resized(shape[2], shape[3])))
   }
 
+  /// The embeddings that somebody gave for the images of a unit; the pass may be in another order than the data set.
+  private func given(_ unit: Unit) throws -> Tensor? {
+    guard let target = layers[unit.layer].target else { return nil }
+    let rows = try unit.rows.map { row in
+      let place = gathered.samples[row.image]
+      guard let found = target.places[place] else {
+        throw AnalysisError.target(
+          path: options.target?.path ?? "",
+          problem: "has no row for '\(samples[place].id)', which is among the images")
+      }
+      return found
+    }
+    return target.rows.gathered(0, rows)
+  }
+
   /// A seed of its own for each purpose, image and repetition.
-  private func seed(_ purpose: UInt64, _ image: Int, _ repetition: Int) -> UInt64 {
+  func seed(_ purpose: UInt64, _ image: Int, _ repetition: Int) -> UInt64 {
     ((options.seed &* 1_000_003 &+ purpose) &* 1_000_003 &+ UInt64(image)) &* 1_000_003
       &+ UInt64(repetition)
   }
@@ -331,12 +354,14 @@ public final class InversionAnalysis: Accumulator {
       let comparison = PictureComparison(pictures.selected(0, row), targets.selected(0, row))
       (one.psnr, one.ssim) = (comparison.psnr, comparison.ssim)
       one.highFrequency = comparison.highFrequency
+      // The picture that belongs to somebody's embedding is not known.
+      if layers[unit.layer].target != nil, one.verdict != .failed { one.verdict = .given }
       return one
     }
   }
 }
 
-extension InversionAnalysis: LongAnalysis {
+extension InversionAnalysis: PiecewiseAnalysis {
   /// Writes `results/inversion.json`, and to `tensors/inversion/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.
@@ -344,7 +369,7 @@ extension InversionAnalysis: LongAnalysis {
   /// - Throws: `ResultsError.unwritable`, and what `result` throws.
   public func write(into run: RunFolder) throws -> [TidyRow] {
     let computed = try computed()
-    try computed.write(into: run)
+    try computed.shelf.write(into: run, ["preset": options.preset.rawValue])
     try run.write(computed.result, analysis: name)
     return computed.result.tidyRows()
   }

@@ -10,8 +10,11 @@ struct InversionFindings {
 
   /// The findings; those that these models cannot answer say so.
   func callAsFunction() -> [Finding] {
-    [depth(), uniqueness(), training()].compactMap(\.self) + surgeries()
-      + [sweep()].compactMap(\.self)
+    // Of embeddings that were given nothing follows for a layer.
+    result.target != nil
+      ? []
+      : [depth(), uniqueness(), training()].compactMap(\.self) + surgeries()
+        + [sweep()].compactMap(\.self)
   }
 
   private var trained: [InversionResult.Model] {
@@ -86,7 +89,12 @@ struct InversionFindings {
   private func uniqueness() -> Finding? {
     let last = trained.compactMap(\.layers.last).flatMap(\.reconstructions)
     let matched = last.filter { $0.verdict != .failed }
-    let sentence = "In the last layer pictures that look different share one embedding"
+    let places = trained.compactMap { model in model.layers.last.map { "\(model.name)@\($0.site)" }
+    }
+    let sentence =
+      places.count == 1
+      ? "At \(places[0]) pictures that look different share one embedding"
+      : "In the last of the inverted layers pictures that look different share one embedding"
     guard !last.isEmpty else { return nil }
     let quantity =
       "share of the \(Self.pictures(matched.count)) whose embedding was matched and that \(matched.count == 1 ? "is" : "are") not the input (of \(last.count))"
@@ -103,7 +111,8 @@ struct InversionFindings {
       Double(matched.count { $0.verdict == .embeddingOnly }) / Double(matched.count)
     return Finding(
       sentence: sentence, value: share, low: nil, high: nil, quantity: quantity,
-      verdict: share == 1 ? .shows : share == 0 ? .doesNotShow : .cannotTell,
+      verdict: matched.count < 2
+        ? .cannotTell : share == 1 ? .shows : share == 0 ? .doesNotShow : .cannotTell,
       analysis: "inversion")
   }
 

@@ -25,8 +25,20 @@ extension InversionAnalysis {
     public var preset = Preset.quick
     /// Steps instead of the recipe's; nil for those.
     public var steps: Int?
+    /// A recipe of somebody's own instead of the preset's; nil for that. What is said below changes it too.
+    public var recipe: InversionRecipe?
+    /// The loss instead of the recipe's; nil for that.
+    public var loss: EmbeddingLoss?
     /// ε at the first step instead of the recipe's, the end in proportion; nil for that.
     public var rate: Double?
+    /// ε that the last octave ends with, instead of the recipe's; nil for that.
+    public var lastRate: Double?
+    /// The 3 × 3 blur after each step instead of the recipe's: σ at the first step and at the end, both 0 for none; nil for the recipe's.
+    public var blur: LinearSchedule?
+    /// Whether pixels are put back into [0, 1] after each step, instead of the recipe's; nil for that.
+    public var clamps: Bool?
+    /// Where descents begin instead of the recipe's; nil for that.
+    public var start: DescentRecipe.Start?
     /// λ of the total variation instead of the recipe's; nil for that.
     public var variation: Double?
     /// Pixels of jitter instead of the recipe's; nil for those.
@@ -57,9 +69,15 @@ extension InversionAnalysis {
 
     /// The recipe for a layer.
     func recipe(_ design: Design, features: Int) -> InversionRecipe {
-      var recipe: InversionRecipe
+      var recipe = self.recipe ?? named(design, features: features)
+      if let loss { recipe.loss = loss }
+      change(&recipe.descent)
+      return recipe
+    }
+
+    private func named(_ design: Design, features: Int) -> InversionRecipe {
       switch preset {
-      case .quick: recipe = .quick
+      case .quick: return .quick
       case .badger2022:
         let kind: InversionRecipe.Kind =
           switch design {
@@ -68,27 +86,35 @@ extension InversionAnalysis {
           case .mixer: .mixer
           case .other: .perceptron
           }
-        recipe = .badger2022(kind, features: features)
-      case .fourier: recipe = .fourier
-      case .octaves: recipe = .octaves
-      case .lbfgs: recipe = .lbfgs
-      case .prior: recipe = .prior
-      case .feather2023: recipe = .feather2023
+        return .badger2022(kind, features: features)
+      case .fourier: return .fourier
+      case .octaves: return .octaves
+      case .lbfgs: return .lbfgs
+      case .prior: return .prior
+      case .feather2023: return .feather2023
       }
-      if let rate {
-        for octave in recipe.descent.octaves.indices {
-          let own = recipe.descent.octaves[octave].rate
-          recipe.descent.octaves[octave].rate = LinearSchedule(rate, own.end * (rate / own.start))
+    }
+
+    private func change(_ descent: inout DescentRecipe) {
+      for octave in descent.octaves.indices {
+        let own = descent.octaves[octave].rate
+        if let rate {
+          descent.octaves[octave].rate = LinearSchedule(rate, own.end * (rate / own.start))
+        }
+        if let jitter { descent.octaves[octave].jitter = jitter }
+        if let blur {
+          descent.octaves[octave].smoothing =
+            blur.start > 0 && blur.end > 0 ? .init(sigma: blur) : nil
         }
       }
-      if let steps { recipe.descent.spread(steps) }
-      if let variation { recipe.descent.variation = variation }
-      if let jitter {
-        for octave in recipe.descent.octaves.indices {
-          recipe.descent.octaves[octave].jitter = jitter
-        }
+      if let lastRate, let last = descent.octaves.indices.last {
+        let own = descent.octaves[last].rate
+        descent.octaves[last].rate = LinearSchedule(own.start, lastRate)
       }
-      return recipe
+      if let steps { descent.spread(steps) }
+      if let variation { descent.variation = variation }
+      if let clamps { descent.clamps = clamps }
+      if let start { descent.start = start }
     }
   }
 }

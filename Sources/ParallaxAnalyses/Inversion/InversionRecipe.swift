@@ -36,6 +36,7 @@ public struct InversionRecipe: Sendable, Hashable, Codable {
   ///   - descent: how pictures are found.
   public init(name: String, _ descent: DescentRecipe) {
     (self.name, self.descent) = (name, descent)
+    self.descent.divergence = 100
   }
 
   /// The paper's recipe exactly: a₀ ~ 0.7 + N(0, 1)/20, L1 summed over all elements times c, plain descent, the blur after the
@@ -67,6 +68,8 @@ public struct InversionRecipe: Sendable, Hashable, Codable {
     }
     var recipe = InversionRecipe(name: "badger2022", DescentRecipe([octave]))
     (recipe.scale, recipe.isRaw) = (scale, true)
+    // Steps of L1 do not grow with the loss: where they are too long it oscillates, and the paper goes on.
+    recipe.descent.divergence = nil
     return recipe
   }
 }

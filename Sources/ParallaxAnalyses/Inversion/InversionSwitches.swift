@@ -9,9 +9,9 @@ enum InversionSwitches {
     let options = analysis.options
     let recipes = analysis.layers.map(\.recipe)
     guard let first = recipes.first else { return [] }
-    let isPaper = options.preset == .badger2022
+    let isPaper = options.recipe == nil && options.preset == .badger2022
     let isTransformer = analysis.subjects.contains { $0.design == .transformer }
-    let isNamed = isPaper || options.preset == .feather2023
+    let isNamed = isPaper || options.recipe == nil && options.preset == .feather2023
     func origin(_ isOwn: Bool = false) -> String { isNamed && !isOwn ? "paper" : "reconstruction" }
     func values(_ text: (InversionRecipe) -> String) -> String {
       var seen: Set<String> = []
@@ -24,7 +24,8 @@ enum InversionSwitches {
         "loss",
         first.isRelative
           ? "\(first.loss.rawValue), over that of an embedding of zeros"
-          : "\(first.loss.rawValue), summed over all elements, times c", origin: origin()),
+          : "\(first.loss.rawValue), summed over all elements, times c",
+        origin: origin(options.loss != nil)),
       Switch("c", values { number($0.scale) }, origin: origin(isPaper && isTransformer)),
       Switch("descends on", descent.parametrisation.name, origin: origin()),
     ]
@@ -42,14 +43,18 @@ enum InversionSwitches {
         values { recipe in
           "\(recipe.descent.optimiser.name), "
             + joined(recipe) { "ε \(number($0.rate.start)) → \(number($0.rate.end))" } + ", linear"
-        }, origin: origin(isPaper && isTransformer || options.rate != nil)),
-      Switch("start", values { start($0.descent) }, origin: origin()),
+        },
+        origin: origin(isPaper && isTransformer || options.rate != nil || options.lastRate != nil)),
+      Switch("start", values { start($0.descent) }, origin: origin(options.start != nil)),
       Switch(
-        "prior", values(prior), origin: origin(options.variation != nil || options.jitter != nil)),
-      Switch("clamp to [0, 1]", clamp(descent), origin: origin()),
+        "prior", values(prior),
+        origin: origin(options.variation != nil || options.jitter != nil || options.blur != nil)),
+      Switch("clamp to [0, 1]", clamp(descent), origin: origin(options.clamps != nil)),
       Switch(
         "input",
-        first.isRaw ? "raw pixels in [0, 1], not normalised" : "the model's own preprocessing",
+        first.isRaw
+          ? "raw pixels in [0, 1], not normalised (Inception networks shift and scale them, as torchvision's do)"
+          : "the model's own preprocessing",
         origin: origin()),
       Switch("resizing", "the model's own filter and size (the paper: bilinear)"),
       Switch(
@@ -66,6 +71,10 @@ enum InversionSwitches {
         "embedding",
         options.target.map { "rows of \($0.path); distances of pictures are to the images" }
           ?? "all numbers of the layer", origin: options.target == nil ? "paper" : "reconstruction"),
+      Switch(
+        "diverged",
+        "no longer finite\(descent.divergence.map { ", or a loss above \(number($0)) times the first" } ?? "")"
+      ),
       Switch("element type", "\(analysis.dtype)"),
       Switch("relative depth", "l / (L − 1) over the L sites that were asked for"),
     ]

@@ -31,7 +31,7 @@ struct LayerEmbedding {
   func callAsFunction(_ pixels: Tensor) throws -> Tensor {
     let batch = pixels.shape[0]
     let pixels = pixels.resized(subject.imageSize.height, subject.imageSize.width)
-    var input = isRaw ? pixels : subject.preprocessing.input(of: pixels)
+    var input = isRaw ? subject.raw(pixels) : subject.preprocessing.input(of: pixels)
     if let fixed = model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
       input = Tensor.concatenated([input] + (batch..<fixed).map { _ in last }, 0)
@@ -56,6 +56,21 @@ extension LayerEmbedding {
   /// A layer of the subject's model as it is.
   init(subject: Subject, site: Site, isRaw: Bool) {
     self.init(subject: subject, model: subject.model, site: site, isRaw: isRaw)
+  }
+}
+
+extension Subject {
+  /// What the first layer sees of pixels in [0, 1] that somebody gives the network as they are.
+  ///
+  /// torchvision's Inception-v3 and GoogLeNet turn what they are given from ImageNet's mean and deviation into (x − ½)/½ themselves
+  /// (`transform_input`), raw pixels too; here that is part of the preprocessing, so it is done by hand.
+  func raw(_ pixels: Tensor) -> Tensor {
+    guard family == "Inception" else { return pixels }
+    func row(_ values: [Double]) -> Tensor {
+      Tensor(values, shape: [1, 3, 1, 1]).to(pixels.dtype).to(pixels.device)
+    }
+    let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    return pixels * row(std.map { $0 / 0.5 }) + row(mean.map { ($0 - 0.5) / 0.5 })
   }
 }
 

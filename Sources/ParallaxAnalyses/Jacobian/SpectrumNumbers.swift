@@ -9,6 +9,8 @@ import ParallaxResults
 /// - the rest holds at most E/(τσ₁)² values above τσ₁, which bounds the rank from above, and the known ones bound it from below;
 /// - Σ of the rest lies between E/σ_k and √(M·E), which bounds the effective rank exp(H(p)), p = σ/Σσ: from below by the
 ///   participation (Σσ)²/Σσ² ≤ exp(H), from above by the rest being all alike.
+///
+/// Where E is an estimate, bounds hold for all E within three of its standard errors.
 struct SpectrumNumbers {
   /// σ in descending order.
   let values: [Double]
@@ -16,17 +18,20 @@ struct SpectrumNumbers {
   let missing: Int
   /// E; 0 where nothing is missing.
   let rest: Double
+  /// The standard error of E.
+  let error: Double
 
-  init(_ values: [Double], missing: Int, rest: Double) {
+  init(_ values: [Double], missing: Int, rest: Double, error: Double = 0) {
     (self.values, self.missing) = (values, missing)
     self.rest = missing > 0 ? max(0, rest) : 0
+    self.error = missing > 0 ? max(0, error) : 0
   }
 
   init(_ spectrum: SingularValues) {
     let known = spectrum.values.reduce(0) { $0 + $1 * $1 }
     self.init(
       spectrum.values, missing: spectrum.isComplete ? 0 : spectrum.count - spectrum.values.count,
-      rest: spectrum.squaredNorm - known)
+      rest: spectrum.squaredNorm - known, error: spectrum.squaredNormError)
   }
 
   /// rank_τ = #{σ_i > τ·σ₁}.
@@ -37,12 +42,18 @@ struct SpectrumNumbers {
     guard missing > 0, known == values.count else {
       return SpectrumResult.Bounded(Double(known), Double(known))
     }
-    let most = min(Double(missing), (rest / (limit * limit)).rounded(.down))
+    let most = min(Double(missing), ((rest + 3 * error) / (limit * limit)).rounded(.down))
     return SpectrumResult.Bounded(Double(known), Double(known) + most)
   }
 
   /// exp(H(σ/Σσ)).
   var effectiveRank: SpectrumResult.Bounded {
+    let all = [max(0, rest - 3 * error), rest, rest + 3 * error].map(effectiveRank)
+    return SpectrumResult.Bounded(
+      all.reduce(.infinity) { min($0, $1.low) }, all.reduce(0) { max($0, $1.high) })
+  }
+
+  private func effectiveRank(_ rest: Double) -> SpectrumResult.Bounded {
     let sum = values.reduce(0, +)
     guard sum > 0 else { return SpectrumResult.Bounded(0, 0) }
     let entropy = -values.reduce(0) { $1 > 0 ? $0 + $1 / sum * log($1 / sum) : $0 }

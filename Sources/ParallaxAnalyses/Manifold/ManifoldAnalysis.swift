@@ -79,6 +79,8 @@ public final class ManifoldAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model, and the embeddings of its layers.
   public let wanted: [Representation]
   let options: Options
@@ -293,6 +295,7 @@ public final class ManifoldAnalysis: Accumulator {
       try matched.find(unit, isInterrupted: isInterrupted) {
         progress("matching \(unit.name)", (Double(number) + $0) / Double(batches.count))
       }
+      try keep()
     }
     progress("distances from the set", 1)
     return try ManifoldComputed(self, chosen, pixels, batches)
@@ -323,7 +326,7 @@ public final class ManifoldAnalysis: Accumulator {
   }
 }
 
-extension ManifoldAnalysis: LongAnalysis {
+extension ManifoldAnalysis: PiecewiseAnalysis {
   /// Writes `results/manifold.json`, and to `tensors/manifold/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

@@ -13,12 +13,14 @@ struct LayerDistances {
 
   /// Embeddings `[batch, features]` of every layer, in the order of `sites`.
   ///
-  /// - Parameter pixels: `[batch, 3, …]` in [0, 1], of any size; resized to the model's (bilinear with antialiasing).
+  /// - Parameters:
+  ///   - pixels: `[images, 3, …]` in [0, 1], of any size; resized to the model's (bilinear with antialiasing).
+  ///   - limit: images that go through the model at once, where it does not fix that; nil for all.
   /// - Returns: one tensor a layer.
   /// - Throws: what the model throws; `AnalysisError.site` where it does not show a layer.
-  func embeddings(_ pixels: Tensor) throws -> [Tensor] {
+  func embeddings(_ pixels: Tensor, batch limit: Int? = nil) throws -> [Tensor] {
     let batch = pixels.shape[0]
-    let size = max(1, subject.model.fixedBatch ?? batch)
+    let size = max(1, subject.model.fixedBatch ?? limit ?? batch)
     var parts: [[Tensor]] = sites.map { _ in [] }
     for first in stride(from: 0, to: batch, by: size) {
       let some = pixels.sliced(0, first, min(first + size, batch))
@@ -30,7 +32,7 @@ struct LayerDistances {
   private func once(_ pixels: Tensor) throws -> [Tensor] {
     let batch = pixels.shape[0]
     let fitted = Self.resized(pixels.to(subject.device), subject.imageSize)
-    var input = isRaw ? fitted : subject.preprocessing.input(of: fitted)
+    var input = isRaw ? subject.raw(fitted) : subject.preprocessing.input(of: fitted)
     if let fixed = subject.model.fixedBatch, batch < fixed {
       let last = input.sliced(0, batch - 1)
       input = Tensor.concatenated([input] + (batch..<fixed).map { _ in last }, 0)

@@ -8,6 +8,9 @@ struct PictureShelf {
   /// The longest side of small pictures in pixels.
   static let side = 112
 
+  /// The side of so many pictures on one page, so that it does not grow with them: a quarter of the area from 400 on.
+  static func side(for pictures: Int) -> Int { pictures > 400 ? side / 2 : side }
+
   /// The folder under `tensors/`.
   let folder: String
   private var pictures: [(name: String, tensor: Tensor)] = []

@@ -27,6 +27,8 @@ public final class MetamersAnalysis: Accumulator {
     public var layers = 3
     /// The shift that distances are held against.
     public var shift = ReferenceShift()
+    /// Bytes that embeddings of all layers may take.
+    public var memoryLimit = 1 << 33
     /// Pictures that descend at once.
     public var batchSize = 8
     /// The seed of starts, shifts and jitter.
@@ -55,6 +57,8 @@ public final class MetamersAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model.
   public let wanted: [Representation]
   let options: Options
@@ -98,6 +102,14 @@ public final class MetamersAnalysis: Accumulator {
     }
     seen = subjects.indices.map { index in
       all.places.filter { $0.subject == index }.map { ($0.site, $0.depth) }
+    }
+    let count = min(images.samples.count, options.images)
+    for (index, subject) in subjects.enumerated() {
+      // Embeddings of the matched images at every layer, and beside each its centred numbers and ranks in float64.
+      let bytes = count * 28 * seen[index].reduce(0) { $0 + $1.site.shape.reduce(1, *) }
+      guard bytes <= options.memoryLimit else {
+        throw AnalysisError.memory(subject.name, needed: bytes, limit: options.memoryLimit)
+      }
     }
     (self.wanted, self.subjects, self.options) = (matched.inputs, subjects, options)
     samples = images.samples
@@ -210,13 +222,14 @@ public final class MetamersAnalysis: Accumulator {
       try matched.find(unit, isInterrupted: isInterrupted) {
         progress("matching \(unit.name)", (Double(number) + $0) / Double(batches.count))
       }
+      try keep()
     }
     progress("distances between models", 1)
     return try MetamersComputed(self, originals, batches)
   }
 }
 
-extension MetamersAnalysis: LongAnalysis {
+extension MetamersAnalysis: PiecewiseAnalysis {
   /// Writes `results/metamers.json`, and to `tensors/metamers/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

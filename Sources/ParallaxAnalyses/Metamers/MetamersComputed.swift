@@ -61,7 +61,7 @@ struct MetamersComputed {
     let options = analysis.options
     let all = originals.shape[0]
     // Image by image: all layers of one are held at a time, and of the images so far one layer each by turns.
-    let first = try look.embeddings(originals.sliced(0, 0, count))
+    let first = try look.embeddings(originals.sliced(0, 0, count), batch: options.batchSize)
     var moved = first.map { _ in [Double](repeating: 0, count: count) }
     let shape = Array(originals.shape.dropFirst())
     for repetition in 0..<options.shift.count {
@@ -71,9 +71,13 @@ struct MetamersComputed {
           (0..<count).map {
             options.shift.draw(shape, seed: analysis.seed(2, $0, 0) &+ UInt64(repetition))
           })
-      for (layer, one) in try look.embeddings(there).enumerated() {
-        for (image, distance) in LayerDistances.between(one, first[layer]).enumerated() {
-          moved[layer][image] += distance / Double(options.shift.count)
+      for start in stride(from: 0, to: count, by: options.batchSize) {
+        let end = min(count, start + options.batchSize)
+        for (layer, one) in try look.embeddings(there.sliced(0, start, end)).enumerated() {
+          let distances = LayerDistances.between(one, first[layer].sliced(0, start, end))
+          for (image, distance) in distances.enumerated() {
+            moved[layer][start + image] += distance / Double(options.shift.count)
+          }
         }
       }
     }

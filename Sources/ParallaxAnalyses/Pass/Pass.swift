@@ -137,12 +137,16 @@ public struct Pass {
     var seen: Set<String> = []
     outcome.skipped = outcome.skipped.filter { seen.insert($0.path).inserted }
       .sorted { $0.path < $1.path }
+    let (finished, blockCount) = (outcome, (count + blockSize - 1) / blockSize)
+    if let keeper {
+      keepPieces(of: accumulators) { try keeper.save(accumulators, finished, blocks: blockCount) }
+    }
     do { try write(outcome) } catch {
-      try? keeper?.save(accumulators, outcome, blocks: (count + blockSize - 1) / blockSize)
+      try? keeper?.save(accumulators, outcome, blocks: blockCount)
       throw error
     }
     if keepsState {
-      try keeper?.save(accumulators, outcome, blocks: (count + blockSize - 1) / blockSize)
+      try keeper?.save(accumulators, outcome, blocks: blockCount)
     } else {
       keeper?.remove()
     }
@@ -152,6 +156,21 @@ public struct Pass {
   /// What keeps the state of this pass.
   func keeper(_ accumulators: [any Accumulator]) -> StateKeeper? {
     stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
+  }
+
+  /// Lets analyses that go on by themselves keep what they find, not more often than saving is worth.
+  private func keepPieces(of accumulators: [any Accumulator], save: @escaping () throws -> Void) {
+    var (lastSaved, cost) = (Date.distantPast, 0.0)
+    for case let one as any PiecewiseAnalysis in accumulators {
+      one.keep = { [savingInterval] in
+        let start = Date()
+        let pause = savingInterval > 0 ? max(savingInterval, 20 * cost) : 0
+        guard start.timeIntervalSince(lastSaved) >= pause else { return }
+        try save()
+        lastSaved = Date()
+        cost = lastSaved.timeIntervalSince(start)
+      }
+    }
   }
 
   private func runBlock(

@@ -112,7 +112,9 @@ extension Subject {
           site.name.split(separator: ".").last.map(String.init) ?? "")
     }
     if attends || model.tokenLayout != nil { return .transformer }
-    return sites.contains { [.map, .positions].contains($0.kind) } ? .convolutional : .other
+    // The images themselves are maps in any network.
+    return sites.contains { $0.name != "input" && [.map, .positions].contains($0.kind) }
+      ? .convolutional : .other
   }
 
   /// What comes before the blocks: the input, pooled to 32 × 32 where it is larger, and the last site before the first

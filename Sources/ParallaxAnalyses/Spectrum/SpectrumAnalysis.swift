@@ -26,6 +26,9 @@ public final class SpectrumAnalysis: Accumulator {
     public var whole = 1024
     /// τ of the rank.
     public var threshold = 1e-3
+    /// Whether models are given pixels in [0, 1] as they are, as the paper's recipe has it, instead of what their preprocessing makes of
+    /// them.
+    public var isRaw = false
     /// Rows that go through a model at once.
     public var batchSize = 8
     /// Models by name whose parameters are float64, in which products are then computed; empty for float32.
@@ -43,6 +46,8 @@ public final class SpectrumAnalysis: Accumulator {
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
+  /// Called where there is more to keep than before.
+  public var keep: () throws -> Void = {}
   /// The pixels that go into each model.
   public let wanted: [Representation]
   let options: Options
@@ -85,7 +90,7 @@ public final class SpectrumAnalysis: Accumulator {
   public var fingerprint: String {
     let places = layers.map { "\($0.subject) \($0.site.name)" }
     return
-      "1 images \(limit) values \(options.count) whole \(options.whole) \(dtype) τ \(options.threshold) seed \(options.seed) layers \(places.joined(separator: ";"))"
+      "1 images \(limit) values \(options.count) whole \(options.whole) \(dtype) τ \(options.threshold) raw \(options.isRaw) seed \(options.seed) layers \(places.joined(separator: ";"))"
   }
 
   /// Opens a block; of images beyond those that enter nothing is kept.
@@ -150,6 +155,7 @@ public final class SpectrumAnalysis: Accumulator {
       for image in 0..<images where found["\(place).\(image)"] == nil {
         let share = Double(place * images + image) / total
         found["\(place).\(image)"] = try decompose(layer, image, share, 1 / total)
+        try keep()
       }
     }
     progress("spectrum", 1)
@@ -163,17 +169,7 @@ public final class SpectrumAnalysis: Accumulator {
     -> SpectrumResult.Picture
   {
     let subject = subjects[layer.subject]
-    let embedding = LayerEmbedding(
-      subject: subject, model: options.precise[subject.name] ?? subject.model, site: layer.site,
-      isRaw: false)
-    let size = subject.imageSize
-    let input = gathered.whole(layer.subject).sliced(0, image, image + 1)
-      .reshaped(1, 3, size.height, size.width)
-    let pixels = subject.preprocessing.pixels(of: input).to(dtype).to(subject.device)
-    let jacobian = try LayerJacobian(
-      embedding.name, at: pixels,
-      batchSize: min(options.batchSize, subject.model.fixedBatch ?? options.batchSize)
-    ) { try embedding($0) }
+    let jacobian = try jacobian(layer, image)
     var iteration = Bidiagonalisation.Options()
     iteration.seed = options.seed
     let isWhole = min(jacobian.features, jacobian.inputs) <= options.whole
@@ -185,11 +181,39 @@ public final class SpectrumAnalysis: Accumulator {
     let spectrum = try jacobian.singularValues(
       leading: options.count, whole: options.whole, options: iteration
     ) {
-      progress("spectrum of \(embedding.name)", done + part * min(1, asked / expected))
+      progress(
+        "spectrum of \(subject.name)@\(layer.site.name)", done + part * min(1, asked / expected))
       asked += 1
       return isInterrupted()
     }
     return Self.numbers(spectrum, image, options.threshold)
+  }
+
+  private func jacobian(_ layer: ChosenSites.Place, _ image: Int) throws -> LayerJacobian {
+    let subject = subjects[layer.subject]
+    let embedding = LayerEmbedding(
+      subject: subject, model: options.precise[subject.name] ?? subject.model, site: layer.site,
+      isRaw: options.isRaw)
+    let size = subject.imageSize
+    let input = gathered.whole(layer.subject).sliced(0, image, image + 1)
+      .reshaped(1, 3, size.height, size.width)
+    let pixels = subject.preprocessing.pixels(of: input).to(dtype).to(subject.device)
+    return try LayerJacobian(
+      embedding.name, at: pixels,
+      batchSize: min(options.batchSize, subject.model.fixedBatch ?? options.batchSize)
+    ) { try embedding($0) }
+  }
+
+  /// One derivative either way at every layer.
+  public func rehearse() throws {
+    guard !gathered.samples.isEmpty else { return }
+    for (place, layer) in layers.enumerated() where found["\(place).0"] == nil {
+      let jacobian = try jacobian(layer, 0)
+      let source = RandomSource(seed: options.seed)
+      _ = try jacobian.times(source.normal([1, jacobian.inputs]).to(dtype))
+      _ = try jacobian.transposedTimes(source.normal([1, jacobian.features]).to(dtype))
+      if isInterrupted() { throw AnalysisError.interrupted }
+    }
   }
 
   static func numbers(_ spectrum: SingularValues, _ image: Int, _ threshold: Double)
@@ -200,7 +224,8 @@ public final class SpectrumAnalysis: Accumulator {
     let values = Array(spectrum.values.prefix(settled))
     let numbers = SpectrumNumbers(
       values, missing: spectrum.isComplete ? 0 : spectrum.count - settled,
-      rest: spectrum.squaredNorm - values.reduce(0) { $0 + $1 * $1 })
+      rest: spectrum.squaredNorm - values.reduce(0) { $0 + $1 * $1 },
+      error: spectrum.squaredNormError)
     let (method, steps): (String, Int?) =
       switch spectrum.method {
       case .decomposition: ("decomposition", nil)
@@ -218,8 +243,8 @@ public final class SpectrumAnalysis: Accumulator {
   }
 
   private func assembled(_ images: Int) -> SpectrumResult {
-    // What does not count for the rank is compared with nothing.
-    let all = found.values.map { Int($0.rank.low) }
+    // What does not count for the rank is compared with nothing, and what has settled nowhere compares nothing: two at least.
+    let all = found.values.map { Int($0.rank.low) }.filter { $0 > 1 }
     var result = SpectrumResult(
       images: gathered.samples.map { samples[$0].id }, threshold: options.threshold,
       count: options.count, compared: max(1, min(options.count, all.min() ?? 1)),
@@ -229,7 +254,8 @@ public final class SpectrumAnalysis: Accumulator {
         name: subject.name, family: subject.family, design: subject.design.rawValue,
         height: subject.imageSize.height, width: subject.imageSize.width,
         twinOf: subject.objective != .untrained
-          ? nil : subjects.first { "\($0.name)-random" == subject.name }?.name)
+          ? nil : subjects.first { $0.isTrainedForm(of: subject) }?.name)
+      (model.derivedFrom, model.change) = (subject.derivation?.base, subject.derivation?.change)
       for (place, layer) in layers.enumerated() where layer.subject == index {
         model.layers.append(
           SpectrumResult.Layer(
@@ -249,7 +275,10 @@ public final class SpectrumAnalysis: Accumulator {
     [
       Switch("dimension test", "D < n: exactly not unique", origin: "paper"),
       Switch("condition number", "σ₁ over σ_k, of the Jacobian at a picture"),
-      Switch("Jacobian", "∂O/∂a, a: pixels in [0, 1] through the model's own preprocessing"),
+      Switch(
+        "Jacobian",
+        "∂O/∂a, a: pixels in [0, 1] "
+          + (options.isRaw ? "as they are" : "through the model's own preprocessing")),
       Switch("embedding", "all numbers of the layer", origin: "paper"),
       Switch("rank", "values above τ = \(String(format: "%.3g", options.threshold)) of σ₁"),
       Switch("effective rank", "exp(H(σ/Σσ))"),
@@ -265,7 +294,7 @@ public final class SpectrumAnalysis: Accumulator {
   }
 }
 
-extension SpectrumAnalysis: LongAnalysis {
+extension SpectrumAnalysis: PiecewiseAnalysis {
   /// Writes `results/spectrum.json`.
   ///
   /// - Parameter run: the folder.

@@ -13,7 +13,9 @@ struct SpectrumFindings {
     [dimensions(), conditioning(), training()].compactMap(\.self)
   }
 
-  private var trained: [SpectrumResult.Model] { result.models.filter { $0.twinOf == nil } }
+  private var trained: [SpectrumResult.Model] {
+    result.models.filter { $0.twinOf == nil && $0.derivedFrom == nil }
+  }
 
   /// log₁₀ σ₁/σ_k over the depth of a model at a picture.
   private func curve(_ model: SpectrumResult.Model, _ image: Int)
@@ -53,7 +55,7 @@ struct SpectrumFindings {
   }
 
   private func training() -> Finding? {
-    let pairs = result.models.compactMap { twin in
+    let pairs = result.models.filter { $0.derivedFrom == nil }.compactMap { twin in
       result.models.first { $0.name == twin.twinOf }.map { ($0, twin) }
     }
     guard !pairs.isEmpty, result.compared > 1 else { return nil }

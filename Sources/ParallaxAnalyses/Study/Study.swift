@@ -29,6 +29,8 @@ public struct Study {
   public var thumbnailLimit = 600
   /// Called with what was read and what was not, before results are made of it: what they refuse may follow from that.
   public var afterPass: (Pass.Outcome) -> Void = { _ in }
+  /// The element type in which analyses that need derivatives compute; passes run in float32.
+  public var dtype = "float32"
   /// The pass: models, images, block size, batch size, where its state is kept.
   public var pass: Pass
   private let models: [LoadedModel]
@@ -66,7 +68,7 @@ public struct Study {
   @discardableResult
   public func run(_ analyses: [any StudyAnalysis], into run: RunFolder) throws -> Pass.Outcome {
     try run.create()
-    let start = Date()
+    let (start, isOld) = (Date(), run.exists)
     var pass = pass
     let seen = Set(analyses.flatMap { $0.wanted.map(\.model) })
     if seen.contains(Subject.picturesName) { pass.subjects.append(try Subject.pictures()) }
@@ -74,6 +76,7 @@ public struct Study {
     return try pass.run(analyses) { outcome in
       let passed = Date()
       afterPass(outcome)
+      for case let one as any PiecewiseAnalysis in analyses { try one.rehearse() }
       var rows: [TidyRow] = []
       for analysis in analyses { rows += try analysis.write(into: run) }
       try run.write(rows)
@@ -85,6 +88,7 @@ public struct Study {
             "pass": passed.timeIntervalSince(start),
             "results": Date().timeIntervalSince(passed),
           ], sources: analyses.flatMap(\.sources)))
+      if isOld { run.removeLeftovers(of: analyses.map(\.name), before: start) }
     }
   }
 
@@ -112,7 +116,7 @@ public struct Study {
       skipped: (images.skipped + outcome.skipped).map {
         Provenance.Skipped(path: $0.path, reason: $0.reason)
       },
-      seed: seed, device: pass.subjects.first?.device.description ?? "cpu", dtype: "float32",
+      seed: seed, device: pass.subjects.first?.device.description ?? "cpu", dtype: dtype,
       batchSize: pass.batchSize, threads: Threads.count, date: began.ISO8601Format(),
       seconds: seconds)
     found.sources = sources.isEmpty ? nil : sources

@@ -32,6 +32,22 @@ public protocol LongAnalysis: StudyAnalysis {
   var progress: (_ part: String, _ share: Double) -> Void { get set }
 }
 
+/// A long analysis that finds one piece after another, each of which is kept once it is there: a run that is killed goes on with the next.
+public protocol PiecewiseAnalysis: LongAnalysis {
+  /// Called where ``Accumulator/state()`` holds more than before; it may write that to disk.
+  var keep: () throws -> Void { get set }
+
+  /// Tries what must work at every place, such as a derivative, before the first piece is begun.
+  ///
+  /// - Throws: `AnalysisError.site` with the place at which it does not.
+  func rehearse() throws
+}
+
+extension PiecewiseAnalysis {
+  /// Nothing to try.
+  public func rehearse() throws {}
+}
+
 extension SimilarityAnalysis: StudyAnalysis {
   /// Writes `results/similarity.json`.
   ///

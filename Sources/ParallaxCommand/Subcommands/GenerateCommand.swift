@@ -51,7 +51,7 @@ struct GenerateCommand: ParsableCommand, ModelsTaking {
       title: {
         $0 == 1 ? "Pictures that one model makes" : "Pictures that \($0) models make"
       }, output: output ?? Runs.name("generate", names), untrained: generation.untrained)
-    let options = try generation.options()
+    let options = try generation.options(batchSize: pass.batchSize)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.generation(options)], progress)
     try finished.show(as: form) {
@@ -97,7 +97,8 @@ struct GenerationOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A channel at one place, the middle without it.", valueName: "site:index[:row:column]"))
+      "A channel at one place or one token (0: the class token), the middle without it.",
+      valueName: "site:index[:row:column|:token]"))
   var neuron: [String] = []
 
   @Option(
@@ -177,11 +178,11 @@ struct GenerationOptions: ParsableArguments {
       wishes.append(.channel(site: site, index: numbers[0]))
     }
     for text in neuron {
-      let (site, numbers) = try Self.parts("neuron", text, [1, 3])
+      let (site, numbers) = try Self.parts("neuron", text, [1, 2, 3])
       wishes.append(
         .neuron(
           site: site, index: numbers[0],
-          place: numbers.count == 3 ? Array(numbers.dropFirst()) : nil))
+          place: numbers.count > 1 ? Array(numbers.dropFirst()) : nil))
     }
     for text in direction {
       let (site, numbers) = try Self.parts("direction", text, [1])
@@ -191,10 +192,11 @@ struct GenerationOptions: ParsableArguments {
     return wishes
   }
 
-  func options() throws -> GenerationAnalysis.Options {
+  func options(batchSize: Int) throws -> GenerationAnalysis.Options {
     var options = GenerationAnalysis.Options()
     (options.wishes, options.preset, options.steps) = (try wishes(), preset, steps)
     (options.starts, options.frames, options.beginning) = (starts, frames, start)
+    options.batchSize = min(options.batchSize, batchSize)
     (options.clipsGradient, options.target, options.magnitude) = (clipGradient, target, magnitude)
     return options
   }

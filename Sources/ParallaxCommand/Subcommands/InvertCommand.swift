@@ -3,6 +3,7 @@ import Foundation
 import Parallax
 
 extension InversionAnalysis.Preset: ExpressibleByArgument {}
+extension EmbeddingLoss: ExpressibleByArgument {}
 
 struct InvertCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
@@ -75,9 +76,10 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
     options.axis = try sweep.axis(of: addresses)
     var analyses = [AnalysisCatalog.inversion(options)]
     if spectra.spectrum {
-      analyses.append(
-        AnalysisCatalog.spectrum(
-          spectra.options(layers: inversion.layers, batchSize: pass.batchSize)))
+      var own = spectra.options(layers: inversion.layers, batchSize: pass.batchSize)
+      // Of the map that is inverted, whatever the model is given.
+      own.isRaw = inversion.preset == .badger2022
+      analyses.append(AnalysisCatalog.spectrum(own))
     }
     let finished = try job.run(addresses, models, images, pass, analyses, progress)
     try finished.show(as: form) {
@@ -114,6 +116,32 @@ struct InversionOptions: ParsableArguments {
   @Option(help: "Rate of the first step, the last in proportion; the recipe's without it.")
   var rate: Double?
 
+  @Option(help: "Rate that the last step comes to; the recipe's without it.")
+  var lastRate: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "The loss on the embedding: \(EmbeddingLoss.allCases.map(\.rawValue).joined(separator: ", ")); the recipe's without it.",
+      valueName: "loss"))
+  var loss: EmbeddingLoss?
+
+  @Option(
+    help: ArgumentHelp(
+      "The 3 × 3 blur after each step, σ at the first step and at the end, or none; the recipe's without it.",
+      valueName: "start:end"))
+  var blur: String?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Put pixels back into [0, 1] after each step; as the recipe has it without either.")
+  var clamp: Bool?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where descents begin: uniform, or normal noise of a mean and a deviation; the recipe's without it.",
+      valueName: "mean:deviation"))
+  var begin: String?
+
   @Option(help: "Weight of the total variation; the recipe's without it.")
   var variation: Double?
 
@@ -144,6 +172,9 @@ struct InversionOptions: ParsableArguments {
   @Option(help: "Standard deviation of the small shift that distances are held against.")
   var shift = 1.0 / 18
 
+  @Option(help: "Small shifts that the distance is averaged over; the paper has one.")
+  var shifts = 4
+
   @Option(
     help: ArgumentHelp(
       "An untrained twin of each model beside it, its weights drawn from a seed.",
@@ -154,7 +185,7 @@ struct InversionOptions: ParsableArguments {
     try Outlier.check([
       ("steps", steps ?? 1, 1...1_000_000), ("pictures", pictures, 1...4096),
       ("starts", starts, 1...64), ("jitter", jitter ?? 0, 0...64), ("layers", layers, 1...1024),
-      ("memory-limit", memoryLimit, 1...1_000_000),
+      ("memory-limit", memoryLimit, 1...1_000_000), ("shifts", shifts, 1...1024),
     ])
     if let variation, !(variation >= 0 && variation <= 1e6) {
       throw ValidationError("--variation \(variation): expected a number from 0 to 1000000")
@@ -162,6 +193,10 @@ struct InversionOptions: ParsableArguments {
     if let rate, !(rate > 0 && rate <= 1e6) {
       throw ValidationError("--rate \(rate): expected a number above 0, up to 1000000")
     }
+    if let lastRate, !(lastRate >= 0 && lastRate <= 1e6) {
+      throw ValidationError("--last-rate \(lastRate): expected a number from 0 to 1000000")
+    }
+    _ = (try smoothing(), try beginning())
     if preset == .lbfgs, (jitter ?? 0) > 0 {
       throw ValidationError(
         "--jitter \(jitter ?? 0): L-BFGS needs the same function in each step; another --preset, or no jitter"
@@ -172,11 +207,44 @@ struct InversionOptions: ParsableArguments {
     }
   }
 
+  /// `A:B` as two numbers.
+  private static func pair(_ text: String) -> (Double, Double)? {
+    let parts = text.split(separator: ":").map { Double($0) }
+    guard parts.count == 2, let a = parts[0], let b = parts[1], a.isFinite, b.isFinite else {
+      return nil
+    }
+    return (a, b)
+  }
+
+  private func smoothing() throws -> LinearSchedule? {
+    guard let blur else { return nil }
+    if blur == "none" { return LinearSchedule(0, 0) }
+    guard let (start, end) = Self.pair(blur), start > 0, end > 0, max(start, end) <= 100 else {
+      throw ValidationError(
+        "--blur \(blur): expected none, or START:END with numbers above 0, such as 2.4:0.4")
+    }
+    return LinearSchedule(start, end)
+  }
+
+  private func beginning() throws -> DescentRecipe.Start? {
+    guard let begin else { return nil }
+    if begin == "uniform" { return .uniform }
+    guard let (mean, deviation) = Self.pair(begin), deviation >= 0, max(abs(mean), deviation) <= 100
+    else {
+      throw ValidationError(
+        "--begin \(begin): expected uniform, or MEAN:DEVIATION such as 0.7:0.05")
+    }
+    return .normal(mean: mean, deviation: deviation)
+  }
+
   func options(batchSize: Int) throws -> InversionAnalysis.Options {
     var options = InversionAnalysis.Options()
     (options.preset, options.steps, options.images) = (preset, steps, pictures)
     (options.variation, options.jitter, options.rate) = (variation, jitter, rate)
     (options.starts, options.layers, options.shift.scale) = (starts, layers, shift)
+    (options.loss, options.lastRate, options.clamps) = (loss, lastRate, clamp)
+    (options.blur, options.start) = (try smoothing(), try beginning())
+    options.shift.count = shifts
     options.target = try target.map { try TargetEmbeddings($0) }
     options.memoryLimit = memoryLimit << 30
     options.batchSize = min(options.batchSize, batchSize)

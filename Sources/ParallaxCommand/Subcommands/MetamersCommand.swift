@@ -55,13 +55,13 @@ struct MetamersCommand: ParsableCommand, ModelsTaking {
     }
   }
 
-  /// `clip@blocks.11 → 0.12 at the end of clip, 0.94 at the end of efficientnet-lite0`.
+  /// `clip@blocks.11 → 0.12 at clip@blocks.11, 0.94 at efficientnet-lite0@blocks.6.0`.
   private static func line(_ match: MetamersResult.Match, _ result: MetamersResult) -> String {
     let ends = result.models.indices.map { b in
       let last = result.models[b].layers.count - 1
       let value = result.ratio(match, b, last, .different)
       return
-        "\(value.map { String(format: "%.2f", $0) } ?? "–") at the end of \(result.models[b].name)"
+        "\(value.map { String(format: "%.2f", $0) } ?? "–") at \(result.models[b].name)@\(result.models[b].layers[last].site)"
     }
     let failed = match.metamers.count { $0.verdict == .failed }
     return

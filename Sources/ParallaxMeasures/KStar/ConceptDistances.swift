@@ -187,10 +187,12 @@ struct ConceptDistances: Sendable {
     return made
   }
 
-  /// Distances of single rows from products in float64, `[rows, columns]`; nil where there are none, or the block has as many
-  /// digits.
+  /// Distances of single rows from products in float64.
   ///
-  /// - Parameter some: rows.
+  /// - Parameters:
+  ///   - some: rows.
+  ///   - block: distances that have not digits enough.
+  /// - Returns: `[rows, columns]`; nil where there are no products, or the block is of float64 already.
   /// - Throws: `MeasureError`, never in practice.
   mutating func precise(_ some: [Int], than block: Tensor) throws -> Tensor? {
     guard case .products(let all) = source, block.dtype != .float64,

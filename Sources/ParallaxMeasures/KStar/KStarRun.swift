@@ -33,7 +33,10 @@ struct KStarRun {
     classes = columns.ranges.enumerated().flatMap { label, range in range.map { _ in label } }
   }
 
+  /// Runs over all blocks.
+  ///
   /// - Parameter progress: told the share of the rows that is done; what it throws stops the run.
+  /// - Throws: what `progress` throws.
   mutating func callAsFunction(_ progress: (Double) throws -> Void) throws {
     let needsExact = settings.neighbours > 0 || settings.hasSilhouettes
     for start in stride(from: 0, to: rows.order.count, by: distances.blockSize) {

@@ -47,6 +47,8 @@ extension Tap {
 /// - `attention`: the same of attention, and of the perceptron over tokens of MLP-Mixer.
 /// - `residual`: at each sum, z is 0, but where f is taken out as well.
 /// - `pooling`: maps between blocks are not made smaller by pooling.
+/// - `depth`: every block is given what the first one is given, so that the output of block k is that of block k alone on the stem's; of
+///   networks whose blocks keep the shape, as transformers' and mixers' do.
 ///
 /// It is a lesion of a network, made while it runs; a network that was trained without the part is another thing.
 ///
@@ -64,6 +66,8 @@ public struct Surgery: Sendable, Hashable, Codable, CustomStringConvertible {
     case residual
     /// Pooling between blocks.
     case pooling
+    /// The blocks before a block.
+    case depth
   }
 
   /// What is taken out, in the order of ``Part``, each once.
@@ -108,6 +112,8 @@ public struct WithoutParts: Model {
   private let surgery: Surgery
   private let modules: Set<ModelPart>
   private let zeros: Set<String>
+  /// What the first block is given, and the blocks; nil where each is given what the one before it makes.
+  private let restart: (start: String, blocks: Set<String>)?
 
   /// A model without some of its parts.
   ///
@@ -140,6 +146,7 @@ public struct WithoutParts: Model {
       }
     }
     let gone = surgery.parts.flatMap(branches)
+    var restart: (start: String, blocks: Set<String>)?
     for part in surgery.parts {
       switch part {
       case .norm, .pooling:
@@ -159,9 +166,30 @@ public struct WithoutParts: Model {
         let own = connections.filter { !gone.contains($0) }
         guard !own.isEmpty else { throw missing(part, "residual connection") }
         zeros.formUnion(own.map(\.skip))
+      case .depth:
+        let sites = base.sites(height: height, width: width, device: device)
+        restart = Self.restart(among: sites)
+        guard restart != nil else {
+          throw ModelError.address(
+            text: part.rawValue,
+            problem: "the model's blocks do not all have the shape that the first one is given")
+        }
       }
     }
     (self.base, self.surgery, self.modules, self.zeros) = (base, surgery, modules, zeros)
+    self.restart = restart
+  }
+
+  /// The last site before the first block, where all blocks have its shape.
+  private static func restart(among sites: [Site]) -> (start: String, blocks: Set<String>)? {
+    let blocks = sites.filter(\.isBlock)
+    guard blocks.count > 1, let first = blocks.first else { return nil }
+    let before = sites.prefix { $0.name != first.name && !$0.name.hasPrefix(first.name + ".") }
+    guard let start = before.last(where: { $0.kind == first.kind && $0.shape == first.shape }),
+      blocks.allSatisfy({ $0.kind == start.kind && $0.shape == start.shape })
+    else { return nil }
+    // What follows the blocks is given what the last one makes.
+    return (start.name, Set(blocks.dropLast().map(\.name)))
   }
 
   /// The model's own.
@@ -203,7 +231,8 @@ public struct WithoutParts: Model {
 
   private func behind(_ tap: Tap) -> Tap {
     let operated = modules.isEmpty ? tap : tap.takingOut(modules)
-    return zeros.isEmpty ? operated : operated.replacing(zeros) { $0.zerosLike() }
+    let whole = zeros.isEmpty ? operated : operated.replacing(zeros) { $0.zerosLike() }
+    return restart.map { whole.restarting(from: $0.start, after: $0.blocks) } ?? whole
   }
 
   /// Images through the model; a tap sees the zeros that take the place of what is gone.

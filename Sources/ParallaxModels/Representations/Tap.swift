@@ -220,6 +220,27 @@ extension Tap {
 
 // Modules that are taken out.
 extension Tap {
+  /// The same tap of a network that goes on, after each of some blocks, with what stood at an earlier site.
+  func restarting(from start: String, after blocks: Set<String>) -> Tap {
+    let outer = watcher
+    let own =
+      outer.map { $0.wanted.map { $0.union(blocks).union([start]) } }
+      ?? blocks.union([start])
+    var beginning: Tensor?
+    let inner = Watcher(own) { visit in
+      let isWanted = outer.map { $0.wanted?.contains(visit.site) ?? true } ?? false
+      let seen = isWanted ? outer?.see(visit) : nil
+      if visit.site == start { beginning = seen ?? visit.value }
+      return blocks.contains(visit.site) ? beginning ?? seen : seen
+    }
+    // A model may stop once its observer is content.
+    inner.missing = outer?.wanted ?? []
+    inner.stops = outer?.stops ?? false
+    (inner.connection, inner.replaced) = (outer?.connection, outer?.replaced ?? [])
+    (inner.takenOut, inner.part) = (outer?.takenOut ?? [], outer?.part)
+    return Tap(prefix: prefix, watcher: inner)
+  }
+
   /// The same tap of a network without modules of some kinds.
   func takingOut(_ parts: Set<ModelPart>) -> Tap {
     let outer = watcher

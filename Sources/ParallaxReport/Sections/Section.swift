@@ -30,7 +30,8 @@ enum SectionCatalog {
 
   static let all: [Maker] = [
     SimilaritySection.make, StructureSection.make, StepsSection.make, AttentionSection.make,
-    ReceptiveFieldSection.make, ResidualSection.make, LocalizationSection.make, ProbeSection.make,
+    ReceptiveFieldSection.make, FiltersSection.make, ResidualSection.make, LocalizationSection.make,
+    ProbeSection.make,
     CheckpointsSection.make, InversionSection.make, SpectrumSection.make, ManifoldSection.make,
     MetamersSection.make, GenerationSection.make, MatchingSection.make, LipschitzSection.make,
     KStarSection.make,

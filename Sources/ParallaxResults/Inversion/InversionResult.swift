@@ -14,6 +14,8 @@ public struct InversionResult: Codable, Sendable, Equatable {
     case embeddingOnly = "embedding only"
     /// The embedding was not matched, m_g ≥ m_r: nothing follows for the layer.
     case failed = "optimisation failed"
+    /// An embedding that somebody gave is matched, m_g < m_r: of which picture it is, is not known, so nothing follows for the layer.
+    case given = "given embedding matched"
 
     /// The verdict of the paper's equations 1 and 2.
     ///

@@ -116,6 +116,10 @@ public struct SpectrumResult: Codable, Sendable, Equatable {
     public var width: Int
     /// The name of the trained model that this is an untrained twin of; nil where it is none.
     public var twinOf: String?
+    /// The name of the model of which this is a changed form; nil where it is none.
+    public var derivedFrom: String?
+    /// What was changed.
+    public var change: String?
     /// Its layers in execution order.
     public var layers: [Layer] = []
 

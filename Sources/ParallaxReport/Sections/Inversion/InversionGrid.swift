@@ -106,7 +106,7 @@ struct InversionGrid {
     switch verdict {
     case .accurate: "yes"
     case .embeddingOnly: "no"
-    case .failed: "open"
+    case .failed, .given: "open"
     }
   }
 
@@ -115,6 +115,7 @@ struct InversionGrid {
     case .accurate: "accurate"
     case .embeddingOnly: "embedding only"
     case .failed: "failed"
+    case .given: "matched"
     }
   }
 }

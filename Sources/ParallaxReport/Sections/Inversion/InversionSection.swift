@@ -24,8 +24,16 @@ enum InversionSection {
     let (surgery, axis) = (
       InversionSurgeryFigure(result: result), InversionAxisFigure(result: result)
     )
-    var figures = [depth, steps]
-    var data = curves.data().merging(traces.data()) { $1 }
+    // Of one layer there is no curve.
+    let hasDepth = result.models.contains { $0.layers.count > 1 }
+    let clarity: [HTML] =
+      hasDepth
+      ? [
+        .element("h3", [:], "How clear the reconstructions are, over depth"),
+        depth.html(caption: [.text(text.depth)], after: [Fold.again(material)]),
+      ] : []
+    var figures = hasDepth ? [depth, steps] : [steps]
+    var data = hasDepth ? curves.data().merging(traces.data()) { $1 } : traces.data()
     var more: [HTML] = []
     if let drawn = surgery.curves {
       let figure = drawn.figure(
@@ -64,9 +72,7 @@ enum InversionSection {
         folded.isEmpty
           ? .none
           : Fold.make("\(Text.plural(folded.count, "more image"))", [grid.html(images: folded)]),
-        .element("h3", [:], "How clear the reconstructions are, over depth"),
-        depth.html(caption: [.text(text.depth)], after: [Fold.again(material)]),
-      ] + more + [
+      ] + clarity + more + [
         .element("h3", [:], "How the descents went"),
         steps.html(
           caption: [.text(text.traces)],

@@ -16,6 +16,8 @@ enum MetamersSection {
     let different = MetamersMap(result: result, quantity: .different)
     let shift = MetamersMap(result: result, quantity: .shift)
     let agreement = MetamersMap(result: result, quantity: .agreement)
+    let (grid, images) = (MetamersGrid(result: result), Array(result.images.indices))
+    let folded = Array(images.dropFirst(InversionGrid.shown))
     let (first, second, third) = (different.figure(), shift.figure(), agreement.figure())
     return Section(
       id: "metamers", name: "Metamers",
@@ -28,9 +30,12 @@ enum MetamersSection {
         .element(
           "figure", ["id": "figure-metamers-grid", "class": "figure"],
           [
-            MetamersGrid(result: result).html, .element("figcaption", [:], text.grid),
-            Fold.again(material),
+            grid.html(images: Array(images.prefix(InversionGrid.shown))),
+            .element("figcaption", [:], text.grid), Fold.again(material),
           ]),
+        folded.isEmpty
+          ? .none
+          : Fold.make("\(Text.plural(folded.count, "more image"))", [grid.html(images: folded)]),
         .element("h3", [:], "How far they move every layer"),
         first.html(caption: [.text(text.different)], after: [Fold.again(material)]),
         Fold.make(
@@ -93,12 +98,12 @@ struct MetamersText {
 struct MetamersGrid {
   let result: MetamersResult
 
-  var html: HTML {
+  func html(images: [Int]) -> HTML {
     .group(
       result.models.indices.flatMap { index -> [HTML] in
         let matches = result.matches.filter { $0.model == index }
         guard !matches.isEmpty else { return [] }
-        return result.images.indices.map { row(index, matches, $0) }
+        return images.map { row(index, matches, $0) }
       })
   }
 

@@ -113,6 +113,7 @@ struct SpectrumLines {
                 .number(one.values[order] / first), .number(Double(place)),
                 .number(model.twinOf == nil ? 0 : 1),
                 .text("\(index) \(Text.label(layer.site)) \(one.image)"),
+                .number(one.values.count == 1 ? 1 : 0),
               ])
             }
           }
@@ -123,7 +124,7 @@ struct SpectrumLines {
       Self.id: .table(
         columns: [
           "model", "site", "picture", "depth", "index", "value", "relative", "_panel", "_style",
-          "_line",
+          "_line", "_alone",
         ], rows: rows)
     ]
   }
@@ -182,10 +183,17 @@ struct SpectrumLines {
           .name("value", title: "σ_i"), .name("relative", title: "σ_i/σ₁"),
         ])
     }
+    // A line of one value would not be seen.
+    let points = Chart(
+      data: Chart.Data(name: Self.id),
+      transform: [Chart.Transform(filter: "datum._panel === \(index) && datum._alone === 1")],
+      mark: Chart.Mark(type: "circle", size: 40, opacity: 1),
+      encoding: ["x": x, "y": y, "color": colour])
     return Chart(
       width: 430, height: 250,
       layer: lines + [
-        .heading(models.prefix(1).map { Text.label(result.models[$0].name) }, limit: 460)
+        points,
+        .heading(models.prefix(1).map { Text.label(result.models[$0].name) }, limit: 460),
       ], view: Chart.View(stroke: Setting.null))
   }
 }
