@@ -86,6 +86,7 @@ public struct KStarBank: Sendable {
   /// - Parameters:
   ///   - one: the representation.
   ///   - original: the model whose images are corrupted there.
+  /// - Returns: `[images, width]`.
   func features(_ one: Representation, original: String? = nil) -> Tensor {
     let plain = Representation(model: original ?? one.model, site: one.site, tokens: one.tokens)
     return all[plain.address] ?? Tensor.zeros([0, 1], .float32)
