@@ -200,7 +200,7 @@ struct KStarAnalysisTests {
     #expect(changes.allSatisfy { $0.mean.low != nil && $0.from.hasPrefix("small@head") })
     for change in changes {
       let sentence =
-        "\(change.corruption ?? "") on the images fractures the concepts of small at head"
+        "With \(change.corruption ?? "") on its images, small fractures concepts more at head"
       #expect(
         result.findings.count { $0.sentence == sentence && $0.value != nil && $0.low != nil } == 1)
     }

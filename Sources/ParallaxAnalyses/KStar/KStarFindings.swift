@@ -52,7 +52,7 @@ struct KStarFindings {
       case .depth:
         "\(change.model) fractures concepts less at \(site(change.to)) than at \(site(change.from))"
       case .corruption:
-        "\(change.corruption ?? "corruption") on the images fractures the concepts of \(change.model) at \(site(change.from))"
+        "With \(change.corruption ?? "corruption") on its images, \(change.model) fractures concepts more at \(site(change.from))"
       }
     let isBySkewness = 2 * change.concepts >= change.all && change.skewness.value != nil
     let estimate = isBySkewness ? change.skewness : change.mean

@@ -189,7 +189,7 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
     if !unranked.isEmpty {
       lines.append(
         "without gamma, for no concept has a skewness: "
-          + last(unranked) { "(\($0.unskewed) of \($0.aggregates.concepts))" })
+          + last(unranked) { "(\($0.lack))" })
     }
     if result.plain.count > 1 {
       lines.append(

@@ -95,6 +95,12 @@ extension KStarResult.Space {
     return "over \(withSkewness) of \(aggregates.concepts) concepts; without skewness \(unskewed)"
   }
 
+  /// `6 clustered of 6`: why there is no Γ.
+  public var lack: String {
+    aggregates.concepts == 0
+      ? "no concept has three images" : "\(unskewed) of \(aggregates.concepts)"
+  }
+
   /// `17 clustered and 1 fractured`: the concepts without a skewness.
   public var unskewed: String {
     let others = concepts.filter { $0.skewness.value == nil && $0.count > 2 }

@@ -24,7 +24,10 @@ struct KStarDepth {
       return DepthCurves.Line(
         model: places[index], style: model.original == nil ? .solid : .dashed,
         points: model.spaces.map {
-          DepthCurves.Point(place: $0.depth, site: $0.site, estimate: number($0))
+          // One shade a model: that of its images as they are.
+          DepthCurves.Point(
+            place: $0.depth, site: $0.site,
+            estimate: model.original == nil ? number($0) : IntervalEstimate(number($0).value))
         }, name: model.original == nil ? nil : model.name)
     }
     return DepthCurves(
@@ -119,7 +122,10 @@ struct KStarDepth {
       axis: .value(
         Chart.Axis(title: .value("share of concepts"), format: ".0%", grid: false, tickCount: 3)))
     return Chart(
-      title: Chart.Title(text: Text.label(model.name), limit: width),
+      title: Chart.Title(
+        text: Text.label(
+          model.corruption.map { "\($0): \(model.original ?? model.name)" } ?? model.name),
+        limit: width),
       data: Chart.Data(name: "kstar-shares"),
       transform: [Chart.Transform(filter: "datum._model === \(index)")], width: width,
       height: height, mark: Chart.Mark(type: "rect"),

@@ -123,7 +123,7 @@ struct KStarText {
   }
 
   var gamma: String {
-    "Left: Γ, the mean of the concepts' skewness, lower where concepts hold together. Shade: \(intervals). \(result.models.contains { $0.original != nil } ? "Dashed: with the images corrupted as the panel says. " : "")Right: the share of images whose \(result.models.first?.spaces.first?.neighbourhood.neighbours ?? 0) nearest vote for their class. \(basis)"
+    "Left: Γ, the mean of the concepts' skewness, lower where concepts hold together. Shade: \(intervals). \(result.models.contains { $0.original != nil } ? "Dashed, without a shade: with the images corrupted as the panel says. " : "")Right: the share of images whose \(result.models.first?.spaces.first?.neighbourhood.neighbours ?? 0) nearest vote for their class. \(basis)"
   }
 
   func models(_ figure: KStarModels) -> String {
@@ -166,7 +166,7 @@ struct KStarText {
     }
     if !result.unranked.isEmpty {
       lines.append(
-        "Without Γ, for no concept has a skewness: \(names(result.unranked) { "(\($0.unskewed) of \($0.aggregates.concepts))" })."
+        "Without Γ, for no concept has a skewness: \(names(result.unranked) { "(\($0.lack))" })."
       )
     }
     lines.append(
