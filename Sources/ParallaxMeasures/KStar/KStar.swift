@@ -93,7 +93,7 @@ public struct KStar: Sendable, Hashable {
     /// The first image of another class of each, of the bank where there is one; empty where they were not asked for.
     public let breakers: [Int]
     /// Images of different classes whose features are the same, number for number, or whose given distance is 0: against a bank, a
-    /// query and images of the bank. Empty where neither neighbours nor breakers are asked for.
+    /// query and images of the bank, of a given matrix only the first of these. Empty where neither neighbours nor breakers are asked for.
     public let coincident: [Coincidence]
     /// The silhouette of each image; empty where none were asked for.
     public let silhouettes: [Double]
