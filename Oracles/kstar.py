@@ -3,7 +3,7 @@
 The authors' computation, transcribed from their notebook: the full matrix of Euclidean distances, an ascending sort of each row, the labels in that
 order, and of these the place, from 0, of the first that differs from the first; divided by the size of the class; per class mean, standard deviation
 and `scipy.stats.skew`. Where images coincide, an image need not stand first in its own row: those sets are counted by the definition instead, the image
-left out by its index, for each way to break ties.
+left out by its index, for each way to break ties. Intervals are those of SciPy's `bootstrap`, corruptions torchvision's and ImageNet-C's formulas.
 """
 
 import warnings
@@ -11,13 +11,14 @@ import warnings
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
-from scipy.stats import skew
+from scipy.stats import bootstrap, norm, skew
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
-from oracle import save, versions
+from oracle import halved, save, versions  # first: it makes torchvision importable
+from torchvision.transforms.functional import gaussian_blur
 
 SEED = 2312
 K = 5
@@ -43,6 +44,21 @@ def counted(distances, labels, bank, own, ties):
         order = np.lexsort((tie, d))
         ranks.append(1 + int(np.argmax(foreign[order] == 1)))
     return np.array(ranks)
+
+
+def nearest(distances, labels, own, ties, k):
+    """The k nearest of each image, ties as asked for, then by index; and the first of another class."""
+    lists, breakers = [], []
+    for row, label in enumerate(labels):
+        others = np.arange(distances.shape[1])
+        if own:
+            others = others[others != row]
+        foreign = (labels[others] != label).astype(int)
+        turn = {"index": 0 * foreign, "pessimistic": -foreign, "optimistic": foreign}[ties]
+        order = others[np.lexsort((others, turn, distances[row, others]))]
+        lists.append(order[:k])
+        breakers.append(order[np.argmax(labels[order] != label)])
+    return np.array(lists), np.array(breakers)
 
 
 def statistics(ranks, labels, sizes):
@@ -122,14 +138,63 @@ def main():
     for ties in ("index", "pessimistic", "optimistic"):
         put(f"grid/ranks/{ties}", counted(cdist(x, x, "sqeuclidean"), y, y, True, ties))
         put(f"grid/manhattan/{ties}", counted(cdist(x, x, "cityblock"), y, y, True, ties))
+        lists, breakers = nearest(cdist(x, x, "sqeuclidean"), y, True, ties, 12)
+        put(f"grid/nearest/{ties}", lists.astype(np.int32))
+        put(f"grid/breakers/{ties}", breakers.astype(np.int32))
     put("grid/tied", np.array([(tensors["grid/ranks/pessimistic"] != tensors["grid/ranks/optimistic"]).sum().item()]))
+
+    # Clusters so tight, and some images the same, that products in float32 tell nothing.
+    x = np.repeat(rng.normal(size=(3, 16)) * 100, 30, 0) + rng.normal(size=(90, 16)) * 1e-3
+    x[40:50] = x[40]
+    x, y = x.astype(np.float32), rng.integers(0, 3, 90)
+    exact = ((x[:, None].astype(np.float64) - x[None]) ** 2).sum(2)
+    put("tight/features", x)
+    put("tight/labels", y)
+    put("tight/ranks", counted(exact, y, y, True, "index"))
+    lists, breakers = nearest(exact, y, True, "index", 12)
+    put("tight/nearest", lists.astype(np.int32))
+    put("tight/breakers", breakers.astype(np.int32))
+    np.fill_diagonal(exact, 0)
+    put("tight/silhouettes", silhouette_samples(np.sqrt(exact), y, metric="precomputed"))
+
+    # k* of which one is off by one: the moments about the mean keep their digits where raw powers lose them.
+    counts = np.array([60, 1000, 3000, 5000, 100000])
+    put("off/counts", counts)
+    put("off/skewness", np.array([skew(np.r_[np.zeros(n - 1), -1.0]) for n in counts]))
+    put("off/pooled", np.array([skew(np.r_[np.zeros(n - 1), -1.0 / n, np.zeros(n - 2), -1.0 / n, -2.0 / n]) for n in counts]))
+
+    # Of values symmetric about their mean SciPy's acceleration is 0: its interval is then the bias-corrected one.
+    values = np.r_[np.arange(1, 12), -np.arange(1, 12)] ** 3 / 100.0
+    found = bootstrap((values,), np.mean, n_resamples=99, method="BCa", rng=np.random.default_rng(8))
+    centre = norm.ppf((found.bootstrap_distribution < values.mean()).mean())
+    assert 0.05 < abs(centre) < 1
+    put("bootstrap/drawn", found.bootstrap_distribution)
+    put("bootstrap/corrected", np.array([found.confidence_interval.low, found.confidence_interval.high]))
+    put("bootstrap/normal", values.mean() + norm.ppf([0.025, 0.975]) * found.standard_error)
+
+    # Wider and higher than what is decomposed as a whole.
+    i, j = np.meshgrid(np.arange(1, 541), np.arange(1, 531), indexing="ij")
+    x = np.sin(0.37 * i * j) + 3 * np.cos(0.011 * i) * np.sin(0.02 * j) + 2 * np.sin(0.03 * i) * np.cos(0.05 * j)
+    pca = PCA(2, svd_solver="full").fit(x)
+    put("large/map", pca.transform(x))
+    put("large/variance", pca.explained_variance_ratio_)
+
+    # Corruptions, of pixels prepared with the mean and standard deviation given.
+    pixels = halved(torch.rand(2, 3, 12, 10, generator=torch.Generator().manual_seed(SEED)))
+    mean, std = torch.tensor([0.5, 0.4, 0.3]).reshape(3, 1, 1), torch.tensor([0.2, 0.25, 0.5]).reshape(3, 1, 1)
+    tensors["corrupted/pixels"] = pixels
+    prepared = lambda images: ((images - mean) / std).contiguous()
+    tensors["corrupted/blur 1.3"] = prepared(gaussian_blur(pixels, [9, 9], [1.3, 1.3]))
+    centres = pixels.mean((2, 3), keepdim=True)
+    tensors["corrupted/contrast 0.4"] = prepared((pixels - centres) * 0.4 + centres)
+    tensors["corrupted/brightness 0.6"] = prepared(pixels * 0.6)
 
     # Queries among a bank in which they are not.
     x, y = sets["blobs"]
     bank, queries = np.arange(len(y)) % 3 != 0, np.arange(len(y)) % 3 == 0
     put("bank/ranks", counted(cdist(x[queries], x[bank]), y[queries], y[bank], False, "index"))
 
-    save("kstar/kstar.safetensors", tensors, {"versions": versions("scipy", "scikit-learn"), "seed": str(SEED), "k": str(K)})
+    save("kstar/kstar.safetensors", tensors, {"versions": versions("scipy", "scikit-learn", "torchvision"), "seed": str(SEED), "k": str(K)})
 
 
 main()

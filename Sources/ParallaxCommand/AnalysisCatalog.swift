@@ -57,22 +57,29 @@ enum AnalysisCatalog {
   /// - Parameters:
   ///   - options: how.
   ///   - bank: images in which those of the job are counted; nil to count them among themselves.
+  ///   - configure: settles the pass over the bank.
   /// - Returns: what makes the analysis.
-  static func kStar(_ options: KStarAnalysis.Options, bank: ImageSet? = nil) -> Maker {
+  static func kStar(
+    _ options: KStarAnalysis.Options, bank: ImageSet? = nil,
+    configure: @escaping @Sendable (inout Pass, ProgressLine) -> Void = { _, _ in }
+  ) -> Maker {
     { material in
       var options = options
       options.seed = material.seed
       let held = try bank.map { images in
-        material.progress.note("the bank: \(images.samples.count) images")
-        return try KStarBank(
+        let made = try KStarBank(
           KStarAnalysis.chosen(
             material.representations, material.subjects, among: material.named, options.spaces),
-          of: material.subjects, images: images, superclasses: options.superclasses
+          of: material.subjects, images: images, queries: material.images, options: options
         ) { pass in
+          material.progress.note("the bank: \(images.samples.count) images")
+          configure(&pass, material.progress)
           pass.alpha = material.alpha
-          pass.isInterrupted = { Interruption.isAsked }
-          pass.progress = { material.progress.update($0) }
         }
+        Skipped.tell(
+          made.source.skipped.map { SkippedImage(path: $0.path, reason: $0.reason) },
+          material.progress)
+        return made
       }
       return try KStarAnalysis(
         material.representations, of: material.subjects, images: material.images,

@@ -26,7 +26,9 @@ struct Failure {
         self.init(
           "\(error)", code: 64,
           advice:
-            "take fewer sites with --sites, fewer images with --limit, for CKA --route minibatch, or with --measure fewer --permutations and --groups or a higher --memory-limit"
+            error.isOfConcepts
+            ? "take fewer sites with --sites or --spaces, fewer images with --limit, or a higher --memory-limit"
+            : "take fewer sites with --sites, fewer images with --limit, for CKA --route minibatch, or with --measure fewer --permutations and --groups or a higher --memory-limit"
         )
       // No image and no model brings these about.
       case .blockOrder, .shape, .merge: self.init("\(error)", code: 70)
@@ -132,5 +134,13 @@ struct CommandError: Error, CustomStringConvertible {
 
   init(_ description: String, code: Int32, advice: String? = nil) {
     (self.description, self.code, self.advice) = (description, code, advice)
+  }
+}
+
+extension MeasureError {
+  /// Whether it is k* that asks for too much memory: it has other options than measures have.
+  fileprivate var isOfConcepts: Bool {
+    if case .memory("k*", _, _) = self { return true }
+    return false
   }
 }

@@ -46,6 +46,28 @@ public struct Provenance: Codable, Sendable, Equatable {
     public init(path: String, reason: String) { (self.path, self.reason) = (path, reason) }
   }
 
+  /// What was read beside the images: a bank of others, a file of features, of labels.
+  public struct Source: Codable, Sendable, Equatable {
+    /// What it is: `bank`, `features`, `labels`.
+    public var role: String
+    /// Where it lies.
+    public var path: String
+    /// What identifies its content.
+    public var hash: String
+    /// Images that were read of it; nil where it holds none.
+    public var count: Int?
+    /// What was left out.
+    public var skipped: [Skipped]
+
+    /// A source from its parts.
+    public init(
+      role: String, path: String, hash: String, count: Int? = nil, skipped: [Skipped] = []
+    ) {
+      (self.role, self.path, self.hash) = (role, path, hash)
+      (self.count, self.skipped) = (count, skipped)
+    }
+  }
+
   /// The run folder's layout.
   public var format = RunFolder.format
   /// The study's title.
@@ -76,6 +98,8 @@ public struct Provenance: Codable, Sendable, Equatable {
   public var batchSize: Int
   /// Processor threads.
   public var threads: Int
+  /// What was read beside the images; nil for nothing.
+  public var sources: [Source]?
   /// When the run began, ISO 8601.
   public var date: String
   /// Seconds by stage.

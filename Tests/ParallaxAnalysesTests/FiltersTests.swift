@@ -75,4 +75,14 @@ struct FiltersTests {
     #expect(pixel(28, 28) == [70, 162, 255] && pixel(31, 1) == pixel(1, 1))
     #expect(pixel(45, 45) == [255, 255, 255])
   }
+
+  @Test("pictures of few pixels are enlarged for the page, larger ones made small")
+  func small() throws {
+    func size(_ side: Int) throws -> Int {
+      let data = try PictureShelf.small(RandomSource(seed: 1).uniform([3, side, side]))
+      return try ImageBuffer(decoding: Array(data)).width
+    }
+    #expect(try size(8) == 56 && size(20) == 40)
+    #expect(try size(56) == 56 && size(112) == 112 && size(224) == 112)
+  }
 }

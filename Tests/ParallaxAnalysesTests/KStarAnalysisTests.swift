@@ -49,9 +49,9 @@ struct KStarAnalysisTests {
       let rank = result.models[0].spaces[3].ranks[image]
       #expect(chain.count == min(rank, 12))
       #expect(chain.dropLast().allSatisfy { result.labels[$0] == result.labels[image] })
-      if rank <= 12 {
-        #expect(result.labels[try #require(chain.last)] != result.labels[image])
-      }
+      let breaker = try #require(result.models[0].spaces[3].breakers)[image]
+      #expect(result.labels[breaker] != result.labels[image])
+      if rank <= 12 { #expect(chain.last == breaker) }
     }
     #expect(map.trustworthiness != nil && result.refusals.isEmpty)
     let rows = result.tidyRows()
@@ -60,6 +60,40 @@ struct KStarAnalysisTests {
     #expect(result.switches.contains { $0.name == "distance" && $0.origin == "paper" })
     #expect(result.findings.last?.quantity == "too few models: 1, expected 4 at least")
     #expect(result.findings.last?.verdict == .cannotTell)
+    #expect(result.models[0].spaces.allSatisfy { $0.dtype == "float32" })
+    #expect(rows.contains { $0.measure == "pattern" && $0.unit.contains("clustered") })
+    #expect(rows.allSatisfy { $0.estimator.contains("float32") || $0.measure.contains("change") })
+    // The change over depth has an interval, of the same images in both.
+    let change = try #require(result.changes.first)
+    #expect(change.kind == .depth && change.from == "small@blocks.0#cls")
+    #expect(change.mean.low != nil && change.all == 2)
+    #expect(result.findings.contains { $0.sentence.contains("fractures concepts less at head") })
+  }
+
+  @Test("of one space the last block is taken, and the last site")
+  func oneSpace() throws {
+    let subject = try smallSubject("small")
+    let wanted = try subject.representations()
+    let one = KStarAnalysis.chosen(wanted, [subject], among: [], 1)
+    #expect(one.map(\.site.name) == ["blocks.2", "head"])
+    #expect(
+      KStarAnalysis.chosen(wanted, [subject], among: [], 2).map(\.site.name)
+        == ["blocks.0", "blocks.2", "head"])
+  }
+
+  @Test("an interruption stops inside a space")
+  func interruption() throws {
+    let folder = try imageFolder(8)
+    let subject = try smallSubject("small")
+    let (analysis, images) = try analysis(folder, [subject])
+    _ = try Pass(subjects: [subject], images: images).run([analysis])
+    var asked = 0
+    analysis.isInterrupted = {
+      asked += 1
+      return asked > 2
+    }
+    #expect(throws: AnalysisError.interrupted) { try analysis.result() }
+    #expect(asked == 3)
   }
 
   @Test("a state restores, and another width does not")
@@ -72,6 +106,10 @@ struct KStarAnalysisTests {
     let state = Dictionary(uniqueKeysWithValues: first.state().map { ($0.name, $0.tensor) })
     #expect(second.restore(state))
     #expect(try second.result() == first.result())
+    var narrow = state
+    narrow["features.0"] = state["features.0"]?.sliced(1, 1)
+    let (third, _) = try analysis(folder, [subject])
+    #expect(!third.restore(narrow) && third.state().isEmpty)
   }
 
   @Test("superclasses, and classes that do not suffice")
@@ -98,46 +136,36 @@ struct KStarAnalysisTests {
     #expect(throws: AnalysisError.self) { try Concepts(of: [], superclasses: nil).check("x") }
   }
 
-  @Test("a table of superclasses is read, or refused with its line")
-  func labelMaps() throws {
+  @Test("tables of superclasses and of accuracies are read, or refused with their row")
+  func tables() throws {
+    let folder = try TemporaryFolder()
+    func path(_ text: String) throws -> String {
+      try folder.write(Array(text.utf8), "m.csv")
+      return folder.url.appending(path: "m.csv").path
+    }
     let map = try Concepts.superclasses(
-      "class,superclass\nape,animal\nvan,vehicle\n", path: "m.csv")
-    #expect(map == ["ape": "animal", "van": "vehicle"])
+      ofFile: path("class,superclass\nape,animal\n\"van, old\",\"a \"\"vehicle\"\"\"\n"))
+    #expect(map == ["ape": "animal", "van, old": "a \"vehicle\""])
+    let known = try Concepts.accuracies(ofFile: path("model,top-1 on ImageNet\nvit,81.2\nnet,70\n"))
+    #expect(known.name == "top-1 on ImageNet" && known.ofModels == ["vit": 81.2, "net": 70])
+    #expect(try Concepts.accuracies(ofFile: path("vit,0.5\n")).name == "accuracy")
     for (text, place) in [
-      ("ape\n", "line 1"), ("ape,animal\nape,thing\n", "line 2"), ("", "names no class"),
-      ("ape,animal,x\n", "line 1"),
+      ("ape\n", "row 1"), ("ape,animal\nape,thing\n", "row 2"), ("", "names no class"),
+      ("ape,animal,x\n", "row 1"),
     ] {
       do {
-        _ = try Concepts.superclasses(text, path: "m.csv")
+        _ = try Concepts.superclasses(ofFile: path(text))
         Issue.record("expected a refusal of \(text)")
       } catch { #expect("\(error)".contains(place)) }
     }
-  }
-
-  @Test("images are counted among those of a bank")
-  func banks() throws {
-    let (folder, other) = (try imageFolder(8), try imageFolder(14))
-    let subject = try smallSubject("small")
-    let (images, bankImages) = (try ImageSet(folder.url.path), try ImageSet(other.url.path))
-    let wanted = try subject.representations()
-    let chosen = KStarAnalysis.chosen(wanted, [subject], among: wanted, 6)
-    #expect(chosen == wanted)
-    let bank = try KStarBank(chosen, of: [subject], images: bankImages, superclasses: nil)
-    let analysis = try KStarAnalysis(
-      wanted, of: [subject], images: images, among: wanted, bank: bank)
-    let recorder = Recorder(chosen)
-    _ = try Pass(subjects: [subject], images: images).run([analysis, recorder])
-    let result = try analysis.result()
-    #expect(result.bank == 14 && result.models[0].spaces.last?.map == nil)
-    let features = Tensor.concatenated(try #require(recorder.features[1]), 0)
-    let expected = try KStar()(
-      features, labels: [0, 0, 0, 0, 1, 1, 1, 1], bank: bank.features(wanted[1]),
-      bankLabels: bank.labels(among: Concepts(["apes", "bees"])))
-    #expect(result.models[0].spaces[1].ranks == expected.ranks)
-    #expect(result.models[0].spaces[1].concepts.map(\.size) == [7, 7])
-    let lone = Concepts(["apes", "cats"])
-    #expect(throws: AnalysisError.classes("the bank has no image of the class 'cats'")) {
-      try bank.check(lone)
+    for (text, place) in [
+      ("vit,high\n", "row 1"), ("vit,1\nvit,2\n", "row 2"), ("model,value\n", "names no model"),
+      ("vit,nan\n", "row 1"),
+    ] {
+      do {
+        _ = try Concepts.accuracies(ofFile: path(text))
+        Issue.record("expected a refusal of \(text)")
+      } catch { #expect("\(error)".contains(place)) }
     }
   }
 
@@ -145,26 +173,42 @@ struct KStarAnalysisTests {
   func noise() throws {
     let folder = try imageFolder(8)
     let subject = try smallSubject("small")
-    let model = NoisyInputs(model: subject.model, scale: [2, 2, 1], seed: 1)
+    let model = CorruptedInputs(
+      model: subject.model, corruption: .noise(1), mean: [0, 0, 0], std: [0.5, 0.5, 1], seed: 1)
     let x = RandomSource(seed: 2).normal([6, 3, 16, 16])
-    let whole = model.noisy(x)
+    let whole = model.corrupted(x)
     #expect(
-      (model.noisy(x.sliced(0, 3, 5)) - whole.sliced(0, 3, 5)).absolute().maximum()
+      (model.corrupted(x.sliced(0, 3, 5)) - whole.sliced(0, 3, 5)).absolute().maximum()
         .item(Double.self) == 0)
     let size = (whole - x).sliced(1, 0, 2).squared().mean().item(Double.self).squareRoot()
     #expect(abs(size - 2) < 0.1)
     #expect(
       (whole - x).selected(0, 0).sum().item(Double.self)
         != (whole - x).selected(0, 1).sum().item(Double.self))
-    let (analysis, images) = try analysis(folder, [subject]) { $0.noise = [0.1, 0.5] }
-    #expect(analysis.companions.map(\.name) == ["small+noise0.1", "small+noise0.5"])
+    let (analysis, images) = try analysis(folder, [subject]) {
+      $0.corruptions = [.noise(0.1), .blur(1)]
+    }
+    #expect(analysis.companions.map(\.name) == ["small+noise0.1", "small+blur1.0"])
     _ = try Pass(subjects: [subject] + analysis.companions, images: images).run([analysis])
     let result = try analysis.result()
-    #expect(result.models.map(\.noisy) == [nil, "small", "small"])
-    #expect(result.models.map(\.noise) == [nil, 0.1, 0.5] && result.plain.count == 1)
+    #expect(result.models.map(\.original) == [nil, "small", "small"])
+    #expect(result.models.map(\.corruption) == [nil, "noise 0.1", "blur 1.0"])
+    #expect(result.plain.count == 1)
+    // A number, an interval and a finding each.
+    let changes = result.changes.filter { $0.kind == .corruption }
+    #expect(changes.map(\.corruption) == ["noise 0.1", "blur 1.0"])
+    #expect(changes.allSatisfy { $0.mean.low != nil && $0.from.hasPrefix("small@head") })
+    for change in changes {
+      let sentence =
+        "With \(change.corruption ?? "") on its images, small fractures concepts more at head"
+      #expect(
+        result.findings.count { $0.sentence == sentence && $0.value != nil && $0.low != nil } == 1)
+    }
+    #expect(
+      result.switches.contains { $0.name == "corruption" && $0.value.contains("not clamped") })
     #expect(result.models[1].spaces.count == 4 && result.models[1].spaces.last?.map == nil)
     #expect(result.models[2].spaces[0].ranks != result.models[0].spaces[0].ranks)
-    #expect(result.ranked.count <= 1)
+    #expect(result.ranked.count + result.unranked.count == 1)
   }
 
   @Test("correlations over models have Fisher's interval, and directions of their own")
@@ -176,92 +220,5 @@ struct KStarAnalysisTests {
     #expect(abs(ends.0 - -0.2796) < 1e-3 && abs(ends.1 - 0.9862) < 1e-3)
     #expect(KStarFindings.correlation([1, 1, 1, 1], [1, 2, 3, 4]) == nil)
     #expect(KStarFindings.interval(0.5, count: 3) == nil)
-  }
-}
-
-@Suite("Features of any origin")
-struct FeatureFileTests {
-  private func write(_ folder: TemporaryFolder, rows: Int = 12) throws -> Tensor {
-    let x = RandomSource(seed: 4).normal([rows, 5])
-    let path = folder.url.appending(path: "x.npy").path
-    try Npy.write(rows: rows, rowShape: [5], dtype: .float32, to: path) { $0 == 0 ? x : nil }
-    return x
-  }
-
-  @Test("arrays with labels of every kind give the same k*")
-  func kinds() throws {
-    let folder = try TemporaryFolder()
-    let x = try write(folder)
-    func path(_ name: String) -> String { folder.url.appending(path: name).path }
-    let labels = (0..<12).map { Int64($0 % 2) }
-    let numbers = Tensor(labels, shape: [12])
-    try Npy.write(rows: 12, rowShape: [], dtype: .int64, to: path("y.npy")) {
-      $0 == 0 ? numbers : nil
-    }
-    try folder.write(Array(labels.map { "\($0)\n" }.joined().utf8), "y.txt")
-    try folder.write(
-      Array(("id,class\n" + labels.map { "a,\($0)\n" }.joined()).utf8), "y.csv")
-    try Safetensors.write([("labels", numbers)], to: path("y.safetensors"))
-    try Safetensors.write(
-      [("m@a#cls", x), ("m@b", x * 2), ("labels", numbers)], to: path("xy.safetensors"))
-    let expected = try KStar()(x, labels: labels.map(Int.init)).ranks
-    for name in ["y.npy", "y.txt", "y.csv", "y.safetensors"] {
-      let result = try FeatureFile(path("x.npy"), labels: path(name)).kStar(.init())
-      #expect(result.models.map(\.name) == ["x"])
-      #expect(result.models[0].spaces[0].ranks == expected)
-      #expect(result.classes == ["0", "1"] && result.images[3] == "row 3")
-    }
-    let both = try FeatureFile(path("xy.safetensors")).kStar(.init())
-    #expect(both.models.map(\.name) == ["m"])
-    #expect(both.models[0].spaces.map(\.site) == ["a", "b"])
-    #expect(both.models[0].spaces.map(\.tokens) == ["cls", ""])
-    #expect(both.models[0].spaces.allSatisfy { $0.ranks == expected })
-  }
-
-  @Test("what does not fit is refused in a sentence")
-  func refusals() throws {
-    let folder = try TemporaryFolder()
-    _ = try write(folder)
-    func path(_ name: String) -> String { folder.url.appending(path: name).path }
-    func refused(_ features: String, _ labels: String?, _ text: String) {
-      do {
-        _ = try FeatureFile(path(features), labels: labels.map(path)).kStar(.init())
-        Issue.record("expected a refusal of \(features) \(labels ?? "")")
-      } catch { #expect("\(error)".contains(text), "\(error)") }
-    }
-    try folder.write(Array("a\nb\n".utf8), "short.txt")
-    try folder.write(Array(String(repeating: "a\n", count: 12).utf8), "one.txt")
-    try folder.write(Array((0..<12).map { "c\($0)\n" }.joined().utf8), "single.txt")
-    try folder.write(Array("x,y\na,b\n".utf8), "columns.csv")
-    try folder.write(Array("no array".utf8), "bad.npy")
-    let cut = Array(try folder.bytes("x.npy").dropLast(3))
-    try folder.write(cut, "cut.npy")
-    refused("x.npy", nil, "there are no classes; name a file of them with --labels")
-    refused("x.npy", "short.txt", "expected a label for each of 12 images, found 2")
-    refused("x.npy", "one.txt", "all images are of one class, 'a'")
-    refused("x.npy", "single.txt", "the largest of 12 classes has 1 image, expected one with 3")
-    refused("x.npy", "columns.csv", "none is called label or class")
-    refused("x.npy", "x.npy", "expected whole numbers [images]")
-    refused("bad.npy", "one.txt", "is no .npy file")
-    refused("cut.npy", "one.txt", "needs 240 bytes")
-    refused("none.npy", "one.txt", "there is no such file")
-    refused("short.txt", "one.txt", "expected .npy, .safetensors")
-    try FileManager.default.createDirectory(
-      atPath: path("empty"), withIntermediateDirectories: true)
-    refused("empty", nil, "has no index.json")
-  }
-
-  @Test("NaN is refused with the image's name, and other spaces go on")
-  func notFinite() throws {
-    let folder = try TemporaryFolder()
-    let x = RandomSource(seed: 4).normal([8, 3])
-    let bad = Tensor.concatenated([x.sliced(0, 0, 5), x.sliced(0, 5, 6) / 0.0, x.sliced(0, 6)], 0)
-    let path = folder.url.appending(path: "x.safetensors").path
-    let labels = Tensor((0..<8).map { Int64($0 % 2) }, shape: [8])
-    try Safetensors.write([("good", x), ("bad", bad), ("labels", labels)], to: path)
-    let result = try FeatureFile(path).kStar(.init())
-    #expect(result.refusals.map(\.address) == ["bad"])
-    #expect(result.refusals[0].reason.contains("of row 5"))
-    #expect(result.models[0].spaces.map(\.site) == ["good"])
   }
 }

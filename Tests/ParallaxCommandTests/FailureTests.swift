@@ -45,6 +45,13 @@ struct FailureTests {
       Case(["compare"] + untrained + ["--nonsense"], 64, "'--nonsense'"),
       Case(["report"], 64, "<run>", "usage: parallax report"),
       Case(["study", "a.yaml", "b.yaml"], 64, "'b.yaml'"),
+      Case(
+        ["generate", "x", "--class", "1", "--class", "1"], 64, "--class 1: expected each class"),
+      Case(["generate", "x", "--layer", "a", "--layer", "a"], 64, "a feature is asked for twice"),
+      Case(["invert", "x", "--begin", "0.5"], 64, "expected uniform, or MEAN:DEVIATION"),
+      Case(["invert", "x", "--blur", "2.4:0"], 64, "expected none, or START:END"),
+      Case(["invert", "x", "--last-rate", "nan"], 64, "expected a number from 0"),
+      Case(["invert", "x", "--shifts", "0"], 64, "--shifts 0"),
       Case(["layers", "resnet18", "--random-weights", "-1"], 64, "--random-weights"),
       Case(["layers", "resnet18", "--random-weights", "many"], 64, "'many'"),
       Case(["compare"] + untrained + ["--limit", "0"], 64, "--limit 0"),

@@ -62,6 +62,36 @@ struct KStarCommandTests {
     try parallax.folder.pictures(14, in: "bank")
     try parallax.run(Self.base + ["--bank", "bank"]).expectSuccess()
     #expect(try result("run").bank == 14)
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let sources = try #require(try run.provenance().sources)
+    #expect(sources.map(\.role) == ["bank"] && sources[0].count == 14)
+    let features = RunFolder(parallax.folder.url.appending(path: "again"))
+    #expect(try features.provenance().imagesHash.count == 64)
+    try parallax.folder.write([1, 2, 3], "bank/ants/broken.png")
+    try parallax.run(Self.base + ["--bank", "bank", "--strict", "--quiet"]).expectFailure(
+      65, "broken.png")
+    let told = try parallax.run(Self.base + ["--bank", "bank"])
+    told.expectSuccess()
+    #expect(try run.provenance().sources?[0].skipped.map(\.path) == ["ants/broken.png"])
+  }
+
+  @Test("accuracies and corruptions stand beside the skewness")
+  func accuraciesAndCorruptions() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(8)
+    let model = "vit_tiny_patch16_224-random"
+    try parallax.folder.write(Array("model,top-1\n\(model),70\n".utf8), "known.csv")
+    let outcome = try parallax.run(
+      Self.base + ["--accuracy", "known.csv", "--corruption", "blur:2", "--noise", "0.2"])
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("With blur 2.0 on its images, vit_tiny"))
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: KStarResult = try #require(try run.result(analysis: "kstar"))
+    #expect(result.accuracyName == "top-1" && result.accuracies == [model: 70])
+    #expect(result.changes.compactMap(\.corruption) == ["noise 0.2", "blur 2.0"])
+    #expect(try run.provenance().sources?.map(\.role) == ["accuracy"])
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("Γ, mean skewness, blur 2.0 dashed"))
   }
 
   @Test("wrong options, classes and files: one line that says what was expected")
@@ -79,6 +109,36 @@ struct KStarCommandTests {
     try refused(Self.base + ["--distance", "far"], "far")
     try refused(Self.base + ["--distance", "precomputed"], "no matrix of distances")
     try refused(Self.base + ["--label-map", "none.csv"], "there is no such label map", code: 66)
+    try refused(
+      Self.base + ["--label-map", "photos"], "is a folder, expected a label map", code: 65)
+    try refused(Self.base + ["--accuracy", "none.csv"], "there is no such file of acc", code: 66)
+    for (texts, told) in [
+      (["fog:1"], "--corruption fog:1: expected noise:"),
+      (["blur:2", "blur:2.0"], "asked for twice"),
+      (["contrast:1"], "below 1"), (["blur"], "expected noise:"),
+    ] {
+      do {
+        _ = try ParallaxCommand.parseAsRoot(Self.base + texts.flatMap { ["--corruption", $0] })
+        Issue.record("expected a refusal of \(texts)")
+      } catch { #expect(ParallaxCommand.message(for: error).contains(told)) }
+    }
+    try refused(Self.base + ["--memory-limit", "1e-7"], "memory", code: 64)
+    for option in [
+      ["--images", "photos"], ["--limit", "3"], ["--device", "cuda:0"], ["--dtype", "float64"],
+      ["--minimum-class-size", "9"], ["--memory-limit", "1"], ["--corruption", "blur:1"],
+      ["--spaces", "2"], ["--sites", "x"], ["--batch-size", "4"],
+    ] {
+      do {
+        _ = try ParallaxCommand.parseAsRoot(["kstar", "--features", "x.npy"] + option)
+        Issue.record("expected a refusal of \(option)")
+      } catch {
+        #expect(ParallaxCommand.message(for: error).contains("\(option[0]) is for models"))
+      }
+    }
+    try parallax.folder.write([1], "x.npy")
+    try refused(
+      ["kstar", "--features", "x.npy", "--labels", "missing.txt", "--output", "run"], "x.npy",
+      code: 65)
     try parallax.folder.write(Array("ants,x\nbees,x\n".utf8), "map.csv")
     try refused(
       Self.base + ["--label-map", "map.csv"], "all images are of one class, 'x'", code: 65)

@@ -39,6 +39,30 @@ struct ReceptiveFieldCommandTests {
     #expect(table.contains("receptive-field,radius,resnet18-random@layer1.0,,0.0,"))
   }
 
+  @Test("filters need no more than a picture, and lie in the run folder")
+  func filters() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(2)
+    let base = ["filters", "resnet18", "--random-weights", "1", "--images", "photos", "-o", "run"]
+    let outcome = try parallax.run(base)
+    outcome.expectSuccess()
+    #expect(outcome.output.contains("resnet18-random@conv1: 64 filters of 7 × 7, smoothness "))
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("id=\"filters\"") && page.contains("64 filters of 7 × 7"))
+    #expect(
+      parallax.folder.names("run/tensors/filters") == [
+        "1-resnet18-random.png", "filters.safetensors",
+      ])
+    let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
+    #expect(table.contains("filters,smoothness,resnet18-random@conv1,channel 63,"))
+    // Another run in the same folder takes them away.
+    try parallax.run(Self.base).expectSuccess()
+    #expect(parallax.folder.names("run/results") == ["receptive-field.json"])
+    #expect(parallax.folder.names("run/tensors/filters").isEmpty)
+    try parallax.run(["filters", "resnet18@fc"] + base.dropFirst(2))
+      .expectFailure(64, "filters are of maps or tokens")
+  }
+
   @Test("wrong options and sites: one line that says what was expected")
   func options() throws {
     let parallax = try CommandRunner()

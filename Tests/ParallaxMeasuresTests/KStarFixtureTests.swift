@@ -1,3 +1,4 @@
+import Foundation
 import Parallax
 import ParallaxTestSupport
 import Testing
@@ -136,5 +137,91 @@ struct KStarFixtureTests {
       of: x, map: Tensor(expected, shape: [expected.count / 2, 2]), neighbours: 5)
     #expect(
       agree([quality.trustworthiness, quality.continuity], try numbers("\(set)/quality"), 1e-12))
+  }
+
+  @Test(
+    "chains are put in order as asked, and end with who breaks them", arguments: KStar.Ties.allCases
+  )
+  func chains(_ ties: KStar.Ties) throws {
+    let (x, labels) = (try tensor("grid/features"), try whole("grid/labels"))
+    for dtype in [DType.float32, .float64] {
+      let found = try KStar(ties: ties, neighbours: 12, hasBreakers: true)(
+        x.to(dtype), labels: labels)
+      #expect(found.neighbours.flatMap(\.self) == (try small("grid/nearest/\(ties.rawValue)")))
+      #expect(found.breakers == (try small("grid/breakers/\(ties.rawValue)")))
+      for (image, list) in found.neighbours.enumerated() {
+        let end = list.firstIndex { labels[$0] != labels[image] }
+        #expect(found.ranks[image] > 12 ? end == nil : end == found.ranks[image] - 1)
+        if let end { #expect(list[end] == found.breakers[image]) }
+      }
+    }
+  }
+
+  private func small(_ name: String) throws -> [Int] {
+    try tensor(name).to(.int64).scalars(Int64.self).map(Int.init)
+  }
+
+  @Test("clusters within the rounding of float32 products are those of float64 differences")
+  func tight() throws {
+    let (x, labels) = (try tensor("tight/features"), try whole("tight/labels"))
+    let found = try KStar(neighbours: 12, hasSilhouettes: true, hasBreakers: true)(
+      x, labels: labels)
+    #expect(found.ranks == (try whole("tight/ranks")))
+    #expect(try KStar()(x, labels: labels).ranks == found.ranks)
+    #expect(found.neighbours.flatMap(\.self) == (try small("tight/nearest")))
+    #expect(found.breakers == (try small("tight/breakers")))
+    #expect(agree(found.silhouettes, try numbers("tight/silhouettes"), 1e-5))
+    #expect(found.coincident.flatMap(\.images) == Array(40..<50))
+  }
+
+  @Test("one k* off by one among many has SciPy's skewness")
+  func nearlyConstant() throws {
+    let expected = (try numbers("off/skewness"), try numbers("off/pooled"))
+    for (place, count) in try whole("off/counts").enumerated() {
+      let ranks = [Int](repeating: count, count: count - 1) + [count - 1]
+      let other = [Int](repeating: count, count: count - 2) + [count - 1, count - 2]
+      let space = SpaceStatistics(
+        KStar.Values(
+          labels: [Int](repeating: 0, count: count) + [Int](repeating: 1, count: count),
+          ranks: ranks + other, sizes: [count, count], isAgainstBank: false, tied: 0,
+          recomputed: 0, neighbours: [], breakers: [], coincident: [], silhouettes: []),
+        resamples: 0)
+      #expect(agree([space.ofConcepts[0].skewness ?? .nan], [expected.0[place]]))
+      #expect(space.ofConcepts[0].note == nil)
+      #expect(agree([space.pooled.value ?? .nan], [expected.1[place]], 1e-9))
+    }
+  }
+
+  @Test("intervals of resamples are SciPy's")
+  func bootstrap() throws {
+    let drawn = try numbers("bootstrap/drawn")
+    let corrected = try #require(BootstrapInterval.corrected(0, drawn, of: drawn.count))
+    #expect(
+      agree([corrected.lowerBound, corrected.upperBound], try numbers("bootstrap/corrected"), 1e-9))
+    let normal = try #require(BootstrapInterval.normal(0, drawn, of: drawn.count))
+    #expect(agree([normal.lowerBound, normal.upperBound], try numbers("bootstrap/normal"), 1e-9))
+    // All on one side, or too many missing: they say nothing of the other.
+    #expect(BootstrapInterval.corrected(99, drawn, of: drawn.count) == nil)
+    #expect(BootstrapInterval.corrected(0, drawn, of: 2 * drawn.count) == nil)
+    #expect(BootstrapInterval.normal(0, Array(drawn.prefix(19)), of: 19) == nil)
+  }
+
+  @Test("the map of many wide features is scikit-learn's full decomposition")
+  func largeMap() throws {
+    var x: [Double] = []
+    for i in 1...540 {
+      for j in 1...530 {
+        let (a, b) = (Double(i), Double(j))
+        x.append(
+          sin(0.37 * a * b) + 3 * cos(0.011 * a) * sin(0.02 * b)
+            + 2 * sin(0.03 * a) * cos(0.05 * b))
+      }
+    }
+    let map = try LatentMap(Tensor(x, shape: [540, 530]))
+    #expect(agree(map.points.flatMap { [$0.x, $0.y] }, try numbers("large/map"), 1e-8))
+    #expect(agree(map.variance, try numbers("large/variance"), 1e-10))
+    // More images than width, and the other way round.
+    let tall = try LatentMap(Tensor(x, shape: [540, 530]).sliced(1, 0, 40))
+    #expect(tall.variance.allSatisfy { $0 > 0 && $0 < 1 })
   }
 }

@@ -162,6 +162,18 @@ struct BrowserTests {
         <script>document.querySelector(".kstar-plane svg").dispatchEvent(
           new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));</script>
         """)
+    let cleared = try self.visit(
+      made.run,
+      adding: """
+        <script>document.querySelector(".kstar-plane svg").dispatchEvent(
+          new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+          document.querySelector("[data-kstar=class]").value = "1";
+          document.querySelector("[data-kstar=class]").dispatchEvent(new Event("change"));</script>
+        """)
+    let (isStale, isInvited) = (
+      cleared.dom.contains("k* 1 of 6; the class is"), cleared.dom.contains("Point at an image")
+    )
+    #expect(!isStale && isInvited)
     #expect(visit.isDrawn)
     #expect(visit.console.isEmpty, "\(visit.console)")
     #expect(visit.resources == "none")

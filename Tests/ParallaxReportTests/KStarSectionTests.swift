@@ -30,8 +30,12 @@ struct KStarSectionTests {
       "id=\"kstar-content\"", "data-kstar=\"plane\"", "data-picture=\"photo-0.png\"",
       "principal components with 50.0 % and 20.0 % of the variance", "All spaces in numbers: 6",
       "Too few models for a correlation",
-      "Images of different classes that coincide: 2 pairs",
-      "For 2 images the order of equally far ones decides", "From the least fractured: model-0",
+      "Images of different classes that coincide: 2 pairs in 2 groups",
+      "For 2 images the order of equally far ones decides",
+      "From the least fractured, by Γ: model-0 0.00 (−0.20 to 0.90) over 3 concepts; model-1",
+      "From the most clustered, by mean k*/n over all concepts: model-0 0.50",
+      "fewer than 95 % of the resamples have the pattern", "features in float32",
+      "broken by class-1 (6 of 6)",
     ] { #expect(page.contains(text), "\(text)") }
   }
 
@@ -78,7 +82,55 @@ struct KStarSectionTests {
     try refused { $0.models[0].spaces[0].concepts[0].label = 1 }
     try refused { $0.models[0].spaces[2].map?.chains[0] = [99] }
     try refused { $0.models[0].spaces[2].map?.points[0] = [1] }
-    try refused { $0.models[0].spaces[2].coincident = [[1]] }
+    try refused {
+      $0.models[0].spaces[2].coincident = [KStarResult.Coincidence(images: [99], pairs: 1)]
+    }
+    try refused { $0.models[0].spaces[2].breakers = [1] }
+    try refused { $0.models[0].spaces[2].breakers?[0] = 99 }
     try refused { $0.models[1].spaces = [] }
+  }
+
+  @Test("where the list of neighbours ends before it, who breaks the concept is shown all the same")
+  func breakers() throws {
+    var long = result(models: 1, spaces: 1)
+    // Two of the class, then nobody: the first of another stands after the dots.
+    long.models[0].spaces[0].map?.chains[6] = [0, 3]
+    long.models[0].spaces[0].breakers?[6] = 17
+    let text = try page(long)
+    let dots = try #require(text.range(of: ">…</span>"))
+    #expect(text[dots.upperBound...].prefix(300).contains("photo-17.png"))
+    #expect(text.contains("\"breakers\":[1,2,3,4,5,6,17,8"))
+  }
+
+  @Test(
+    "models without a skewness are named; resamples that were not taken leave no question marks")
+  func lacking() throws {
+    var bare = result(models: 3)
+    bare.resamples = 0
+    for place in bare.models[2].spaces.indices {
+      bare.models[2].spaces[place].aggregates.macroMean = IntervalEstimate(nil)
+      bare.models[2].spaces[place].aggregates.withoutSkewness = 3
+      for label in 0..<3 {
+        bare.models[2].spaces[place].concepts[label].skewness = IntervalEstimate(nil)
+        bare.models[2].spaces[place].concepts[label].pattern = .clustered
+      }
+    }
+    bare.accuracyName = "robust accuracy"
+    bare.accuracies = ["model-0": 50, "model-1": 40]
+    let text = try page(bare)
+    #expect(
+      text.contains("Without Γ, for no concept has a skewness: model-2 (3 clustered of 3)"))
+    #expect(text.contains("Not shown, for no concept has a skewness: model-2"))
+    #expect(text.contains("data-figure=\"kstar-accuracy\""))
+    #expect(text.contains("robust accuracy: as given, not measured here"))
+    #expect(!text.contains("overlapped?") && !text.contains("(undecided)"))
+    bare.models[0].spaces[2].map = nil
+    bare.models[0].spaces[2].mapNote = "There is no map: for a reason."
+    #expect(try page(bare).contains("There is no map: for a reason."))
+  }
+
+  @Test("names of concepts keep their signs on the axes")
+  func quoted() {
+    #expect(KStarViolins.quoted("it's \"a\" [b] c\\d") == "\"it's \\\"a\\\" [b] c\\\\d\"")
   }
 }

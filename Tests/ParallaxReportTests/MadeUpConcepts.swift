@@ -26,11 +26,15 @@ enum MadeUpConcepts {
         aggregates.mean = IntervalEstimate(0.5)
         var near = KStarResult.Neighbourhood(neighbours: 10)
         (near.accuracy, near.silhouette) = (0.7, 0.1)
-        return KStarResult.Space(
+        (aggregates.concepts, aggregates.withoutSkewness) = (classes, 0)
+        var space = KStarResult.Space(
           site: "blocks.\(place)", tokens: "cls", stage: "blocks",
           depth: Double(place) / Double(max(1, spaces - 1)), features: 8,
           ranks: (0..<count).map { 1 + $0 % 6 }, tied: 2, concepts: concepts,
           aggregates: aggregates, neighbourhood: near)
+        space.breakers = (0..<count).map { ($0 + 1) % count }
+        space.dtype = "float32"
+        return space
       }
       var model = KStarResult.Model(name: "\(name)-\(index)", family: "ViT", spaces: made)
       let images = Array(0..<count)
@@ -38,7 +42,9 @@ enum MadeUpConcepts {
         images: images, points: images.map { [Double($0), Double($0 * $0)] },
         variance: [0.5, 0.2], trustworthiness: 0.8, continuity: 0.9, neighbours: 5,
         chains: images.map { [($0 + classes) % count, ($0 + 1) % count] }, limit: 12)
-      model.spaces[spaces - 1].coincident = [[0, 1]]
+      model.spaces[spaces - 1].coincident = [
+        KStarResult.Coincidence(images: [0, 1], pairs: 1)
+      ]
       result.models.append(model)
     }
     return result

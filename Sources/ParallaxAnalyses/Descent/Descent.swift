@@ -167,7 +167,7 @@ public struct Descent {
       record(found, reference, &next, moment)
       let hasEnded = next.stopped.allSatisfy { $0 != nil }
       // What has diverged has no more steps to make.
-      pending = hasEnded ? nil : try advance(&next, found, made, moment)
+      pending = hasEnded ? nil : try advance(&next, found, made, moment, isInterrupted)
       hold(&next)
       while true {
         if hasEnded { grow(&next, recipe.octaves[next.octave].padding) }

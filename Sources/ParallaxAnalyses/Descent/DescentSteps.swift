@@ -130,7 +130,8 @@ extension Descent {
   ///
   /// - Returns: a look at the new parameters where the step needed one.
   func advance(
-    _ state: inout State, _ found: Evaluation, _ made: any Parametrisation, _ moment: Moment
+    _ state: inout State, _ found: Evaluation, _ made: any Parametrisation, _ moment: Moment,
+    _ isInterrupted: () -> Bool
   ) throws -> Evaluation? {
     let rules = recipe.octaves[moment.octave]
     let (rate, gradient) = (rules.rate(moment.step, of: rules.steps), found.gradient)
@@ -153,11 +154,15 @@ extension Descent {
       next = state.parameters - first / spread * (rate / (1 - pow(0.9, time)))
     case .lbfgs(let history, let isSearching):
       var memory = LBFGS(state.memory, history: history, like: gradient)
+      var looks = 0
       (next, pending) = try memory.step(
         state.parameters, found, rate: rate
       ) { parameters in
+        // A search rarely takes many looks; one that does can be stopped.
+        looks += 1
+        if looks > 8, isInterrupted() { throw AnalysisError.interrupted }
         // It may be the next step's look, which is noted.
-        isSearching ? try evaluate(parameters, made, moment.logged) : nil
+        return isSearching ? try evaluate(parameters, made, moment.logged) : nil
       }
       state.memory = memory.tensors
     }

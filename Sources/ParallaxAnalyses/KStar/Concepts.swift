@@ -87,27 +87,58 @@ public struct Concepts: Sendable, Equatable {
 
   /// A map from classes to superclasses, as a table `class,superclass` has it; a first line with these words is a heading.
   ///
-  /// - Parameters:
-  ///   - text: the file's content.
-  ///   - path: for errors.
+  /// - Parameter path: the file.
   /// - Returns: a superclass a class.
-  /// - Throws: `AnalysisError.classes` where a line does not hold two names, or a class stands twice.
-  public static func superclasses(
-    _ text: String, path: String
-  ) throws(AnalysisError) -> [String: String] {
+  /// - Throws: `AnalysisError.classes` where a line does not hold two names, or a class stands twice; `ImageError` where the file
+  ///   cannot be read.
+  public static func superclasses(ofFile path: String) throws -> [String: String] {
     var found: [String: String] = [:]
-    for (number, line) in text.split(whereSeparator: \.isNewline).enumerated() {
-      let cells = line.split(separator: ",", omittingEmptySubsequences: false)
-        .map { $0.trimmingCharacters(in: .whitespaces.union(["\""])) }
+    for (number, row) in try CellTable.rows(ofFile: path).enumerated() {
+      let cells = row.map { $0.trimmingCharacters(in: .whitespaces) }
       guard cells.count == 2, !cells[0].isEmpty, !cells[1].isEmpty else {
-        throw .classes("\(path), line \(number + 1): expected class,superclass, found '\(line)'")
+        throw AnalysisError.classes(
+          "\(path), row \(number + 1): expected class,superclass, found '\(row.joined(separator: ","))'"
+        )
       }
       if number == 0, cells == ["class", "superclass"] { continue }
       guard found.updateValue(cells[1], forKey: cells[0]) == nil else {
-        throw .classes("\(path), line \(number + 1): the class '\(cells[0])' stands twice")
+        throw AnalysisError.classes(
+          "\(path), row \(number + 1): the class '\(cells[0])' stands twice")
       }
     }
-    guard !found.isEmpty else { throw .classes("\(path): it names no class") }
+    guard !found.isEmpty else { throw AnalysisError.classes("\(path): it names no class") }
     return found
+  }
+
+  /// Accuracies of models, as a table `model,value` has them; the second word of a heading names them.
+  ///
+  /// - Parameter path: the file.
+  /// - Returns: what they are called, `accuracy` without a heading, and a number a model.
+  /// - Throws: `AnalysisError.classes` where a line does not hold a name and a number, or a model stands twice; `ImageError` where the
+  ///   file cannot be read.
+  public static func accuracies(
+    ofFile path: String
+  ) throws -> (name: String, ofModels: [String: Double]) {
+    var (name, found) = ("accuracy", [String: Double]())
+    for (number, row) in try CellTable.rows(ofFile: path).enumerated() {
+      let cells = row.map { $0.trimmingCharacters(in: .whitespaces) }
+      if number == 0, cells.count == 2, cells[0] == "model", !cells[1].isEmpty,
+        Double(cells[1]) == nil
+      {
+        if cells[1] != "value" { name = cells[1] }
+        continue
+      }
+      guard cells.count == 2, !cells[0].isEmpty, let value = Double(cells[1]), value.isFinite
+      else {
+        throw AnalysisError.classes(
+          "\(path), row \(number + 1): expected model,value, found '\(row.joined(separator: ","))'")
+      }
+      guard found.updateValue(value, forKey: cells[0]) == nil else {
+        throw AnalysisError.classes(
+          "\(path), row \(number + 1): the model '\(cells[0])' stands twice")
+      }
+    }
+    guard !found.isEmpty else { throw AnalysisError.classes("\(path): it names no model") }
+    return (name, found)
   }
 }

@@ -20,6 +20,8 @@ public struct FeatureFile: Sendable {
   public let pictures: [String]
   /// Where it lies.
   public let path: String
+  /// What was read: the features, and the labels where they have a file of their own.
+  public let sources: [Provenance.Source]
 
   /// Reads features and classes.
   ///
@@ -42,7 +44,8 @@ public struct FeatureFile: Sendable {
       spaces = [(name, try Self.checked(try Npy.read(path), path, name))]
     } else if path.lowercased().hasSuffix(".safetensors") {
       let file = try Safetensors(path)
-      for name in file.names where name != "labels" {
+      // The order of the names in such a file is that of texts.
+      for name in file.names.sorted(by: NaturalOrder.precedes) where name != "labels" {
         guard let tensor = file[name] else { continue }
         spaces.append((name, try Self.checked(tensor, path, name)))
       }
@@ -70,7 +73,28 @@ public struct FeatureFile: Sendable {
         "\(labels ?? path): expected a label for each of \(count) images, found \(classes.count)")
     }
     (self.spaces, self.classes, self.pictures) = (spaces, classes, pictures)
+    sources =
+      [Provenance.Source(role: "features", path: path, hash: try Self.hash(path), count: count)]
+      + (try labels.map {
+        [Provenance.Source(role: "labels", path: $0, hash: try Self.hash($0))]
+      } ?? [])
     self.names = names ?? (0..<count).map { "row \($0)" }
+  }
+
+  /// Of a file its own; of a folder of its index, samples and shards.
+  private static func hash(_ path: String) throws -> String {
+    var isFolder: ObjCBool = false
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+      isFolder.boolValue
+    else { return try ContentHash.sha256(ofFile: path) }
+    let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted().filter {
+      $0 == "index.json" || $0 == "samples.csv" || $0.hasPrefix("shard-")
+    }
+    let folder = URL(filePath: path)
+    return ContentHash.sha256(
+      try names.map {
+        "\($0) \(try ContentHash.sha256(ofFile: folder.appending(path: $0).path))\n"
+      }.joined())
   }
 
   private static func checked(_ tensor: Tensor, _ path: String, _ name: String) throws -> Tensor {
@@ -92,6 +116,9 @@ public struct FeatureFile: Sendable {
 
   /// Classes from a file.
   private static func labels(_ path: String) throws -> [String] {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw TensorError.file(path: path, problem: "there is no such file of labels")
+    }
     if path.lowercased().hasSuffix(".npy") { return try numbers(try Npy.read(path), path) }
     if path.lowercased().hasSuffix(".safetensors") {
       let file = try Safetensors(path)
@@ -192,17 +219,21 @@ extension FeatureFile {
       })
   }
 
+  private var isExtraction: Bool {
+    FileManager.default.fileExists(atPath: URL(filePath: path).appending(path: "index.json").path)
+  }
+
   /// k\* distributions of the spaces, as of models' representations.
   ///
   /// - Parameters:
   ///   - options: how; sites are not chosen, and memory is taken already.
-  ///   - isInterrupted: asked between spaces.
+  ///   - isInterrupted: asked between blocks of distances.
   ///   - progress: told how much is done, from 0 to 1.
   /// - Returns: a model for each word before `@` in the spaces' names; one called after the file without it.
   /// - Throws: `AnalysisError.classes` where classes do not suffice, `AnalysisError.interrupted`.
   public func kStar(
-    _ options: KStarAnalysis.Options, isInterrupted: () -> Bool = { false },
-    progress: (Double) -> Void = { _ in }
+    _ options: KStarAnalysis.Options, isInterrupted: @escaping () -> Bool = { false },
+    progress: @escaping (Double) -> Void = { _ in }
   ) throws -> KStarResult {
     let concepts = try Concepts(names: classes, options.superclasses)
     try concepts.check(path)
@@ -221,24 +252,37 @@ extension FeatureFile {
         models.append((name, [place]))
       }
     }
-    let maker = KStarSpaces(options: options, concepts: concepts, names: names)
+    var maker = KStarSpaces(options: options, concepts: concepts, names: names)
+    result.accuracyName = options.accuracies?.name
+    result.accuracies = options.accuracies?.ofModels
+    if let known = options.accuracies?.ofModels,
+      let lone = known.keys.sorted().first(where: { name in !models.contains { $0.name == name } })
+    {
+      throw AnalysisError.nothingAsked(
+        "k*: there is an accuracy of '\(lone)', expected models among \(models.map(\.name).joined(separator: ", "))"
+      )
+    }
+    var changes = KStarChanges()
     for model in models {
       var found: [KStarResult.Space] = []
       for (index, place) in model.places.enumerated() {
-        guard !isInterrupted() else { throw AnalysisError.interrupted }
-        progress(Double(place) / Double(spaces.count))
+        maker.progress = { share in
+          guard !isInterrupted() else { throw AnalysisError.interrupted }
+          progress((Double(place) + 0.99 * share) / Double(spaces.count))
+        }
         let name = spaces[place].name
         let parts = (name.firstIndex(of: "@").map { name[name.index(after: $0)...] } ?? name[...])
           .split(separator: "#", maxSplits: 1)
-        do throws(SpaceRefused) {
-          found.append(
-            try maker.space(
-              spaces[place].features, site: parts.first.map(String.init) ?? name,
-              tokens: parts.count > 1 ? String(parts[1]) : "",
-              stage: String(parts.first?.split(separator: ".").first ?? ""),
-              depth: Depths.relative(index, of: model.places.count),
-              hasMap: index == model.places.count - 1))
-        } catch {
+        do {
+          let (space, statistics) = try maker.space(
+            spaces[place].features, site: parts.first.map(String.init) ?? name,
+            tokens: parts.count > 1 ? String(parts[1]) : "",
+            stage: String(parts.first?.split(separator: ".").first ?? ""),
+            depth: Depths.relative(index, of: model.places.count),
+            hasMap: index == model.places.count - 1)
+          found.append(space)
+          changes.add(space, statistics, of: model.name)
+        } catch let error as SpaceRefused {
           result.refusals.append(SimilarityResult.Refusal(address: name, reason: error.reason))
         }
       }
@@ -247,7 +291,12 @@ extension FeatureFile {
       }
     }
     progress(1)
-    result.complete(options)
+    result.changes = changes.found(in: result)
+    result.complete(
+      options,
+      sites: isExtraction
+        ? "all of the folder, in its order"
+        : "all of the file, by name, runs of digits as numbers")
     return result
   }
 }

@@ -31,8 +31,12 @@ public final class KStarAnalysis: Accumulator {
     public var chainLimit = 12
     /// What becomes of each class; nil for the classes themselves.
     public var superclasses: [String: String]?
-    /// Standard deviations of noise on the images, in pixels of [0, 1]; every model is looked at once more for each.
-    public var noise: [Double] = []
+    /// What is done to the images; every model is looked at once more for each.
+    public var corruptions: [Corruption] = []
+    /// What somebody else measured of the models, and what it is called; nil for nothing.
+    public var accuracies: (name: String, ofModels: [String: Double])?
+    /// The files that options came from, for the provenance.
+    public var sources: [Provenance.Source] = []
     /// The seed of intervals and noise.
     public var seed: UInt64 = 0
     /// Bytes that features may take.
@@ -46,17 +50,17 @@ public final class KStarAnalysis: Accumulator {
 
   /// `kstar`.
   public let name = "kstar"
-  /// Asked between spaces; where it says yes, the run stops and what the pass has gathered stays.
+  /// Asked between blocks of distances; where it says yes, the run stops and what the pass has gathered stays.
   public var isInterrupted: () -> Bool = { false }
   /// Told what is computed and how much of it is done, from 0 to 1.
   public var progress: (_ part: String, _ share: Double) -> Void = { _, _ in }
   /// The representations.
   public let wanted: [Representation]
-  /// The models once more for each noise.
+  /// The models once more for each corruption.
   public let companions: [Subject]
   private let options: Options
-  /// Of each subject whose name is a companion's: the model that it is, and the noise.
-  private let noisy: [String: (model: String, noise: Double)]
+  /// Of each subject whose name is a companion's: the model that it is, and what is done to its images.
+  private let corrupted: [String: (model: String, corruption: Corruption)]
   private let subjects: [Subject]
   private let samples: [Sample]
   private let concepts: Concepts
@@ -91,27 +95,44 @@ public final class KStarAnalysis: Accumulator {
     }
     let chosen = Self.chosen(wanted, subjects, among: named, options.spaces)
     guard !chosen.isEmpty else { throw AnalysisError.nothingAsked("k*: no site is asked for") }
-    var (companions, noisy): ([Subject], [String: (model: String, noise: Double)]) = ([], [:])
+    if let known = options.accuracies?.ofModels,
+      let lone = known.keys.sorted().first(where: { name in
+        !subjects.contains { $0.name == name }
+      })
+    {
+      throw AnalysisError.nothingAsked(
+        "k*: there is an accuracy of '\(lone)', expected models among \(subjects.map(\.name).joined(separator: ", "))"
+      )
+    }
+    var companions: [Subject] = []
+    var corrupted: [String: (model: String, corruption: Corruption)] = [:]
     var (all, wantedOfAll) = ([Subject](), [Representation]())
     for subject in subjects {
       let own = chosen.filter { $0.model == subject.name }
       all.append(subject)
       wantedOfAll += own
-      for noise in options.noise {
-        let name = "\(subject.name)+noise\(noise)"
-        let model = NoisyInputs(
-          model: subject.model, scale: subject.preprocessing.std.map { noise / Double($0) },
-          seed: options.seed)
-        let companion = subject.changed(
-          to: name, model, "noise \(noise) seed \(options.seed)")
+      for corruption in options.corruptions {
+        let name = subject.name + corruption.suffix
+        let side = min(subject.imageSize.height, subject.imageSize.width)
+        guard side >= corruption.leastSide else {
+          throw AnalysisError.imageSize(
+            model: subject.name,
+            problem:
+              "\(corruption) needs images of at least \(corruption.leastSide) pixels a side, found \(side)"
+          )
+        }
+        let model = CorruptedInputs(
+          model: subject.model, corruption: corruption, mean: subject.preprocessing.mean,
+          std: subject.preprocessing.std, seed: options.seed)
+        let companion = subject.changed(to: name, model, "\(corruption) seed \(options.seed)")
         all.append(companion)
         companions.append(companion)
-        noisy[name] = (subject.name, noise)
+        corrupted[name] = (subject.name, corruption)
         wantedOfAll += own.map { Representation(model: name, site: $0.site, tokens: $0.tokens) }
       }
     }
     (self.wanted, self.options, self.subjects) = (wantedOfAll, options, all)
-    (self.companions, self.noisy) = (companions, noisy)
+    (self.companions, self.corrupted) = (companions, corrupted)
     (samples, self.concepts, self.bank) = (images.samples, concepts, bank)
     var (widths, depths): ([Int], [Double]) = ([], [])
     for one in wantedOfAll {
@@ -125,13 +146,25 @@ public final class KStarAnalysis: Accumulator {
       depths.append(Depths.relative(place, of: subject.sites.count))
     }
     self.depths = depths
-    let needed = 8 * images.samples.count * (widths.reduce(0, +) + 2 * (widths.max() ?? 0))
-    if needed > options.memoryLimit {
-      let error = MeasureError.memory(measure: "k*", needed: needed, limit: options.memoryLimit)
-      guard !options.adapts else { throw AnalysisError.nothingAsked("\(error)") }
-      throw error
-    }
+    try Self.check(
+      images: images.samples.count, widths, bank: bank?.count ?? 0, bank?.widths ?? [], options)
     gathered = GatheredFeatures(name, widths: widths)
+  }
+
+  /// Whether the features of all representations fit: each once, twice while a state is saved, the widest once more.
+  ///
+  /// - Throws: `MeasureError.memory`; `AnalysisError.nothingAsked` for a study that goes on without.
+  static func check(
+    images: Int, _ widths: [Int], bank: Int, _ ofBank: [Int], _ options: Options
+  ) throws {
+    func bytes(_ images: Int, _ widths: [Int]) -> Int {
+      8 * images * (widths.reduce(0, +) + 2 * (widths.max() ?? 0))
+    }
+    let needed = bytes(images, widths) + bytes(bank, ofBank)
+    guard needed > options.memoryLimit else { return }
+    let error = MeasureError.memory(measure: "k*", needed: needed, limit: options.memoryLimit)
+    guard !options.adapts else { throw AnalysisError.nothingAsked("\(error)") }
+    throw error
   }
 
   /// Of each model what somebody chose; else some of its blocks, evenly spread, and its last site.
@@ -149,10 +182,13 @@ public final class KStarAnalysis: Accumulator {
     return subjects.flatMap { subject -> [Representation] in
       let own = wanted.filter { $0.model == subject.name }
       if explicit.contains(subject.name) { return own }
+      // Of one the last.
       let spread =
-        own.count <= count || count < 2
+        own.count <= count
         ? own
-        : (0..<count).map { own[$0 * (own.count - 1) / (count - 1)] }
+        : count < 2
+          ? Array(own.suffix(count))
+          : (0..<count).map { own[$0 * (own.count - 1) / (count - 1)] }
       guard let last = subject.sites.last(where: { $0.kind == .vector }),
         !spread.contains(where: { $0.site.name == last.name })
       else { return spread }
@@ -208,22 +244,34 @@ public final class KStarAnalysis: Accumulator {
       distance: options.metric.rawValue, ties: options.ties.rawValue,
       anchoring: options.anchoring.rawValue, resamples: options.resamples, seed: options.seed,
       images: names, labels: own.labels, classes: own.classes, bank: bank?.count)
+    result.accuracyName = options.accuracies?.name
+    result.accuracies = options.accuracies?.ofModels
+    var changes = KStarChanges()
     for subject in subjects {
       var spaces: [KStarResult.Space] = []
       let sites = wanted.indices.filter { wanted[$0].model == subject.name }
       for index in sites {
         guard !isInterrupted() else { throw AnalysisError.interrupted }
-        progress("k*", Double(index) / Double(wanted.count))
         var maker = KStarSpaces(options: options, concepts: own, names: names)
-        maker.bank = bank.map { ($0.features(wanted[index], noisy), $0.labels(among: own)) }
-        do throws(SpaceRefused) {
-          spaces.append(
-            try maker.space(
-              gathered.whole(index).gathered(0, order), site: wanted[index].site.name,
-              tokens: wanted[index].tokens.description, stage: wanted[index].site.stage,
-              depth: depths[index],
-              hasMap: index == sites.last && noisy[subject.name] == nil))
-        } catch {
+        maker.bank = bank.map {
+          (
+            $0.features(wanted[index], original: corrupted[subject.name]?.model),
+            $0.labels(among: own), $0.ids
+          )
+        }
+        maker.progress = { [isInterrupted, progress, wanted] share in
+          guard !isInterrupted() else { throw AnalysisError.interrupted }
+          progress("k*", (Double(index) + 0.99 * share) / Double(wanted.count))
+        }
+        do {
+          let (space, statistics) = try maker.space(
+            gathered.whole(index).gathered(0, order), site: wanted[index].site.name,
+            tokens: wanted[index].tokens.description, stage: wanted[index].site.stage,
+            depth: depths[index],
+            hasMap: index == sites.last && corrupted[subject.name] == nil)
+          spaces.append(space)
+          changes.add(space, statistics, of: subject.name)
+        } catch let error as SpaceRefused {
           result.refusals.append(
             SimilarityResult.Refusal(address: wanted[index].address, reason: error.reason))
         }
@@ -231,11 +279,13 @@ public final class KStarAnalysis: Accumulator {
       if !spaces.isEmpty {
         var model = KStarResult.Model(
           name: subject.name, family: subject.family, spaces: spaces)
-        (model.noisy, model.noise) = (noisy[subject.name]?.model, noisy[subject.name]?.noise)
+        model.original = corrupted[subject.name]?.model
+        model.corruption = corrupted[subject.name]?.corruption.description
         result.models.append(model)
       }
     }
     progress("k*", 1)
+    result.changes = changes.found(in: result)
     result.complete(options)
     return result
   }
@@ -250,6 +300,10 @@ extension KStarAnalysis: LongAnalysis {
   public func write(into run: RunFolder) throws -> [TidyRow] {
     let result = try result()
     try run.write(result, analysis: name)
+    bank?.forget()
     return result.tidyRows()
   }
+
+  /// The bank, and the files that options came from.
+  public var sources: [Provenance.Source] { (bank.map { [$0.source] } ?? []) + options.sources }
 }

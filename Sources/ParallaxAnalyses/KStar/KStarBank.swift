@@ -1,59 +1,99 @@
 import ParallaxImages
 import ParallaxMeasures
+import ParallaxResults
 import ParallaxTensors
 
 /// Images in which others are counted, such as those that a model was trained on, with their features.
 public struct KStarBank: Sendable {
   /// The concept of each image, by name.
   let names: [String]
+  /// What each image is called.
+  let ids: [String]
+  /// Numbers an image of each representation.
+  let widths: [Int]
   /// What identifies the images.
   let fingerprint: String
+  /// Where the images lie, and which could not be read.
+  public let source: Provenance.Source
   private let all: [String: Tensor]
+  /// Where the features of an interrupted run are kept.
+  private let state: StateKeeper?
 
   /// How many images there are.
   public var count: Int { names.count }
 
-  /// A bank.
+  /// A bank: one pass over its images. What classes and memory refuse is refused before it.
   ///
   /// - Parameters:
   ///   - representations: those of the analysis, in its order.
   ///   - subjects: the models.
   ///   - images: the bank's images, with classes.
-  ///   - superclasses: what becomes of each class; nil for the classes themselves.
-  ///   - configure: settles batch size, block size and device of the pass.
-  /// - Throws: `AnalysisError.classes` where an image has no class, or all have one; what the pass throws.
+  ///   - queries: the images that are to be counted among them; nil where they are checked later.
+  ///   - options: of the analysis.
+  ///   - configure: settles batch size, block size, device and state of the pass.
+  /// - Throws: `AnalysisError.classes` where an image has no class, all have one, or the bank lacks a class of the queries;
+  ///   `MeasureError.memory`; what the pass throws.
   public init(
     _ representations: [Representation], of subjects: [Subject], images: ImageSet,
-    superclasses: [String: String]?, configure: (inout Pass) -> Void = { _ in }
+    queries: ImageSet? = nil, options: KStarAnalysis.Options = KStarAnalysis.Options(),
+    configure: (inout Pass) -> Void = { _ in }
   ) throws {
-    let concepts = try Concepts(of: images.samples, superclasses: superclasses)
+    let concepts = try Concepts(of: images.samples, superclasses: options.superclasses)
     try concepts.check("the bank \(images.path)")
-    let gathering = Gathering(
-      representations,
-      widths: try representations.map { one in
-        guard let subject = subjects.first(where: { $0.name == one.model }) else { return 0 }
-        return try one.tokens.width(
-          at: one.site, subject.model.tokenLayout, imageSize: subject.imageSize)
-      })
+    if let queries {
+      let own = try Concepts(of: queries.samples, superclasses: options.superclasses)
+      try Self.check(own, among: Set(concepts.classes))
+    }
+    let widths = try representations.map { one in
+      guard let subject = subjects.first(where: { $0.name == one.model }) else { return 0 }
+      return try one.tokens.width(
+        at: one.site, subject.model.tokenLayout, imageSize: subject.imageSize)
+    }
+    self.widths = widths
+    let times = 1 + options.corruptions.count
+    try KStarAnalysis.check(
+      images: queries?.samples.count ?? 0, (0..<times).flatMap { _ in widths },
+      bank: images.samples.count, widths, options)
+    let gathering = Gathering(representations, widths: widths)
     var pass = Pass(subjects: subjects, images: images)
     configure(&pass)
-    _ = try pass.run([gathering])
-    let places = gathering.features.samples
-    names = places.map { concepts.classes[concepts.labels[$0]] }
+    pass.keepsState = true
+    let outcome = try pass.run([gathering])
+    state = pass.keeper([gathering])
+    // In the order of the data set, whatever that of the pass.
+    let order = gathering.features.samples.indices.sorted {
+      gathering.features.samples[$0] < gathering.features.samples[$1]
+    }
+    let places = order.map { gathering.features.samples[$0] }
+    let names = places.map { concepts.classes[concepts.labels[$0]] }
+    try Concepts(names).check("the images of the bank that could be read")
+    self.names = names
+    ids = places.map { images.samples[$0].id }
     fingerprint = images.fingerprint
+    source = Provenance.Source(
+      role: "bank", path: images.path, hash: images.fingerprint, count: places.count,
+      skipped: (images.skipped + outcome.skipped).map {
+        Provenance.Skipped(path: $0.path, reason: $0.reason)
+      })
     all = Dictionary(
-      representations.enumerated().map { ($1.address, gathering.features.whole($0)) },
-      uniquingKeysWith: { first, _ in first })
+      representations.enumerated().map {
+        ($1.address, gathering.features.whole($0).gathered(0, order))
+      }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// The features of one representation; noise is on the images alone, never on the bank's.
-  func features(
-    _ one: Representation, _ noisy: [String: (model: String, noise: Double)] = [:]
-  ) -> Tensor {
-    let name = noisy[one.model]?.model ?? one.model
-    let plain = Representation(model: name, site: one.site, tokens: one.tokens)
+  /// The features of one representation; corruptions are of the images alone, never of the bank's.
+  ///
+  /// - Parameters:
+  ///   - one: the representation.
+  ///   - original: the model whose images are corrupted there.
+  /// - Returns: `[images, width]`.
+  func features(_ one: Representation, original: String? = nil) -> Tensor {
+    let plain = Representation(model: original ?? one.model, site: one.site, tokens: one.tokens)
     return all[plain.address] ?? Tensor.zeros([0, 1], .float32)
   }
+
+  /// Removes what an interrupted run would have gone on from.
+  func forget() { state?.remove() }
 
   /// The bank's classes by the numbers of others.
   func labels(among concepts: Concepts) -> [Int] {
@@ -64,9 +104,16 @@ public struct KStarBank: Sendable {
 
   /// - Throws: `AnalysisError.classes` where the bank lacks a class.
   func check(_ concepts: Concepts) throws(AnalysisError) {
-    let known = Set(names)
-    if let missing = concepts.classes.first(where: { !known.contains($0) }) {
-      throw .classes("the bank has no image of the class '\(missing)'")
+    try Self.check(concepts, among: Set(names))
+  }
+
+  /// k\* of an image whose class the bank lacks would be 1 whatever the space, over no image of the class.
+  private static func check(_ concepts: Concepts, among known: Set<String>) throws(AnalysisError) {
+    let missing = concepts.classes.filter { !known.contains($0) }
+    guard missing.isEmpty else {
+      throw .classes(
+        "the bank has no image of the class \(missing.prefix(3).map { "'\($0)'" }.joined(separator: ", "))\(missing.count > 3 ? " and \(missing.count - 3) more" : ""): its k* would be 1 over 0 images in every space, which says nothing; leave such images out, or make superclasses with --label-map"
+      )
     }
   }
 

@@ -8,19 +8,21 @@ struct KStarSpaces {
   let concepts: Concepts
   /// The images' names.
   let names: [String]
-  /// Features and classes of a bank in which the images are counted; the classes are numbered as the images' are.
-  var bank: (features: Tensor, labels: [Int])?
+  /// Features, classes and names of a bank in which the images are counted; the classes are numbered as the images' are.
+  var bank: (features: Tensor, labels: [Int], names: [String])?
+  /// Told the share of the images that is done; what it throws stops the computation.
+  var progress: (Double) throws -> Void = { _ in }
 
   /// Images of which trustworthiness and continuity of the map are taken, at most: all ranks are needed.
   static let mostRanked = 4000
 
-  /// A space.
+  /// A space, and its statistics with all resamples.
   ///
-  /// - Throws: `SpaceRefused` where it has no value, with the images' names; `AnalysisError.interrupted` is the caller's affair.
+  /// - Throws: `SpaceRefused` where it has no value, with the images' names; what ``progress`` throws.
   func space(
     _ features: Tensor, site: String, tokens: String, stage: String, depth: Double,
     hasMap: Bool
-  ) throws(SpaceRefused) -> KStarResult.Space {
+  ) throws -> (space: KStarResult.Space, statistics: SpaceStatistics) {
     let bad = InputProblem.rowsNotFinite(features)
     guard bad.isEmpty else {
       let more = bad.count > 3 ? " and \(bad.count - 3) more" : ""
@@ -35,26 +37,29 @@ struct KStarSpaces {
         throw SpaceRefused("\(names[row]) \(problem)")
       }
       throw SpaceRefused("\(error)")
-    } catch { throw SpaceRefused("\(error)") }
+    } catch let error as TensorError { throw SpaceRefused("\(error)") }
   }
 
   private func made(
     _ features: Tensor, _ site: String, _ tokens: String, _ stage: String, _ depth: Double,
     _ hasMap: Bool
-  ) throws -> KStarResult.Space {
-    let hasMap = hasMap && options.metric != .precomputed
+  ) throws -> (KStarResult.Space, SpaceStatistics) {
     let others = bank.map { $0.labels.count } ?? (names.count - 1)
-    let kept = min(max(options.neighbours, hasMap ? options.chainLimit : 1), others)
+    let isDrawn = hasMap && options.metric != .precomputed && bank == nil
+    let kept = min(max(options.neighbours, isDrawn ? options.chainLimit : 1), others)
     let k = min(options.neighbours, others)
     let measure = KStar(
-      metric: options.metric, ties: options.ties, neighbours: kept, hasSilhouettes: true)
+      metric: options.metric, ties: options.ties, neighbours: kept, hasSilhouettes: true,
+      hasBreakers: true)
     let values =
       if let bank {
         try measure(
-          features, labels: concepts.labels, bank: bank.features, bankLabels: bank.labels)
+          features, labels: concepts.labels, bank: bank.features, bankLabels: bank.labels,
+          progress: progress)
       } else {
-        try measure(features, labels: concepts.labels)
+        try measure(features, labels: concepts.labels, progress: progress)
       }
+    try progress(1)
     let statistics = SpaceStatistics(
       values, anchoring: options.anchoring, resamples: options.resamples, seed: options.seed)
     var space = KStarResult.Space(
@@ -62,9 +67,39 @@ struct KStarSpaces {
       ranks: values.ranks, tied: values.tied,
       concepts: statistics.ofConcepts.map { concept($0, features) },
       aggregates: aggregates(statistics), neighbourhood: neighbourhood(values, k))
-    space.coincident = values.coincident
-    if hasMap { space.map = map(features, values) }
-    return space
+    space.dtype = features.dtype.description
+    space.breakers = bank == nil ? values.breakers : nil
+    space.coincident = values.coincident.map(coincidence)
+    guard hasMap else { return (space, statistics) }
+    if bank != nil {
+      space.mapNote =
+        "The images are counted among a bank's, of which the report has no pictures: there is no map, and nobody to show who breaks a concept."
+    } else if options.metric == .precomputed {
+      space.mapNote = "Of given distances there is no map by principal components."
+    } else {
+      try progress(1)
+      do { space.map = try map(features, values) } catch let error as MeasureError {
+        space.mapNote = "There is no map: \(error)."
+      }
+    }
+    return (space, statistics)
+  }
+
+  /// A group with its pairs of different classes counted.
+  private func coincidence(_ group: KStar.Coincidence) -> KStarResult.Coincidence {
+    func counts(_ labels: some Sequence<Int>) -> [Int: Int] {
+      labels.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+    let own = counts(group.images.map { concepts.labels[$0] })
+    guard let bank else {
+      let all = group.images.count
+      return KStarResult.Coincidence(
+        images: group.images, pairs: (all * all - own.values.reduce(0) { $0 + $1 * $1 }) / 2)
+    }
+    let their = counts(group.bank.map { bank.labels[$0] })
+    return KStarResult.Coincidence(
+      images: group.images, bank: group.bank.map { bank.names[$0] },
+      pairs: own.reduce(0) { $0 + $1.value * (group.bank.count - (their[$1.key] ?? 0)) })
   }
 
   private func concept(
@@ -79,16 +114,22 @@ struct KStarSpaces {
       pattern: KStarResult.Pattern(rawValue: one.pattern.rawValue) ?? .undefined,
       isDecided: one.isDecided, note: one.note)
     let rows = concepts.labels.indices.filter { concepts.labels[$0] == one.label }
+    guard options.metric == .euclidean else {
+      found.dimensionNote = "of Euclidean distances alone"
+      return found
+    }
+    guard rows.count >= 5 else {
+      found.dimensionNote = "fewer than 5 images"
+      return found
+    }
     let estimator = TwoNN()
-    // Where images coincide, or too few are left, there is no dimension.
-    if rows.count >= 5, options.metric == .euclidean,
-      let estimate = try? estimator.estimate(estimator.basis(of: features.gathered(0, rows)))
-    {
+    do {
+      let estimate = try estimator.estimate(estimator.basis(of: features.gathered(0, rows)))
       let margin = estimate.standardError.map { 1.96 * $0 }
       found.dimension = IntervalEstimate(
         estimate.value, low: margin.map { estimate.value - $0 },
         high: margin.map { estimate.value + $0 })
-    }
+    } catch { found.dimensionNote = "\(error)" }
     return found
   }
 
@@ -107,6 +148,7 @@ struct KStarSpaces {
     found.overlapped = estimate(space.overlapped)
     found.clustered = estimate(space.clustered)
     (found.withoutSkewness, found.tooSmall) = (space.withoutSkewness, space.tooSmall)
+    found.concepts = space.concepts
     return found
   }
 
@@ -129,8 +171,8 @@ struct KStarSpaces {
   }
 
   /// A map of some of the images, evenly of the classes.
-  private func map(_ features: Tensor, _ values: KStar.Values) -> KStarResult.Map? {
-    guard bank == nil, let map = try? LatentMap(features) else { return nil }
+  private func map(_ features: Tensor, _ values: KStar.Values) throws -> KStarResult.Map {
+    let map = try LatentMap(features)
     var turns = [Int](repeating: 0, count: concepts.classes.count)
     let ranked = concepts.labels.enumerated().map { place, label in
       turns[label] += 1
@@ -139,16 +181,24 @@ struct KStarSpaces {
     let shown = ranked.sorted { ($0.turn, $0.place) < ($1.turn, $1.place) }
       .prefix(options.mapLimit).map(\.place).sorted()
     let k = min(options.neighbours, max(1, (names.count - 1) / 2 - 1))
-    let quality: (trustworthiness: Double, continuity: Double)? =
-      names.count > 4 && names.count <= Self.mostRanked
-      ? try? LatentMap.quality(
+    var quality: (trustworthiness: Double, continuity: Double)?
+    var note: String?
+    if names.count > Self.mostRanked {
+      note =
+        "trustworthiness needs all ranks and is not computed of more than \(Self.mostRanked) images"
+    } else if names.count <= 4 {
+      note = "trustworthiness needs five images"
+    } else {
+      quality = try LatentMap.quality(
         of: features,
         map: Tensor(map.points.flatMap { [$0.x, $0.y] }, shape: [map.points.count, 2]),
-        neighbours: k) : nil
+        neighbours: k)
+      if options.metric != .euclidean { note = "of Euclidean distances, as the map is" }
+    }
     // Numbers for a picture: six digits of the largest.
     let scale = map.points.map { max(abs($0.x), abs($0.y)) }.max() ?? 1
     func short(_ value: Double) -> Double { (value / max(scale, 1e-300) * 1e5).rounded() / 1e5 }
-    return KStarResult.Map(
+    var found = KStarResult.Map(
       images: shown, points: shown.map { [short(map.points[$0].x), short(map.points[$0].y)] },
       variance: map.variance, trustworthiness: quality?.trustworthiness,
       continuity: quality?.continuity, neighbours: k,
@@ -157,6 +207,8 @@ struct KStarSpaces {
         let end = list.firstIndex { concepts.labels[$0] != concepts.labels[image] }
         return Array(end.map { list[...$0] } ?? list)
       }, limit: options.chainLimit)
+    found.note = note
+    return found
   }
 }
 

@@ -52,11 +52,28 @@ struct PictureShelf {
   static func small(_ picture: Tensor, side: Int = Self.side) throws -> Data {
     let whole = buffer(picture)
     let longest = max(whole.width, whole.height)
-    guard longest > side else { return try whole.pngData() }
+    guard longest > side else { return try enlarged(whole, to: side / 2).pngData() }
     return try whole.resized(
       width: max(1, whole.width * side / longest), height: max(1, whole.height * side / longest),
       using: .bicubic
     ).pngData()
+  }
+
+  /// Pictures of few pixels with each as a square, so that they can be seen.
+  private static func enlarged(_ picture: ImageBuffer, to side: Int) -> ImageBuffer {
+    let (width, height) = (picture.width, picture.height)
+    let zoom = side / max(width, height)
+    guard zoom > 1 else { return picture }
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(3 * width * height * zoom * zoom)
+    for row in 0..<height {
+      let line = picture.pixels[3 * row * width..<3 * (row + 1) * width]
+      let wide = stride(from: line.startIndex, to: line.endIndex, by: 3).flatMap { at in
+        (0..<zoom).flatMap { _ in line[at..<at + 3] }
+      }
+      for _ in 0..<zoom { pixels += wide }
+    }
+    return ImageBuffer(width: zoom * width, height: zoom * height, pixels: pixels)
   }
 
   /// Writes every picture as a PNG, and all of them as they are into one file.

@@ -27,6 +27,8 @@ public struct Pass {
   public var stateFolder: URL?
   /// Whether to go on from a state that is kept there; if not, it is written anew.
   public var resumes = true
+  /// Whether the state stays once the pass has ended, for what comes after it to go on from; whoever asks for it removes it.
+  var keepsState = false
   /// Seconds between two savings of the state.
   public var savingInterval = 10.0
   /// Asked between batches; true stops the run.
@@ -98,7 +100,7 @@ public struct Pass {
         needed: blockSize, found: images.samples.count,
         where: "several passes in whole blocks of \(blockSize)")
     }
-    let keeper = stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
+    let keeper = keeper(accumulators)
     var outcome = Outcome(samples: [], skipped: [], resumedBlocks: 0, seconds: [:])
     if resumes, let saved = try keeper?.load(accumulators) { outcome = saved }
     let arranged = arrangement()
@@ -143,8 +145,17 @@ public struct Pass {
       try? keeper?.save(accumulators, outcome, blocks: blockCount)
       throw error
     }
-    keeper?.remove()
+    if keepsState {
+      try keeper?.save(accumulators, outcome, blocks: blockCount)
+    } else {
+      keeper?.remove()
+    }
     return outcome
+  }
+
+  /// What keeps the state of this pass.
+  func keeper(_ accumulators: [any Accumulator]) -> StateKeeper? {
+    stateFolder.map { StateKeeper(folder: $0, key: key(accumulators)) }
   }
 
   /// Lets analyses that go on by themselves keep what they find, not more often than saving is worth.

@@ -87,20 +87,21 @@ public struct Study {
           seconds: [
             "pass": passed.timeIntervalSince(start),
             "results": Date().timeIntervalSince(passed),
-          ]))
+          ], sources: analyses.flatMap(\.sources)))
       if isOld { run.removeLeftovers(of: analyses.map(\.name), before: start) }
     }
   }
 
   private func provenance(
-    _ outcome: Pass.Outcome, began: Date, seconds: [String: Double]
+    _ outcome: Pass.Outcome, began: Date, seconds: [String: Double],
+    sources: [Provenance.Source]
   ) -> Provenance {
     let images = pass.images
     var classes: [String: Int] = [:]
     for place in outcome.samples {
       if let name = images.samples[place].className { classes[name, default: 0] += 1 }
     }
-    return Provenance(
+    var found = Provenance(
       title: title, command: command,
       versions: ["parallax": version, "libtorch": LibTorch.version],
       models: zip(models, pass.subjects).map { model, subject in
@@ -118,6 +119,8 @@ public struct Study {
       seed: seed, device: pass.subjects.first?.device.description ?? "cpu", dtype: dtype,
       batchSize: pass.batchSize, threads: Threads.count, date: began.ISO8601Format(),
       seconds: seconds)
+    found.sources = sources.isEmpty ? nil : sources
+    return found
   }
 
   /// Small pictures of the images, the same number of each class where there are too many for all.

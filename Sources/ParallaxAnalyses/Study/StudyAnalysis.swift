@@ -4,6 +4,8 @@ import ParallaxResults
 public protocol StudyAnalysis: Accumulator {
   /// Other forms of the models that it wants to see in the same pass, such as one with a part taken out.
   var companions: [Subject] { get }
+  /// What it read beside the images of the run, such as others to compare them with.
+  var sources: [Provenance.Source] { get }
 
   /// Writes the result to `results/NAME.json`, and what belongs to it to `tensors/`, once the pass has ended.
   ///
@@ -16,6 +18,8 @@ public protocol StudyAnalysis: Accumulator {
 extension StudyAnalysis {
   /// None.
   public var companions: [Subject] { [] }
+  /// None.
+  public var sources: [Provenance.Source] { [] }
 }
 
 /// An analysis that goes on computing once the pass has ended: it can be stopped then, and tells how far it is.

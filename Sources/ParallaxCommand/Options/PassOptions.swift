@@ -34,6 +34,11 @@ struct PassOptions: ParsableArguments {
     }
   }
 
+  /// What stands where nothing was set.
+  static var unset: (dtype: String, batchSize: Int, blockSize: Int, workers: Int) {
+    ("float32", 32, 64, 2)
+  }
+
   /// For a command that computes in float32 only.
   ///
   /// - Throws: `CommandError` where another element type was chosen.

@@ -189,6 +189,14 @@ struct GenerationOptions: ParsableArguments {
       wishes.append(.direction(site: site, seed: UInt64(numbers[0])))
     }
     wishes += layer.map { .layer(site: $0) }
+    guard Set(wishes).count == wishes.count else {
+      throw ValidationError("a feature is asked for twice; expected each once")
+    }
+    if let twice = classes.indices.first(where: { classes[..<$0].contains(classes[$0]) }),
+      combination != .interpolate
+    {
+      throw ValidationError("--class \(classes[twice]): expected each class once")
+    }
     return wishes
   }
 

@@ -17,7 +17,9 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
 
       Classes are the folders of the images, or the labels of a .csv list; --label-map FILE (class,superclass a line) makes \
       concepts of them. --bank FOLDER counts the images among those of another folder. --features FILE takes features of any \
-      origin instead of models: a folder that extract wrote, .safetensors, or .npy with --labels.
+      origin instead of models: a folder that extract wrote, .safetensors, or .npy with --labels. --corruption looks once more at \
+      changed images, and says how far \u{393} and the mean k*/n move. --accuracy FILE (model,value a line) sets what somebody measured \
+      beside \u{393}.
 
       Example:  parallax kstar clip-vit-base-patch16 efficientnet-lite0 --limit 240
       """)
@@ -64,15 +66,31 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
     guard features != nil || labels == nil else {
       throw ValidationError("--labels belongs to --features; images have classes by their folders")
     }
-    guard features == nil || bank == nil else {
-      throw ValidationError("--bank is for models; --features has none")
-    }
-    guard features == nil || kStar.noise == nil else {
-      throw ValidationError("--noise is for models; --features are there already")
+    if features != nil, let option = unusable {
+      throw ValidationError("\(option) is for models; --features are there already")
     }
     guard features != nil || kStar.distance != .precomputed else {
       throw ValidationError("--distance precomputed: of models there is no matrix of distances")
     }
+  }
+
+  /// The first option that was set and means nothing of features that are there already.
+  private var unusable: String? {
+    let (loading, plain) = (models.loading, PassOptions.unset)
+    let all: [(String, Bool)] = [
+      ("--bank", bank != nil), ("--noise", kStar.noise != nil),
+      ("--corruption", !kStar.corruption.isEmpty), ("--images", images.images != nil),
+      ("--limit", images.limit != nil), ("--minimum-class-size", images.minimumClassSize != 1),
+      ("--strict", images.strict), ("--alpha", images.alpha != .overWhite),
+      ("--sites", models.sites != nil), ("--tokens", models.tokens != nil),
+      ("--random-weights", loading.randomWeights != nil), ("--device", loading.device != "cpu"),
+      ("--every-node", loading.everyNode), ("--as-shipped", loading.asShipped),
+      ("--dtype", pass.dtype != plain.dtype), ("--batch-size", pass.batchSize != plain.batchSize),
+      ("--block-size", pass.blockSize != plain.blockSize),
+      ("--workers", pass.workers != plain.workers), ("--no-resume", !pass.resume),
+      ("--spaces", kStar.spaces != 6), ("--memory-limit", kStar.memoryLimit != 8),
+    ]
+    return all.first { $0.1 }?.0
   }
 
   func run() throws {
@@ -87,7 +105,12 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
       title: { $0 == 1 ? "How one model holds concepts" : "How \($0) models hold concepts" },
       output: output ?? Runs.name("kstar", names))
     let finished = try job.run(
-      addresses, models, images, pass, [AnalysisCatalog.kStar(options, bank: held)], progress)
+      addresses, models, images, pass,
+      [
+        AnalysisCatalog.kStar(options, bank: held) { [pass, images] in
+          pass.apply(to: &$0, images, $1)
+        }
+      ], progress)
     try finished.show(as: form) {
       let result: KStarResult? = try finished.run.result(analysis: "kstar")
       return result.map(Self.lines) ?? []
@@ -121,19 +144,20 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
     try folder.write(result.tidyRows())
     try folder.write(file.table())
     let seconds = Date().timeIntervalSince(start)
-    try folder.write(
-      Provenance(
-        title: "How features hold concepts", command: Runs.commandLine(),
-        versions: ["parallax": Version.parallax, "libtorch": LibTorch.version], models: [],
-        images: path, imagesHash: "", imageCount: result.images.count,
-        classes: Dictionary(
-          zip(
-            result.classes,
-            result.classes.indices.map { place in
-              result.labels.count { $0 == place }
-            }), uniquingKeysWith: { first, _ in first }), skipped: [], seed: pass.seed,
-        device: "cpu", dtype: file.spaces[0].features.dtype.description, batchSize: 0,
-        threads: Threads.count, date: start.ISO8601Format(), seconds: ["results": seconds]))
+    var provenance = Provenance(
+      title: "How features hold concepts", command: Runs.commandLine(),
+      versions: ["parallax": Version.parallax, "libtorch": LibTorch.version], models: [],
+      images: path, imagesHash: file.sources.first?.hash ?? "", imageCount: result.images.count,
+      classes: Dictionary(
+        zip(
+          result.classes,
+          result.classes.indices.map { place in
+            result.labels.count { $0 == place }
+          }), uniquingKeysWith: { first, _ in first }), skipped: [], seed: pass.seed,
+      device: "cpu", dtype: file.spaces[0].features.dtype.description, batchSize: 0,
+      threads: Threads.count, date: start.ISO8601Format(), seconds: ["results": seconds])
+    provenance.sources = file.sources + (try kStar.sources())
+    try folder.write(provenance)
     try folder.write(html: Report.html(of: folder, javaScript: javaScript))
     let finished = Job.Finished(
       run: folder,
@@ -146,20 +170,53 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
   /// What a person reads: every space of every model, the models in order, what was refused and found.
   static func lines(_ result: KStarResult) -> [String] {
     var lines = [table(result).text]
-    let ranked = result.ranked
-    if ranked.count > 1 {
+    let (ranked, unranked) = (result.ranked, result.unranked)
+    func last(_ models: [KStarResult.Model], _ text: (KStarResult.Space) -> String) -> String {
+      models.compactMap { model in model.spaces.last.map { "\(model.name) \(text($0))" } }
+        .joined(separator: "; ")
+    }
+    func number(_ one: IntervalEstimate) -> String {
+      let ends = one.low.flatMap { low in
+        one.high.map { String(format: " [%.2f, %.2f]", low, $0) }
+      }
+      return (one.value.map { String(format: "%.2f", $0) } ?? "–") + (ends ?? "")
+    }
+    if ranked.count + unranked.count > 1, !ranked.isEmpty {
       lines.append(
-        "from the least fractured: "
-          + ranked.map { String(format: "%@ (%.2f)", $0.name, $0.gamma) }.joined(separator: ", "))
+        "from the least fractured, by gamma: "
+          + last(ranked) { "\(number($0.aggregates.macroMean)) \($0.basis)" })
+    }
+    if !unranked.isEmpty {
+      lines.append(
+        "without gamma, for no concept has a skewness: "
+          + last(unranked) { "(\($0.lack))" })
+    }
+    if result.plain.count > 1 {
+      lines.append(
+        "from the most clustered, by mean k*/n over all concepts: "
+          + last(result.rankedByMean) { number($0.aggregates.mean) })
     }
     lines += result.refusals.map { "no value: \($0.address): \($0.reason)" }
-    let pairs = result.models.flatMap { $0.spaces.last?.coincident ?? [] }
-    if let pair = pairs.first(where: { $0.count == 2 }) {
-      lines.append(
-        "\(pairs.count) pair\(pairs.count == 1 ? "" : "s") of images of different classes coincide, such as \(result.images[pair[0]]) and \(result.images[pair[1]])"
-      )
+    for model in result.models {
+      for space in model.spaces where !space.coincident.isEmpty {
+        lines.append(Self.coincident(space, model, result))
+      }
     }
     return lines + result.findings.map(\.line)
+  }
+
+  private static func coincident(
+    _ space: KStarResult.Space, _ model: KStarResult.Model, _ result: KStarResult
+  ) -> String {
+    let pairs = space.coincident.reduce(0) { $0 + $1.pairs }
+    let group = space.coincident[0]
+    let first = group.images.first
+    let other =
+      group.bank.first
+      ?? group.images.first { place in first.map { result.labels[$0] } != result.labels[place] }
+      .map { result.images[$0] }
+    return
+      "\(space.address(model.name)): \(pairs) pair\(pairs == 1 ? "" : "s") of images of different classes coincide, such as \(first.map { result.images[$0] } ?? "–") and \(other ?? "–")"
   }
 
   private static func table(_ result: KStarResult) -> Table {
@@ -171,21 +228,26 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
         let all = space.aggregates
         let interval =
           all.macroMean.low.map { "\(number($0)) to \(number(all.macroMean.high))" } ?? "–"
+        // In brackets those of whose resamples too few have the pattern.
         func count(_ pattern: KStarResult.Pattern) -> String {
-          "\(space.concepts.count { $0.pattern == pattern })"
+          let own = space.concepts.filter { $0.pattern == pattern }
+          let open = result.resamples >= 20 ? own.count { !$0.isDecided } : 0
+          return "\(own.count)" + (open > 0 ? " (\(open)?)" : "")
         }
         return [
-          model.name, space.site, number(all.macroMean.value), interval, count(.fractured),
-          count(.overlapped), count(.clustered), number(all.mean.value),
+          model.name, space.site, number(all.macroMean.value), interval,
+          "\(space.withSkewness)/\(all.concepts)", count(.fractured), count(.overlapped),
+          count(.clustered), number(all.mean.value),
           number(space.neighbourhood.accuracy.map { 100 * $0 }, 1),
-          number(space.neighbourhood.silhouette),
+          number(space.neighbourhood.silhouette), "\(space.tied)",
         ]
       }
     }
+    let voters = Set(result.models.flatMap(\.spaces).map(\.neighbourhood.neighbours)).sorted()
     return Table(
       header: [
-        "model", "site", "gamma", "95 %", "fractured", "overlapped", "clustered", "mean k*/n",
-        "kNN %", "silhouette",
+        "model", "site", "gamma", "95 %", "over", "fractured", "overlapped", "clustered",
+        "mean k*/n", "\(voters.map(String.init).joined(separator: "/"))-NN %", "silhouette", "ties",
       ], rows: rows)
   }
 }
@@ -215,9 +277,20 @@ struct KStarOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Look once more with noise on the images: standard deviations in pixels of 0 to 1, such as 0.1,0.2.",
+      "The same as --corruption noise: standard deviations in pixels of 0 to 1, such as 0.1,0.2.",
       valueName: "σ"))
   var noise: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Look once more with the images changed: noise:σ, blur:pixels, contrast:share or brightness:share; may stand several times.",
+      valueName: "name:strength"))
+  var corruption: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Accuracies to set beside gamma: a file with model,value a line.", valueName: "file"))
+  var accuracy: String?
 
   @Option(
     help: ArgumentHelp("Superclasses: a file with class,superclass a line.", valueName: "file"))
@@ -236,40 +309,78 @@ struct KStarOptions: ParsableArguments {
           option: option, value: value, expected: "a whole number from \(least) to \(most)"
         ).asOption)
     }
-    _ = try levels()
+    _ = try corruptions()
     guard memoryLimit > 0, memoryLimit < 1e6 else {
       throw ValidationError("--memory-limit \(memoryLimit): expected GiB, such as 4")
     }
   }
 
-  private func levels() throws -> [Double] {
-    guard let noise else { return [] }
-    let parts = noise.split(separator: ",", omittingEmptySubsequences: false)
-    let values = parts.compactMap { Double($0) }.filter { $0 > 0 && $0 <= 10 }
-    guard values.count == parts.count, Set(values).count == values.count else {
-      throw ValidationError(
-        "--noise \(noise): expected different numbers above 0 and up to 10 with commas between")
+  private func corruptions() throws -> [Corruption] {
+    var found: [Corruption] = []
+    if let noise {
+      let parts = noise.split(separator: ",", omittingEmptySubsequences: false)
+      let values = parts.compactMap { Double($0) }.filter { $0 > 0 && $0 <= 10 }
+      guard values.count == parts.count, Set(values).count == values.count else {
+        throw ValidationError(
+          "--noise \(noise): expected different numbers above 0 and up to 10 with commas between")
+      }
+      found = values.sorted().map { .noise($0) }
     }
-    return values.sorted()
+    for text in corruption {
+      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+      guard parts.count == 2, let strength = Double(parts[1]),
+        let one = Corruption(String(parts[0]), strength)
+      else {
+        throw ValidationError(
+          "--corruption \(text): expected noise:σ above 0 and up to 10, blur:pixels up to 20, contrast:share or brightness:share above 0 and below 1"
+        )
+      }
+      guard !found.contains(one) else {
+        throw ValidationError("--corruption \(text): \(one) is asked for twice")
+      }
+      found.append(one)
+    }
+    return found
   }
 
-  /// The options, with the map of classes read.
+  /// The files that the options name.
+  func sources() throws -> [Provenance.Source] {
+    try [("label map", labelMap), ("accuracy", accuracy)].compactMap { role, path in
+      try path.map {
+        Provenance.Source(role: role, path: $0, hash: try ContentHash.sha256(ofFile: $0))
+      }
+    }
+  }
+
+  /// The options, with the map of classes and the accuracies read.
   func options(seed: UInt64) throws -> KStarAnalysis.Options {
     var options = KStarAnalysis.Options()
     (options.metric, options.ties, options.seed) = (distance, ties, seed)
     options.anchoring = anchor ? .unitInterval : .none
     (options.neighbours, options.resamples, options.spaces) = (neighbours, resamples, spaces)
-    options.noise = try levels()
+    options.corruptions = try corruptions()
     options.memoryLimit = Int(memoryLimit * Double(1 << 30))
     if let labelMap {
-      guard let data = FileManager.default.contents(atPath: labelMap) else {
-        throw CommandError(
-          "\(labelMap): there is no such label map", code: 66,
-          advice: "--label-map takes a file with class,superclass a line")
-      }
-      options.superclasses = try Concepts.superclasses(
-        String(decoding: data, as: UTF8.self), path: labelMap)
+      try Self.exists(
+        labelMap, "label map", "--label-map takes a file with class,superclass a line")
+      options.superclasses = try Concepts.superclasses(ofFile: labelMap)
     }
+    if let accuracy {
+      try Self.exists(
+        accuracy, "file of accuracies", "--accuracy takes a file with model,value a line")
+      options.accuracies = try Concepts.accuracies(ofFile: accuracy)
+    }
+    options.sources = try sources()
     return options
+  }
+
+  private static func exists(_ path: String, _ what: String, _ advice: String) throws {
+    var isFolder: ObjCBool = false
+    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw CommandError("\(path): there is no such \(what)", code: 66, advice: advice)
+    }
+    guard !isFolder.boolValue else {
+      throw CommandError("\(path): is a folder, expected a \(what)", code: 65, advice: advice)
+    }
   }
 }

@@ -34,6 +34,11 @@ enum Decomposition {
     try qr.attempt([matrix, "r"]).compactMap(\.tensor)[1]
   }
 
+  /// An orthonormal basis of the columns: Q of A = QR, `[m, n]` → `[m, min(m, n)]`.
+  static func basis(_ matrix: Tensor) throws -> Tensor {
+    try qr.attempt([matrix, "reduced"]).compactMap(\.tensor)[0]
+  }
+
   /// The eigenvalues of a symmetric matrix, ascending.
   ///
   /// - Throws: `TensorError.operation` where LAPACK does not converge.

@@ -101,11 +101,23 @@ struct DistanceRows: Sendable {
     return InPlace.put(squares, places, exact)
   }
 
+  /// The same of single rows, from products alone.
+  func squared(_ some: [Int], _ columns: Range<Int>) -> Tensor {
+    let block = rows.gathered(0, some)
+    let others = rows.sliced(0, columns.lowerBound, columns.upperBound)
+    let their = norms.sliced(0, columns.lowerBound, columns.upperBound).unsqueezed(0)
+    let squares = Plain.plusProduct(their, block, others.transposed(), 1.0, -2.0)
+    return InPlace.add(squares, norms.gathered(0, some).unsqueezed(1))
+  }
+
   /// The squared Euclidean distances of pairs of rows by their numbers, from differences: `[pairs]`.
   func squared(_ left: [Int64], _ right: [Int64]) -> Tensor {
     let places = [left, right].map { Tensor($0, shape: [$0.count]).to(rows.device) }
-    return squared(rows, rows, places[0], places[1])
+    return squared(places[0], places[1])
   }
+
+  /// The same by tensors of numbers.
+  func squared(_ left: Tensor, _ right: Tensor) -> Tensor { squared(rows, rows, left, right) }
 
   private func squared(
     _ block: Tensor, _ others: Tensor, _ left: Tensor, _ right: Tensor

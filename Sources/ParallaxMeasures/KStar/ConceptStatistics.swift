@@ -39,17 +39,22 @@ public struct ConceptStatistics: Sendable, Equatable {
   public let skewness: Double?
   /// G₁ = g₁·√(n(n−1))/(n−2) of the same values.
   public let adjustedSkewness: Double?
-  /// The 95 % percentile interval of γ by resampling the concept's images, k\* as they are; nil where it is undefined.
+  /// The 95 % interval of γ by resampling the concept's images, k\* as they are: bias-corrected percentiles, which hold the value;
+  /// nil where it is undefined, or all but one resample in forty lie on one side of the value.
   public let interval: ClosedRange<Double>?
   /// The pattern.
   public let pattern: Pattern
-  /// Whether the interval lies on one side of both thresholds; where γ is undefined and the pattern is not, whether all images
-  /// agree, which they do.
+  /// The share of the resamples that have the pattern, those without γ among them; nil without resamples, or without a pattern.
+  public let support: Double?
+  /// Whether the pattern is that of 95 % of the resamples and more; of images that all agree it is.
   public let isDecided: Bool
   /// Why γ or the pattern is undefined; nil where both are defined.
   public let note: String?
 
-  init(_ label: Int, _ sums: ConceptSums, _ anchoring: Anchoring, interval: ClosedRange<Double>?) {
+  init(
+    _ label: Int, _ sums: ConceptSums, _ anchoring: Anchoring, interval: ClosedRange<Double>?,
+    drawn: [Pattern] = []
+  ) {
     (self.label, count, size) = (label, Int(sums.count), Int(sums.size))
     (mean, deviation) = (sums.mean, sums.deviation)
     let entering = anchoring == .none ? sums : sums.anchored
@@ -70,11 +75,17 @@ public struct ConceptStatistics: Sendable, Equatable {
     } else {
       (pattern, note) = (.undefined, "all images have the same k*: no skewness")
     }
-    if let interval = self.interval {
-      isDecided = Self.pattern(interval.lowerBound) == Self.pattern(interval.upperBound)
-    } else {
-      isDecided = skewness == nil && pattern != .undefined
-    }
+    let own = pattern
+    support =
+      drawn.isEmpty || own == .undefined
+      ? nil : Double(drawn.count { $0 == own }) / Double(drawn.count)
+    isDecided = support.map { $0 >= 0.95 } ?? (skewness == nil && own != .undefined)
+  }
+
+  /// The pattern of a concept, or of a resample of it.
+  static func pattern(_ sums: ConceptSums, _ skewness: Double?) -> Pattern {
+    if let skewness { return pattern(skewness) }
+    return sums.isAllMost ? .clustered : sums.isAllLeast ? .fractured : .undefined
   }
 
   /// The pattern of a skewness.

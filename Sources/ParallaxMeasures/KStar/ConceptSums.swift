@@ -1,22 +1,43 @@
-/// Sums of powers of k\* over the images of a concept: all that moments need, so that resampling is cheap.
+/// Sums of powers of k\* less a whole number over the images of a concept: all that moments need, so that resampling is cheap.
+///
+/// The number that is taken off lies near the mean, so that the moments of values that hardly differ lose no digits.
 struct ConceptSums: Sendable, Equatable {
   /// Images.
   private(set) var count = 0.0
-  private(set) var first = 0.0
-  private(set) var second = 0.0
-  private(set) var third = 0.0
+  private var first = 0.0
+  private var second = 0.0
+  private var third = 0.0
   /// What k\* is divided by.
   let size: Double
-  /// The largest k\* there can be.
+  /// The largest k\* that there can be.
   let most: Double
+  /// What is taken off.
+  private let origin: Double
 
-  init(size: Int, most: Int) { (self.size, self.most) = (Double(size), Double(most)) }
+  /// - Parameters:
+  ///   - size: what k\* is divided by.
+  ///   - most: the largest k\* that there can be.
+  ///   - origin: a whole number near the mean of the k\*.
+  init(size: Int, most: Int, origin: Double = 0) {
+    (self.size, self.most, self.origin) = (Double(size), Double(most), origin)
+  }
+
+  /// No images, of a concept like another.
+  init(empty other: ConceptSums) {
+    (size, most, origin) = (other.size, other.most, other.origin)
+  }
+
+  /// The whole number nearest to the mean of some k\*.
+  static func origin(of ranks: [Double]) -> Double {
+    (ranks.reduce(0, +) / Double(max(1, ranks.count))).rounded()
+  }
 
   mutating func add(_ rank: Double) {
+    let value = rank - origin
     count += 1
-    first += rank
-    second += rank * rank
-    third += rank * rank * rank
+    first += value
+    second += value * value
+    third += value * value * value
   }
 
   /// With 0 and 1 among the normalised values.
@@ -27,40 +48,41 @@ struct ConceptSums: Sendable, Equatable {
     return copy
   }
 
-  /// Σk̃, Σk̃², Σk̃³.
-  var powers: (Double, Double, Double) {
-    (first / size, second / (size * size), third / (size * size * size))
+  /// The mean of k̃.
+  var mean: Double { (origin + first / count) / size }
+
+  /// Σ(k̃ − mean)² and Σ(k̃ − mean)³; of whole numbers exactly zero where all are the same.
+  var central: (second: Double, third: Double) {
+    let spread = (count * second - first * first) / count
+    guard spread > 0 else { return (0, 0) }
+    let mean = first / count
+    return (
+      spread / (size * size),
+      (third - 3 * mean * second + 2 * mean * mean * first) / (size * size * size)
+    )
   }
 
-  var mean: Double { first / count / size }
-
-  /// Of integers: exactly zero where all are the same.
-  private var spread: Double { count * second - first * first }
-
   /// Population standard deviation of k̃.
-  var deviation: Double { max(0, spread).squareRoot() / count / size }
+  var deviation: Double { (central.second / count).squareRoot() }
 
   /// g₁ = m₃/m₂^{3/2}; nil where all are the same.
-  var skewness: Double? { Self.skewness(count, first, second, third) }
+  var skewness: Double? {
+    let (second, third) = central
+    return Self.skewness(count, second, third)
+  }
 
-  /// g₁ from sums of powers.
-  static func skewness(
-    _ count: Double, _ first: Double, _ second: Double, _ third: Double
-  ) -> Double? {
-    let spread = count * second - first * first
-    // Sums of whole numbers are exact; of others the rounding of the sums is no spread.
-    guard spread > 1e-14 * first * first else { return nil }
-    let mean = first / count
-    let m2 = spread / (count * count)
-    let m3 = third / count - 3 * mean * second / count + 2 * mean * mean * mean
-    return m3 / (m2 * m2.squareRoot())
+  /// g₁ from the number of values and the sums of their powers about their mean; nil where they do not vary.
+  static func skewness(_ count: Double, _ second: Double, _ third: Double) -> Double? {
+    guard second > 0 else { return nil }
+    let m2 = second / count
+    return third / count / (m2 * m2.squareRoot())
   }
 
   /// Whether all images have the largest k\* that there is.
-  var isAllMost: Bool { first == most * count }
+  var isAllMost: Bool { central.second == 0 && origin + first / count == most }
 
   /// Whether the first neighbour of every image is of another class.
-  var isAllLeast: Bool { first == count }
+  var isAllLeast: Bool { central.second == 0 && origin + first / count == 1 }
 }
 
 /// Reproducible draws from small ranges.

@@ -38,7 +38,8 @@ public struct Hubness: Sendable, Equatable {
     let (n, total) = (Double(images), Double(lists.count * k))
     let mean = total / n
     skewness = ConceptSums.skewness(
-      n, total, values.reduce(0) { $0 + $1 * $1 }, values.reduce(0) { $0 + $1 * $1 * $1 })
+      n, values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) },
+      values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) * ($1 - mean) })
     robinHood = values.reduce(0) { $0 + abs($1 - mean) } / (2 * total)
     // Sorted, Σᵢⱼ |Nᵢ − Nⱼ| is 2 Σ (2i − n + 1) Nᵢ.
     let sorted = values.sorted()

@@ -7,8 +7,9 @@ import ParallaxTensors
 /// that the memory is a block times all images, never all pairs.
 ///
 /// Distances come from products of features centred at their medians. Where the nearest of another class and one of the own are so
-/// close that rounding could exchange them, both are computed again from the features in float64: k\* is that of exact distances,
-/// whatever the block size and the element type of the products. Equal distances are then equal.
+/// close that rounding could exchange them, both are computed again from the features in float64: k\* is that of distances in
+/// float64, whatever the block size and the element type of the products. Equal distances are then equal, but for the cosine, whose
+/// directions are rounded: multiples of one image need not be.
 ///
 /// The image itself is left out by its index. Euclidean distances of raw features are the authors' choice.
 ///
@@ -47,6 +48,8 @@ public struct KStar: Sendable, Hashable {
   public var neighbours: Int
   /// Whether the same distances give silhouettes.
   public var hasSilhouettes: Bool
+  /// Whether it is found which image of another class comes first.
+  public var hasBreakers: Bool
   /// Bytes of a block of distances, of four bytes each; no number depends on it.
   var blockBytes = 1 << 24
 
@@ -55,11 +58,20 @@ public struct KStar: Sendable, Hashable {
   /// - Precondition: `neighbours` is not negative.
   public init(
     metric: Metric = .euclidean, ties: Ties = .index, neighbours: Int = 0,
-    hasSilhouettes: Bool = false
+    hasSilhouettes: Bool = false, hasBreakers: Bool = false
   ) {
     precondition(neighbours >= 0, "k is at least 0")
     (self.metric, self.ties) = (metric, ties)
     (self.neighbours, self.hasSilhouettes) = (neighbours, hasSilhouettes)
+    self.hasBreakers = hasBreakers
+  }
+
+  /// Images at one place, of which some are of different classes.
+  public struct Coincidence: Sendable, Equatable {
+    /// Those among the images.
+    public let images: [Int]
+    /// Those among the bank.
+    public let bank: [Int]
   }
 
   /// k\* of every image, and what else the distances gave.
@@ -76,10 +88,13 @@ public struct KStar: Sendable, Hashable {
     public let tied: Int
     /// Images whose nearest were computed again in float64.
     public let recomputed: Int
-    /// The nearest of each image in the order asked for; empty where none were.
+    /// The nearest of each image by exact distance, ties as asked for; empty where none were kept.
     public let neighbours: [[Int]]
-    /// Pairs of images of different classes that coincide, as far as the nearest that are kept show it.
-    public let coincident: [[Int]]
+    /// The first image of another class of each, of the bank where there is one; empty where they were not asked for.
+    public let breakers: [Int]
+    /// Images of different classes whose features are the same, number for number, or whose given distance is 0: against a bank, a
+    /// query and images of the bank, of a given matrix only the first of these. Empty where neither neighbours nor breakers are asked for.
+    public let coincident: [Coincidence]
     /// The silhouette of each image; empty where none were asked for.
     public let silhouettes: [Double]
 
@@ -97,12 +112,16 @@ public struct KStar: Sendable, Hashable {
   /// - Parameters:
   ///   - features: `[images, width]`; a matrix `[images, images]` where distances are given.
   ///   - labels: a class each, from 0.
+  ///   - progress: told the share of the images that is done; what it throws stops the computation.
   /// - Returns: a rank an image.
-  /// - Throws: `MeasureError.shape`, `.tooFew`, `.unequalCounts` where there is not a label each, `.notFinite`, `.constant`, `.row`,
+  /// - Throws: what `progress` throws, `MeasureError.shape`, `.tooFew`, `.unequalCounts` where there is not a label each, `.notFinite`, `.constant`, `.row`,
   ///   `.undefined` where all are of one class, or a given distance is negative.
-  /// - Complexity: images² · width; memory for 16 MiB of distances and two copies of the features.
-  public func callAsFunction(_ features: Tensor, labels: [Int]) throws -> Values {
-    try values(features, labels, bank: nil, labels)
+  /// - Complexity: images² · width; memory for some blocks of 16 MiB, and for some copies of the features, one of them in float64
+  ///   where many images lie close together.
+  public func callAsFunction(
+    _ features: Tensor, labels: [Int], progress: (Double) throws -> Void = { _ in }
+  ) throws -> Values {
+    try values(features, labels, bank: nil, labels, progress)
   }
 
   /// k\* of queries among the images of a bank, in which they are not.
@@ -112,16 +131,19 @@ public struct KStar: Sendable, Hashable {
   ///   - labels: a class each, of the bank's.
   ///   - bank: `[images, width]`; it is not looked at where distances are given.
   ///   - bankLabels: a class each, from 0.
+  ///   - progress: told the share of the queries that is done; what it throws stops the computation.
   /// - Returns: a rank a query, from 1 to the bank's images of its class and one.
   /// - Throws: as without a bank, and `MeasureError.undefined` where the bank has no image of a query's class.
   public func callAsFunction(
-    _ queries: Tensor, labels: [Int], bank: Tensor, bankLabels: [Int]
+    _ queries: Tensor, labels: [Int], bank: Tensor, bankLabels: [Int],
+    progress: (Double) throws -> Void = { _ in }
   ) throws -> Values {
-    try values(queries, labels, bank: bank, bankLabels)
+    try values(queries, labels, bank: bank, bankLabels, progress)
   }
 
   private func values(
-    _ queries: Tensor, _ labels: [Int], bank: Tensor?, _ bankLabels: [Int]
+    _ queries: Tensor, _ labels: [Int], bank: Tensor?, _ bankLabels: [Int],
+    _ progress: (Double) throws -> Void
   ) throws -> Values {
     let classes = (max(labels.max() ?? 0, bankLabels.max() ?? 0)) + 1
     try check(queries, labels)
@@ -158,20 +180,38 @@ public struct KStar: Sendable, Hashable {
         measure: Self.name, row: rows.order[row - columns.order.count], problem: problem)
     }
     distances.blockBytes = blockBytes
-    var run = KStarRun(
-      self, distances, rows, columns, isSelf: bank == nil, bankLabels: bankLabels)
-    run.callAsFunction()
-    let lists = neighbours > 0 ? rows.restored(run.lists) : []
-    let same = neighbours > 0 && bank == nil ? rows.restored(run.counts) : []
-    let pairs = same.indices.flatMap { image in
-      lists[image].prefix(same[image]).filter { $0 > image && labels[$0] != labels[image] }
-        .map { [image, $0] }
-    }
+    var run = KStarRun(self, distances, rows, columns, isSelf: bank == nil)
+    try run(progress)
+    let finds = neighbours > 0 || hasBreakers
     return Values(
       labels: labels, ranks: rows.restored(run.ranks), sizes: columns.sizes,
       isAgainstBank: bank != nil, tied: run.tied, recomputed: run.recomputed,
-      neighbours: lists, coincident: pairs,
+      neighbours: neighbours > 0 ? rows.restored(run.lists) : [],
+      breakers: hasBreakers ? rows.restored(run.breakers) : [],
+      coincident: finds
+        ? Self.coincidences(
+          run.equalRows(), columns, bank == nil ? nil : rows, labels, bankLabels) : [],
       silhouettes: hasSilhouettes ? rows.restored(run.silhouettes) : [])
+  }
+
+  /// The groups of equal images that disturb a k\*: those of more than one class; against a bank, with a query and an image of the
+  /// bank of another class.
+  private static func coincidences(
+    _ equal: IdenticalRows, _ columns: ConceptOrder, _ queries: ConceptOrder?, _ labels: [Int],
+    _ bankLabels: [Int]
+  ) -> [Coincidence] {
+    equal.groups.compactMap { group -> Coincidence? in
+      let count = columns.order.count
+      let held = group.filter { $0 < count }.map { columns.order[$0] }.sorted()
+      guard let queries else {
+        guard Set(held.map { labels[$0] }).count > 1 else { return nil }
+        return Coincidence(images: held, bank: [])
+      }
+      let own = group.filter { $0 >= count }.map { queries.order[$0 - count] }.sorted()
+      let classes = Set(held.map { bankLabels[$0] })
+      guard !classes.isEmpty, own.contains(where: { classes != [labels[$0]] }) else { return nil }
+      return Coincidence(images: own, bank: held)
+    }.sorted { ($0.images.first ?? 0) < ($1.images.first ?? 0) }
   }
 
   private func check(_ features: Tensor, _ labels: [Int]) throws {

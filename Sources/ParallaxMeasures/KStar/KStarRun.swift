@@ -3,89 +3,154 @@ import ParallaxTensors
 /// One pass over the blocks of distances; everything in the order of the classes.
 struct KStarRun {
   private let settings: KStar
-  private let distances: ConceptDistances
+  private var distances: ConceptDistances
   private let rows: ConceptOrder
   private let columns: ConceptOrder
   private let isSelf: Bool
-  private let bankLabels: [Int]
-  private let toImages: [Int]
-  private var nearest: Nearest?
+  /// The class of each column.
+  private let classes: [Int]
+  /// From images to columns.
+  private let toColumns: [Int]
+  private(set) var lists: [[Int]] = []
   private(set) var ranks: [Int]
+  /// The first of another class, as an image.
+  private(set) var breakers: [Int]
   private(set) var silhouettes: [Double] = []
   private(set) var tied = 0
   private(set) var recomputed = 0
+  /// Of each row the first column at no distance by a given matrix; −1 where there is none.
+  private(set) var atZero: [Int] = []
 
   init(
     _ settings: KStar, _ distances: ConceptDistances, _ rows: ConceptOrder,
-    _ columns: ConceptOrder, isSelf: Bool, bankLabels: [Int]
+    _ columns: ConceptOrder, isSelf: Bool
   ) {
     (self.settings, self.distances, self.rows, self.columns) = (settings, distances, rows, columns)
-    (self.isSelf, self.bankLabels) = (isSelf, bankLabels)
+    self.isSelf = isSelf
     ranks = [Int](repeating: 0, count: rows.order.count)
-    toImages = settings.neighbours > 0 ? columns.inverse : []
-    nearest =
-      settings.neighbours > 0
-      ? Nearest(images: columns.order.count, count: settings.neighbours) : nil
+    breakers = settings.hasBreakers ? ranks : []
+    toColumns = settings.neighbours > 0 ? columns.inverse : []
+    classes = columns.ranges.enumerated().flatMap { label, range in range.map { _ in label } }
   }
 
-  /// The nearest of each row.
-  var lists: [[Int]] {
-    guard let nearest else { return [] }
-    return ranks.indices.map { row in
-      nearest.indices[(row * nearest.count)..<((row + 1) * nearest.count)].map(Int.init)
-    }
-  }
-
-  /// How many of the nearest of each row are at no distance.
-  var counts: [Int] {
-    guard let nearest else { return [] }
-    return ranks.indices.map { row in
-      nearest.squares[(row * nearest.count)..<((row + 1) * nearest.count)].prefix { $0 == 0 }.count
-    }
-  }
-
-  mutating func callAsFunction() {
+  /// Runs over all blocks.
+  ///
+  /// - Parameter progress: told the share of the rows that is done; what it throws stops the run.
+  /// - Throws: what `progress` throws.
+  mutating func callAsFunction(_ progress: (Double) throws -> Void) throws {
     let needsExact = settings.neighbours > 0 || settings.hasSilhouettes
     for start in stride(from: 0, to: rows.order.count, by: distances.blockSize) {
+      try progress(Double(start) / Double(rows.order.count))
       let span = start..<min(start + distances.blockSize, rows.order.count)
-      let block = distances.block(span, isNearExact: needsExact)
+      let block = try distances.block(span, isNearExact: needsExact)
       for (label, range) in rows.ranges.enumerated() {
         let own = range.clamped(to: span)
         guard !own.isEmpty else { continue }
-        count(
-          block.sliced(0, own.lowerBound - start, own.upperBound - start), own,
+        recomputed += try count(
+          block.sliced(0, own.lowerBound - start, own.upperBound - start), Array(own),
           columns.ranges[label])
       }
-      if nearest != nil { addNeighbours(of: block) }
+      if settings.neighbours > 0 { lists += try neighbours(block, Array(span)) }
+      if settings.metric == .precomputed { addZeros(of: block) }
       if settings.hasSilhouettes { addSilhouettes(of: block, span) }
     }
   }
 
+  /// Which images coincide, in the order of the columns and, against a bank, of the queries after them.
+  mutating func equalRows() -> IdenticalRows {
+    guard settings.metric == .precomputed else { return distances.equalRows() }
+    var first = Array(0..<(isSelf ? columns.order.count : columns.order.count + rows.order.count))
+    for (row, column) in atZero.enumerated() where column >= 0 {
+      let place = distances.place(ofRow: row)
+      first[max(place, column)] = min(first[place], first[column])
+    }
+    return IdenticalRows(first: first)
+  }
+
   private static let least = Operator("aten::amin")
+  private static let first = Operator("aten::min.dim")
   private static let minimum = Operator("aten::minimum")
   private static let atMost = Operator("aten::le.Tensor")
   private static let both = Operator("aten::logical_and")
 
+  /// Whatever lies so near to a level that rounding may have put it on the wrong side is this many a row at most, or is computed by
+  /// products in float64 first.
+  private var fewPairs: Int { max(64, columns.order.count / 20) }
+
   /// The ranks of some rows of one class.
-  private mutating func count(_ block: Tensor, _ span: Range<Int>, _ own: Range<Int>) {
+  ///
+  /// - Returns: how many of them had to be computed again.
+  private mutating func count(
+    _ block: Tensor, _ span: [Int], _ own: Range<Int>
+  ) throws -> Int {
     let sides = [(0, own.lowerBound), (own.upperBound, columns.order.count)].filter { $0.0 < $0.1 }
-      .map { Self.least(block.sliced(1, $0.0, $0.1), [1], false) }
-    let level = sides.count == 2 ? Self.minimum(sides[0], sides[1]) : sides[0]
-    let margin = distances.margin(span, level) * 2.0
+    let parts = sides.map { block.sliced(1, $0.0, $0.1) }
+    var levels: [Tensor] = []
+    if settings.hasBreakers {
+      var nearest = [(level: Double, column: Int)](repeating: (.infinity, 0), count: span.count)
+      for (part, side) in zip(parts, sides) {
+        let found = Self.first.all([part, 1, false])
+        levels.append(found[0])
+        for (row, (level, place)) in zip(
+          found[0].to(.float64).scalars(Double.self), found[1].scalars(Int64.self)
+        ).enumerated() where level < nearest[row].level {
+          nearest[row] = (level, side.0 + Int(place))
+        }
+      }
+      for (row, one) in nearest.enumerated() {
+        breakers[span[row]] = columns.order[one.column]
+      }
+    } else {
+      levels = parts.map { Self.least($0, [1], false) }
+    }
+    let level = levels.count == 2 ? Self.minimum(levels[0], levels[1]) : levels[0]
+    let margin = distances.margin(distances.norms(span, of: block), level) * 2.0
     let (low, high) = ((level - margin).unsqueezed(1), (level + margin).unsqueezed(1))
     let same = block.sliced(1, own.lowerBound, own.upperBound)
     let sure = Plain.less(same, low).sum(over: [1]).scalars(Int64.self)
     let possible = Self.atMost(same, high).sum(over: [1]).scalars(Int64.self)
-    for (row, found) in sure.enumerated() { ranks[span.lowerBound + row] = 1 + Int(found) }
-    let open = sure.indices.filter { possible[$0] > sure[$0] }
-    guard !open.isEmpty else { return }
-    recomputed += open.count
+    var others = [Int64](repeating: 1, count: span.count)
+    if settings.hasBreakers {
+      let found = parts.map { Self.atMost($0, high).sum(over: [1]).scalars(Int64.self) }
+      for row in others.indices { others[row] = found.reduce(0) { $0 + $1[row] } }
+    }
+    for (row, found) in sure.enumerated() { ranks[span[row]] = 1 + Int(found) }
+    let open = sure.indices.filter { possible[$0] > sure[$0] || others[$0] > 1 }
+    guard !open.isEmpty else { return 0 }
+    let rows = open.map { span[$0] }
     let near = block.gathered(0, open)
-    let places = Plain.nonzero(
-      Self.both(
-        Self.atMost(near, high.gathered(0, open)), Self.atMost(low.gathered(0, open), near))
-    ).scalars(Int64.self).map(Int.init)
-    settle(open.map { span.lowerBound + $0 }, places, own)
+    let within = Self.both(
+      Self.atMost(near, high.gathered(0, open)), Self.atMost(low.gathered(0, open), near))
+    if within.sum().item(Int64.self) > rows.count * fewPairs,
+      let precise = try distances.precise(rows, than: block)
+    {
+      _ = try count(precise, rows, own)
+    } else {
+      settle(rows, Plain.nonzero(within).scalars(Int64.self).map(Int.init), own)
+    }
+    return open.count
+  }
+
+  /// Exact distances of pairs, once for all that are the same.
+  private mutating func exact(_ rows: [Int], _ columns: [Int]) -> [Double] {
+    guard rows.count > 1 << 12 else { return distances.exact(rows, columns) }
+    let equal = distances.equalRows()
+    guard !equal.groups.isEmpty else { return distances.exact(rows, columns) }
+    var (left, right): ([Int], [Int]) = ([], [])
+    var slots = [Int](repeating: 0, count: rows.count)
+    // Of the last row seen with each group of columns: pairs come row by row.
+    var seen = [(row: Int, slot: Int)](repeating: (-1, 0), count: equal.first.count)
+    for at in rows.indices {
+      let like = equal.first[columns[at]]
+      if seen[like].row != rows[at] {
+        seen[like] = (rows[at], left.count)
+        left.append(rows[at])
+        right.append(columns[at])
+      }
+      slots[at] = seen[like].slot
+    }
+    let found = distances.exact(left, right)
+    return slots.map { found[$0] }
   }
 
   /// The ranks of rows whose nearest are too close to one another for the products.
@@ -96,7 +161,7 @@ struct KStarRun {
   ///   - own: the columns of the rows' class.
   private mutating func settle(_ open: [Int], _ places: [Int], _ own: Range<Int>) {
     let pairs = stride(from: 0, to: places.count, by: 2).map { (places[$0], places[$0 + 1]) }
-    let exact = distances.exact(pairs.map { open[$0.0] }, pairs.map(\.1))
+    let exact = exact(pairs.map { open[$0.0] }, pairs.map(\.1))
     var from = 0
     for (place, row) in open.enumerated() {
       var end = from
@@ -108,6 +173,7 @@ struct KStarRun {
           (level, first) = (exact[at], image)
         }
       }
+      if settings.hasBreakers { breakers[row] = first }
       var equal = false
       for at in from..<end where own.contains(pairs[at].1) {
         if exact[at] < level {
@@ -126,14 +192,78 @@ struct KStarRun {
     }
   }
 
-  private mutating func addNeighbours(of block: Tensor) {
-    // The images' own order, for of equally far ones the first counts.
-    let ordered = block.gathered(1, toImages)
-    if ordered.dtype == .float64 {
-      nearest?.add(rows: ordered.scalars(Double.self))
-    } else {
-      nearest?.add(rows: ordered.scalars(Float.self))
+  /// Who comes first of equally far images.
+  private func turn(_ column: Int, _ label: Int) -> Int {
+    switch settings.ties {
+    case .index: 0
+    case .pessimistic: classes[column] == label ? 1 : 0
+    case .optimistic: classes[column] == label ? 0 : 1
     }
+  }
+
+  /// The nearest images of some rows, in order: by exact distance, then as ties are broken, then by index.
+  private mutating func neighbours(_ block: Tensor, _ span: [Int]) throws -> [[Int]] {
+    let kept = settings.neighbours
+    // The images' own order, for of equally far ones the first counts.
+    let ordered = block.gathered(1, toColumns)
+    var found = Nearest(images: columns.order.count, count: kept)
+    if ordered.dtype == .float64 {
+      found.add(rows: ordered.scalars(Double.self))
+    } else {
+      found.add(rows: ordered.scalars(Float.self))
+    }
+    var lists = span.indices.map { row in
+      found.indices[(row * kept)..<((row + 1) * kept)].map(Int.init)
+    }
+    let last = span.indices.map { found.squares[($0 + 1) * kept - 1] }
+    let past = span.indices.map { found.beyond[$0].isFinite ? found.beyond[$0] : last[$0] }
+    let level = Tensor(past, shape: [past.count]).to(block.dtype).to(block.device)
+    let margins = (distances.margin(distances.norms(span, of: block), level) * 2.0)
+      .to(.float64).scalars(Double.self)
+    let open = span.indices.filter { row in
+      let own = found.squares[(row * kept)..<((row + 1) * kept)]
+      return zip(own, own.dropFirst() + [found.beyond[row]]).contains { $1 - $0 <= margins[row] }
+    }
+    guard !open.isEmpty else { return lists }
+    let rows = open.map { span[$0] }
+    let highest = Tensor(open.map { last[$0] + margins[$0] }, shape: [open.count, 1])
+      .to(.float64).to(block.device)
+    let within = Self.atMost(ordered.gathered(0, open), highest)
+    if within.sum().item(Int64.self) > rows.count * (kept + fewPairs),
+      let precise = try distances.precise(rows, than: block)
+    {
+      for (row, list) in zip(open, try neighbours(precise, rows)) { lists[row] = list }
+      return lists
+    }
+    let places = Plain.nonzero(within).scalars(Int64.self).map(Int.init)
+    let pairs = stride(from: 0, to: places.count, by: 2).map { (places[$0], places[$0 + 1]) }
+    let exact = exact(pairs.map { rows[$0.0] }, pairs.map { toColumns[$0.1] })
+    var at = 0
+    for (place, row) in open.enumerated() {
+      let label = self.rows.ranges.firstIndex { $0.contains(rows[place]) } ?? 0
+      var best: [(distance: Double, turn: Int, image: Int)] = []
+      while at < pairs.count, pairs[at].0 == place {
+        let image = pairs[at].1
+        let one = (exact[at], turn(toColumns[image], label), image)
+        at += 1
+        if best.count == kept, let worst = best.last, one >= worst { continue }
+        let position = best.firstIndex { one < $0 } ?? best.count
+        best.insert(one, at: position)
+        if best.count > kept { best.removeLast() }
+      }
+      lists[row] = best.map(\.image)
+    }
+    return lists
+  }
+
+  private static let equal = Operator("aten::eq.Scalar")
+  private static let any = Operator("aten::any.dim")
+
+  private mutating func addZeros(of block: Tensor) {
+    let zero = Self.equal(block, 0.0)
+    let has = Self.any(zero, 1, false).to(.int64).scalars(Int64.self)
+    let place = zero.to(.uint8).argmax(1).scalars(Int64.self)
+    atZero += zip(has, place).map { $0 > 0 ? Int($1) : -1 }
   }
 
   /// (b − a)/max(a, b): a the mean distance to the others of the class, b the least mean distance to another class.

@@ -16,29 +16,41 @@ public struct LatentMap: Sendable, Equatable {
   /// The name in errors.
   public static let name = "latent map"
 
+  /// Widths or numbers of images up to which all principal components are computed; above, Krylov's spaces give the first two.
+  private static let dense = 512
+  /// Bytes of the features in float64 that are held at once.
+  private static let bytes = 1 << 26
+
   /// Two principal components of centred features, in float64.
+  ///
+  /// Where the smaller of images and width is above 512 they come from a block Krylov space that grows until ‖XᵀXv − λv‖ ≤ 1e-10 λ.
+  ///
+  /// > Source: Musco and Musco, 2015, arXiv 1504.05477 (block Krylov iteration).
   ///
   /// - Parameter features: `[images, width]`, at least three images.
   /// - Throws: `MeasureError.shape`, `.tooFew`, `.notFinite`, `.constant`; `TensorError.operation` where LAPACK does not converge.
-  /// - Complexity: images · width · the smaller of both.
+  /// - Complexity: images · width · the smaller of both and 512; the features are never held in float64 as a whole.
   public init(_ features: Tensor) throws {
     _ = try Checked.precision(of: features, atLeast: 3, measure: Self.name)
-    let x = Gram.centred(Gram.widened(features), in: .float64)
-    let total = x.squared().sum().item(Double.self)
+    let (n, width) = (features.shape[0], features.shape[1])
+    let rows = CentredRows(features, step: max(1, Self.bytes / (8 * width)))
+    let total = rows.energy
     guard total > 0 else { throw MeasureError.constant(measure: Self.name) }
-    let (n, width) = (x.shape[0], x.shape[1])
     let kept = min(2, width)
     var axes: Tensor
-    if width <= n {
-      axes = try Decomposition.eigen(x.transposed().times(x)).vectors
+    if width <= Self.dense {
+      axes = try Decomposition.eigen(rows.normal(Tensor.identity(width, .float64))).vectors
         .sliced(1, width - kept).flipped(1)
-    } else {
+    } else if n <= Self.dense {
       // Xᵀu, of unit length.
+      let x = rows.whole
       let vectors = try Decomposition.eigen(x.times(x.transposed())).vectors
         .sliced(1, n - kept).flipped(1)
       let long = x.transposed().times(vectors)
       let lengths = long.norm(over: [0], keeping: true)
       axes = long / lengths.clamped(1e-300, nil)
+    } else {
+      axes = try Krylov.largest(kept, width: width, rows.normal)
     }
     let loadings = axes.transposed().contiguous().scalars(Double.self)
     let signs = (0..<kept).map { axis -> Double in
@@ -46,7 +58,7 @@ public struct LatentMap: Sendable, Equatable {
       return (own.max { abs($0) < abs($1) } ?? 1) < 0 ? -1 : 1
     }
     axes = axes * Tensor(signs, shape: [1, kept]).to(axes.device)
-    let places = x.times(axes)
+    let places = rows.times(axes)
     variance = places.squared().sum(over: [0]).scalars(Double.self).map { $0 / total }
     let flat = places.contiguous().scalars(Double.self)
     points = (0..<n).map { (flat[$0 * kept], kept > 1 ? flat[$0 * kept + 1] : 0) }

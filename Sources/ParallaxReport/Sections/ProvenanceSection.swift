@@ -72,14 +72,22 @@ struct ProvenanceSection {
       ),
       ("images' hash", provenance.imagesHash),
       ("device", "\(provenance.device), \(provenance.dtype), \(provenance.threads) threads"),
-      ("batch", "\(provenance.batchSize) images"), ("seed", String(provenance.seed)),
-      ("begun", provenance.date),
+      ("seed", String(provenance.seed)), ("begun", provenance.date),
       (
         "versions",
         provenance.versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
           .joined(separator: ", ")
       ),
     ]
+    // Of features that were there already there were no batches.
+    if provenance.batchSize > 0 {
+      pairs.insert(("batch", "\(provenance.batchSize) images"), at: 3)
+    }
+    for source in provenance.sources ?? [] {
+      let read = source.count.map { ": \($0) read, \(source.skipped.count) left out" } ?? ""
+      pairs += [(source.role, source.path + read), ("\(source.role)'s hash", source.hash)]
+      pairs += source.skipped.prefix(20).map { ("left out of it", "\($0.path): \($0.reason)") }
+    }
     pairs += provenance.seconds.sorted { $0.key < $1.key }.map {
       ("time, \($0.key)", Text.duration($0.value))
     }

@@ -6,15 +6,17 @@ extension KStarResult.Space {
 }
 
 extension KStarResult {
-  /// The estimator of all rows.
-  public var estimator: String {
-    "\(distance), ties \(ties), anchors \(anchoring)" + (bank.map { ", bank of \($0)" } ?? "")
+  /// The estimator of the rows of a space.
+  public func estimator(_ space: Space) -> String {
+    "\(distance), ties \(ties), anchors \(anchoring), seed \(seed)"
+      + (space.dtype.map { ", \($0)" } ?? "") + (bank.map { ", bank of \($0)" } ?? "")
   }
 
   /// Every number as rows of `results.csv`: `b` is the class, `x` the relative depth.
   public func tidyRows() -> [TidyRow] {
     models.flatMap { model in
       model.spaces.flatMap { space -> [TidyRow] in
+        let estimator = estimator(space)
         func row(
           _ measure: String, _ estimate: IntervalEstimate, _ b: String = "",
           n: Int? = nil, unit: String = ""
@@ -60,22 +62,88 @@ extension KStarResult {
               plain("adjusted skewness", concept.adjustedSkewness, name, n: concept.count),
               plain("mean", concept.mean, name, n: concept.count),
               plain("standard deviation", concept.deviation, name, n: concept.count),
-              plain(
-                "pattern: \(concept.pattern.rawValue)\(concept.isDecided ? "" : ", undecided")", 1,
-                name, n: concept.count),
+              row(
+                "pattern", IntervalEstimate(concept.pattern.sign), name, n: concept.count,
+                unit: "-1 clustered, 0 overlapped, 1 fractured"),
+              plain("share of resamples with the pattern", concept.support, name, n: concept.count),
               row("intrinsic dimension", concept.dimension, name, n: concept.count),
             ]
           }
       }
+    } + changes.flatMap(rows)
+  }
+
+  private func rows(_ change: Change) -> [TidyRow] {
+    [("change of gamma macroMean", change.skewness), ("change of mean k*/n", change.mean)].map {
+      TidyRow(
+        analysis: "kstar", measure: $0.0, a: change.to, b: change.from, x: "", value: $0.1.value,
+        low: $0.1.low, high: $0.1.high, n: images.count,
+        estimator: "the same images drawn in both, seed \(seed)")
     }
   }
 }
 
+extension KStarResult.Space {
+  /// Concepts of three images and more that have a skewness.
+  public var withSkewness: Int { aggregates.concepts - aggregates.withoutSkewness }
+
+  /// `over 3 of 20 concepts; of those without skewness 17 clustered`: what Γ is a mean of.
+  public var basis: String {
+    guard aggregates.withoutSkewness > 0 else {
+      return "over \(aggregates.concepts) concept\(aggregates.concepts == 1 ? "" : "s")"
+    }
+    return "over \(withSkewness) of \(aggregates.concepts) concepts; without skewness \(unskewed)"
+  }
+
+  /// `6 clustered of 6`: why there is no Γ.
+  public var lack: String {
+    aggregates.concepts == 0
+      ? "no concept has three images" : "\(unskewed) of \(aggregates.concepts)"
+  }
+
+  /// `17 clustered and 1 fractured`: the concepts without a skewness.
+  public var unskewed: String {
+    let others = concepts.filter { $0.skewness.value == nil && $0.count > 2 }
+    return KStarResult.Pattern.allCases.compactMap { pattern in
+      let count = others.count { $0.pattern == pattern }
+      return count > 0 ? "\(count) \(pattern.rawValue)" : nil
+    }.joined(separator: " and ")
+  }
+}
+
 extension KStarResult {
-  /// The models by Γ of their last space, the least fractured first; those without one are left out.
-  public var ranked: [(name: String, gamma: Double)] {
-    plain.compactMap { model in
-      model.spaces.last?.aggregates.macroMean.value.map { (name: model.name, gamma: $0) }
-    }.sorted { ($0.gamma, $0.name) < ($1.gamma, $1.name) }
+  /// The models by Γ of their last space, the least fractured first; those without one are ``unranked``.
+  public var ranked: [Model] {
+    plain.filter { $0.spaces.last?.aggregates.macroMean.value != nil }
+      .sorted { (gamma($0), $0.name) < (gamma($1), $1.name) }
+  }
+
+  private func gamma(_ model: Model) -> Double {
+    model.spaces.last?.aggregates.macroMean.value ?? .infinity
+  }
+
+  /// Models of whose last space no concept has a skewness, as where all are clustered as well as can be.
+  public var unranked: [Model] {
+    plain.filter { $0.spaces.last?.aggregates.macroMean.value == nil }
+  }
+
+  /// The models by the mean k\*/n of their last space, that of the most clustered concepts first: every concept of three images and
+  /// more has one.
+  public var rankedByMean: [Model] {
+    func mean(_ model: Model) -> Double { model.spaces.last?.aggregates.mean.value ?? -.infinity }
+    return plain.filter { $0.spaces.last?.aggregates.mean.value != nil }
+      .sorted { (-mean($0), $0.name) < (-mean($1), $1.name) }
+  }
+}
+
+extension KStarResult.Pattern {
+  /// The side of the threshold on which the skewness lies: 1 fractured, 0 overlapped, −1 clustered; nil undefined.
+  var sign: Double? {
+    switch self {
+    case .fractured: 1
+    case .overlapped: 0
+    case .clustered: -1
+    case .undefined: nil
+    }
   }
 }

@@ -32,12 +32,16 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public var adjustedSkewness: Double?
     /// The pattern.
     public var pattern: Pattern
-    /// Whether the interval lies within the pattern.
+    /// The share of resamples that have the pattern; nil without resamples.
+    public var support: Double?
+    /// Whether 95 % of the resamples and more have the pattern, or all images agree.
     public var isDecided: Bool
     /// Why something is undefined.
     public var note: String?
     /// Intrinsic dimension by two neighbours, with its standard error as an interval of 1.96; nil where it is undefined.
     public var dimension = IntervalEstimate(nil)
+    /// Why it has none; nil where it has.
+    public var dimensionNote: String?
 
     /// A concept from its parts.
     public init(
@@ -49,6 +53,62 @@ public struct KStarResult: Codable, Sendable, Equatable {
       (self.mean, self.deviation) = (mean, deviation)
       (self.skewness, self.adjustedSkewness) = (skewness, adjustedSkewness)
       (self.pattern, self.isDecided, self.note) = (pattern, isDecided, note)
+    }
+  }
+
+  /// Images at one place, of which some are of different classes.
+  public struct Coincidence: Codable, Sendable, Equatable {
+    /// Their places among the images.
+    public var images: [Int]
+    /// What images of the bank are called that lie there too.
+    public var bank: [String]
+    /// Pairs of them of different classes; against a bank, of an image and one of the bank.
+    public var pairs: Int
+
+    /// A group from its parts.
+    public init(images: [Int], bank: [String] = [], pairs: Int) {
+      (self.images, self.bank, self.pairs) = (images, bank, pairs)
+    }
+  }
+
+  /// How far a space lies from another of the same images: differences over concepts, with intervals that resample the same images in
+  /// both.
+  public struct Change: Codable, Sendable, Equatable {
+    /// What differs between the spaces.
+    public enum Kind: String, Codable, Sendable {
+      /// The layer: the last of a model against the first.
+      case depth
+      /// What was done to the images.
+      case corruption
+    }
+
+    /// What differs.
+    public var kind: Kind
+    /// The model, as it is.
+    public var model: String
+    /// The space that is taken off.
+    public var from: String
+    /// The other.
+    public var to: String
+    /// What was done to the images; nil where nothing was.
+    public var corruption: String?
+    /// The mean over concepts of the difference of γ, over those that have one in both spaces.
+    public var skewness: IntervalEstimate
+    /// How many have.
+    public var concepts: Int
+    /// Concepts of three images and more.
+    public var all: Int
+    /// The mean over all these of the difference of the mean k\*/n.
+    public var mean: IntervalEstimate
+
+    /// A change from its parts.
+    public init(
+      kind: Kind, model: String, from: String, to: String, corruption: String?,
+      skewness: IntervalEstimate, concepts: Int, all: Int, mean: IntervalEstimate
+    ) {
+      (self.kind, self.model, self.from, self.to) = (kind, model, from, to)
+      (self.corruption, self.skewness, self.concepts) = (corruption, skewness, concepts)
+      (self.all, self.mean) = (all, mean)
     }
   }
 
@@ -72,7 +132,9 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public var overlapped = IntervalEstimate(nil)
     /// The share of concepts that are clustered.
     public var clustered = IntervalEstimate(nil)
-    /// Concepts without a skewness, left out of the means of it.
+    /// Concepts of three images and more.
+    public var concepts = 0
+    /// Concepts of them without a skewness, left out of the means of it.
     public var withoutSkewness = 0
     /// Concepts of fewer than three images, left out.
     public var tooSmall = 0
@@ -116,7 +178,7 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public var points: [[Double]]
     /// The share of the variance along each axis.
     public var variance: [Double]
-    /// How far neighbours in the map are neighbours in the space; nil where there are too few images.
+    /// How far neighbours in the map are neighbours in the space; nil where ``note`` says why.
     public var trustworthiness: Double?
     /// How far neighbours in the space are neighbours in the map.
     public var continuity: Double?
@@ -126,6 +188,8 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public var chains: [[Int]]
     /// Where a chain is cut.
     public var limit: Int
+    /// Why the map's quality is unknown, or of what distance it is.
+    public var note: String?
 
     /// A map from its parts.
     public init(
@@ -160,10 +224,16 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public var aggregates: Aggregates
     /// Neighbours.
     public var neighbourhood: Neighbourhood
-    /// Pairs of images of different classes at the same place.
-    public var coincident: [[Int]] = []
+    /// The first image of another class of each; nil where it is one of a bank.
+    public var breakers: [Int]?
+    /// The element type of the features: `float32`.
+    public var dtype: String?
+    /// Images of different classes at the same place.
+    public var coincident: [Coincidence] = []
     /// A map; nil where none was drawn.
     public var map: Map?
+    /// Why there is no map where one is due.
+    public var mapNote: String?
 
     /// A space from its parts.
     public init(
@@ -185,10 +255,10 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public var family: String
     /// Its spaces.
     public var spaces: [Space]
-    /// The model whose images have noise here; nil where this is a model as it is.
-    public var noisy: String?
-    /// The standard deviation of the noise, in pixels of [0, 1].
-    public var noise: Double?
+    /// The model whose images are corrupted here; nil where this is a model as it is.
+    public var original: String?
+    /// What was done to the images: `noise 0.1`, `blur 2.0`.
+    public var corruption: String?
 
     /// A model from its parts.
     public init(name: String, family: String, spaces: [Space]) {
@@ -214,8 +284,14 @@ public struct KStarResult: Codable, Sendable, Equatable {
   public var classes: [String]
   /// Images of the bank in which queries were counted; nil where images were compared with one another.
   public var bank: Int?
+  /// What the given accuracies are called; nil where none were given.
+  public var accuracyName: String?
+  /// The accuracy of a model by somebody else's measurement, by its name.
+  public var accuracies: [String: Double]?
   /// The models.
   public var models: [Model] = []
+  /// Changes over depth, and under corruption of the images.
+  public var changes: [Change] = []
   /// Representations without a value, and why.
   public var refusals: [SimilarityResult.Refusal] = []
   /// Every choice that changes the numbers.
@@ -223,8 +299,8 @@ public struct KStarResult: Codable, Sendable, Equatable {
   /// What the numbers say.
   public var findings: [Finding] = []
 
-  /// Models as they are, without noise on their images.
-  public var plain: [Model] { models.filter { $0.noisy == nil } }
+  /// Models as they are, their images not corrupted.
+  public var plain: [Model] { models.filter { $0.original == nil } }
 
   /// A result without models.
   public init(

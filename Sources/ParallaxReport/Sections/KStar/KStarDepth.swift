@@ -16,32 +16,52 @@ struct KStarDepth {
   /// Γ, a line a model.
   var gamma: DepthCurves {
     var models = (0...(places.max() ?? 0)).map { ("\u{2060}\($0)", "") }
-    for (index, place) in places.enumerated() where result.models[index].noisy == nil {
+    for (index, place) in places.enumerated() where result.models[index].original == nil {
       models[place] = (result.models[index].name, "")
     }
     func line(_ index: Int, _ number: (KStarResult.Space) -> IntervalEstimate) -> DepthCurves.Line {
       let model = result.models[index]
       return DepthCurves.Line(
-        model: places[index], style: model.noisy == nil ? .solid : .dashed,
+        model: places[index], style: model.original == nil ? .solid : .dashed,
         points: model.spaces.map {
-          DepthCurves.Point(place: $0.depth, site: $0.site, estimate: number($0))
-        }, name: model.noisy == nil ? nil : model.name)
+          // One shade a model: that of its images as they are.
+          DepthCurves.Point(
+            place: $0.depth, site: $0.site,
+            estimate: model.original == nil ? number($0) : IntervalEstimate(number($0).value))
+        }, name: model.original == nil ? nil : model.name)
     }
     return DepthCurves(
       result: .drawing(
         models.map { (ModelSites(name: $0.0, family: "", sites: []), $0.1) },
         images: result.images.count, dtype: "", seed: result.seed, groups: 0),
       id: "kstar-gamma",
-      panels: [
+      panels: panels(line), inRow: 2, width: 410, height: 210, spacing: 46, legend: "",
+      hasLeading: false)
+  }
+
+  /// Models as they are; then, of each corruption, them and dashed the same with corrupted images.
+  private func panels(
+    _ line: (Int, (KStarResult.Space) -> IntervalEstimate) -> DepthCurves.Line
+  ) -> [DepthCurves.Panel] {
+    let corruptions = deep.compactMap { result.models[$0].corruption }.reduce(into: [String]()) {
+      if !$0.contains($1) { $0.append($1) }
+    }
+    return ([nil] + corruptions.map(Optional.some)).flatMap { corruption -> [DepthCurves.Panel] in
+      let shown = deep.filter {
+        result.models[$0].corruption == nil || result.models[$0].corruption == corruption
+      }
+      let more = corruption.map { ", \($0) dashed" } ?? ""
+      return [
         DepthCurves.Panel(
-          title: "Γ, mean skewness",
-          lines: deep.map { line($0, \.aggregates.macroMean) }, quantity: "Γ", reference: 0),
+          title: "Γ, mean skewness" + more, lines: shown.map { line($0, \.aggregates.macroMean) },
+          quantity: "Γ", reference: 0),
         DepthCurves.Panel(
-          title: "kNN accuracy, %",
-          lines: deep.map { index in
+          title: "kNN accuracy, %" + more,
+          lines: shown.map { index in
             line(index) { IntervalEstimate($0.neighbourhood.accuracy.map { 100 * $0 }) }
           }, domain: [0, 100], quantity: "%"),
-      ], inRow: 2, width: 410, height: 210, spacing: 46, legend: "", hasLeading: false)
+      ]
+    }
   }
 
   /// Stacked shares, a panel a model.
@@ -88,7 +108,7 @@ struct KStarDepth {
     let model = result.models[index]
     let count = Double(model.spaces.count)
     let names = model.spaces.enumerated().map { place, space in
-      "\"\(place)\":\(Labels.quoted(space.site))"
+      "\"\(place)\":\(KStarViolins.quoted(space.site))"
     }
     let x = Chart.Channel.quantity(
       "_x0", Chart.Scale(domain: [0, count], nice: false, zero: false),
@@ -102,7 +122,10 @@ struct KStarDepth {
       axis: .value(
         Chart.Axis(title: .value("share of concepts"), format: ".0%", grid: false, tickCount: 3)))
     return Chart(
-      title: Chart.Title(text: Text.label(model.name), limit: width),
+      title: Chart.Title(
+        text: Text.label(
+          model.corruption.map { "\($0): \(model.original ?? model.name)" } ?? model.name),
+        limit: width),
       data: Chart.Data(name: "kstar-shares"),
       transform: [Chart.Transform(filter: "datum._model === \(index)")], width: width,
       height: height, mark: Chart.Mark(type: "rect"),
@@ -119,30 +142,50 @@ struct KStarDepth {
   }
 }
 
-/// Γ against the accuracy of neighbours, a point a model at its last space.
+/// Γ against an accuracy, a point a model at its last space: of neighbours, or what somebody else measured.
 struct KStarModels {
   let result: KStarResult
   let places: [Int]
+  /// What the ordinate is called, and its number of each model.
+  let accuracy: (id: String, name: String, value: (KStarResult.Model) -> Double?)
 
+  /// The accuracy of neighbours, and the one that was given.
+  static func all(_ result: KStarResult, _ places: [Int]) -> [KStarModels] {
+    let voters = result.plain.last?.spaces.last?.neighbourhood.neighbours ?? 0
+    var found = [
+      KStarModels(
+        result: result, places: places,
+        accuracy: (
+          "kstar-models", "accuracy of \(voters) neighbours, %",
+          { $0.spaces.last?.neighbourhood.accuracy.map { 100 * $0 } }
+        ))
+    ]
+    if let name = result.accuracyName {
+      found.append(
+        KStarModels(
+          result: result, places: places,
+          accuracy: ("kstar-accuracy", name, { result.accuracies?[$0.name] })))
+    }
+    return found.filter { $0.known.count > 1 }
+  }
+
+  // One point is no relation.
   private var known: [Int] {
     result.models.indices.filter {
-      result.models[$0].noisy == nil
+      result.models[$0].original == nil
         && result.models[$0].spaces.last?.aggregates.macroMean.value != nil
-        && result.models[$0].spaces.last?.neighbourhood.accuracy != nil
+        && accuracy.value(result.models[$0]) != nil
     }
   }
 
-  /// One point is no relation.
-  var isEmpty: Bool { known.count < 2 }
-
   func figure() -> Figure {
-    let data = Chart.Data(name: "kstar-models")
+    let data = Chart.Data(name: accuracy.id)
     let x = Chart.Channel.quantity(
       "gamma", Chart.Scale(nice: true, zero: false),
       axis: .value(Chart.Axis(title: .value("Γ, mean skewness (lower: less fractured)"))))
     let y = Chart.Channel.quantity(
       "accuracy", Chart.Scale(nice: true, zero: false),
-      axis: .value(Chart.Axis(title: .value("kNN accuracy, %"))))
+      axis: .value(Chart.Axis(title: .value(Text.label(accuracy.name)))))
     let colour = Chart.Channel(
       field: "model", type: "nominal",
       scale: Chart.Scale(
@@ -155,11 +198,11 @@ struct KStarModels {
       ), legend: .null)
     let tooltip = [
       Chart.Channel.name("model"), .name("site"), .quantity("gamma", title: "Γ"),
-      .name("_interval", title: "95 %"), .quantity("accuracy", title: "kNN, %"),
+      .name("_interval", title: "95 %"), .quantity("accuracy"), .name("basis", title: "Γ"),
     ]
     return Figure(
-      id: "kstar-models", title: "Fracturing and the accuracy of neighbours",
-      description: "A point for each model: gamma against accuracy of nearest neighbours",
+      id: accuracy.id, title: "Fracturing and \(accuracy.name)",
+      description: "A point for each model: gamma against \(accuracy.name)",
       chart: Chart(
         width: 460, height: 260,
         layer: [
@@ -178,20 +221,20 @@ struct KStarModels {
               type: "text", style: "ink", align: "left", baseline: "bottom", fontSize: 11, dx: 8,
               dy: -4, limit: 200),
             encoding: ["x": x, "y": y, "text": .name("model")]),
-        ]), data: ["kstar-models"], exported: ["kstar-models"], marks: 3 * known.count)
+        ]), data: [accuracy.id], exported: [accuracy.id], marks: 3 * known.count)
   }
 
   func data() -> [String: Dataset] {
     [
-      "kstar-models": .table(
-        columns: ["model", "site", "gamma", "low", "high", "accuracy", "_interval"],
+      accuracy.id: .table(
+        columns: ["model", "site", "gamma", "low", "high", "accuracy", "basis", "_interval"],
         rows: known.compactMap { index in
           let model = result.models[index]
           guard let space = model.spaces.last else { return nil }
           let gamma = space.aggregates.macroMean
           return [
             .text(model.name), .text(space.site), .number(gamma.value), .number(gamma.low),
-            .number(gamma.high), .number(space.neighbourhood.accuracy.map { 100 * $0 }),
+            .number(gamma.high), .number(accuracy.value(model)), .text(space.basis),
             .text(Text.interval(gamma.low, gamma.high, digits: 2) ?? "none"),
           ]
         })

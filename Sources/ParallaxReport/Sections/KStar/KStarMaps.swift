@@ -11,6 +11,13 @@ struct KStarMaps {
     }
   }
 
+  /// Why models have no map, each reason once.
+  var reasons: [String] {
+    result.models.compactMap { $0.spaces.last?.mapNote }.reduce(into: []) { found, reason in
+      if !found.contains(reason) { found.append(reason) }
+    }
+  }
+
   var isEmpty: Bool { known.isEmpty }
 
   /// What the script reads.
@@ -24,6 +31,7 @@ struct KStarMaps {
       var patterns: [String]
       var sizes: [Int]
       var chains: [[Int]]
+      var breakers: [Int]
       var note: String
     }
     var images: [String]
@@ -54,15 +62,19 @@ struct KStarMaps {
         }
         let shares = map.variance.map { Text.number(100 * $0, digits: 1) + " %" }
         let trust =
-          map.trustworthiness.map {
+          (map.trustworthiness.map {
             "; trustworthiness \(Text.number($0, digits: 2)), continuity \(Text.number(map.continuity, digits: 2)) (k = \(map.neighbours))"
-          } ?? ""
+          } ?? "") + (map.note.map { "; \($0)" } ?? "")
+        let shown =
+          map.images.count < result.images.count
+          ? "\(Text.count(map.images.count)) of \(Text.plural(result.images.count, "image")), evenly of the classes"
+          : Text.plural(map.images.count, "image")
         return Content.Space(
           name: model.name, site: space.site, images: map.images, points: map.points,
           ranks: map.images.map { space.ranks[$0] }, patterns: patterns, sizes: sizes,
-          chains: map.chains,
+          chains: map.chains, breakers: map.images.map { space.breakers?[$0] ?? $0 },
           note:
-            "Two principal components with \(Text.list(shares)) of the variance\(trust). \(Text.plural(map.images.count, "image"))."
+            "Two principal components with \(Text.list(shares)) of the variance\(trust). \(shown)."
         )
       })
     func choice(_ key: String, _ label: String, _ options: [(String, String)]) -> HTML {
@@ -135,16 +147,14 @@ struct KStarBreakers {
         let (left, right) = (space.ranks[map.images[a]], space.ranks[map.images[b]])
         return (left, a) < (right, b)
       }
-    // Whoever stands first in a chain and is of another class.
+    // Of all images of the concept, drawn or not.
     var breakers: [Int: Int] = [:]
-    for place in own {
-      if let last = map.chains[place].last, result.labels[last] != concept.label {
-        breakers[result.labels[last], default: 0] += 1
-      }
+    for image in result.labels.indices where result.labels[image] == concept.label {
+      if let other = space.breakers?[image] { breakers[result.labels[other], default: 0] += 1 }
     }
     let total = breakers.values.reduce(0, +)
     let named = breakers.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3).map {
-      "\(result.classes[$0.key]) \(Text.number(100 * Double($0.value) / Double(max(1, total)), digits: 0)) %"
+      "\(result.classes[$0.key]) (\(Text.count($0.value)) of \(Text.count(total)))"
     }
     let chosen = Set([0, 1, own.count / 4, own.count / 2].filter { $0 < own.count }).sorted()
       .prefix(most.images)
@@ -157,7 +167,7 @@ struct KStarBreakers {
             .element("strong", [:], result.classes[concept.label]),
             .element(
               "span", ["class": "quiet"],
-              " \(concept.pattern.rawValue)\(concept.isDecided ? "" : " (undecided)"), skew \(Text.number(concept.skewness.value, digits: 2)), \(Text.plural(concept.count, "image"))"
+              " \(concept.pattern.rawValue)\(concept.isDecided || result.resamples < 20 ? "" : " (undecided)"), skew \(Text.number(concept.skewness.value, digits: 2)), \(Text.plural(concept.count, "image"))"
                 + (named.isEmpty ? "" : "; broken by \(Text.list(named))")),
           ]),
         .group(chosen.map { chain(own[$0], space, map) }),
@@ -169,15 +179,17 @@ struct KStarBreakers {
   ) -> HTML {
     let image = map.images[place]
     let label = result.labels[image]
-    let isCut = space.ranks[image] > map.chains[place].count
+    let chain = map.chains[place]
+    // Where the list ends before it, the one that breaks the concept stands alone.
+    let breaker = space.breakers.map { $0[image] }.flatMap { chain.contains($0) ? nil : $0 }
     return .element(
       "div", ["class": "kstar-chain"],
       [
         picture(image, "own"),
         .element("span", ["class": "kstar-rank"], "k* \(space.ranks[image])"),
       ]
-        + map.chains[place].map { picture($0, result.labels[$0] == label ? "same" : "other") }
-        + (isCut ? [.element("span", ["class": "quiet"], "…")] : []))
+        + chain.map { picture($0, result.labels[$0] == label ? "same" : "other") }
+        + (breaker.map { [.element("span", ["class": "quiet"], "…"), picture($0, "other")] } ?? []))
   }
 
   /// The page's script puts the picture of the contact sheet in.

@@ -33,7 +33,7 @@ enum KStarScript {
         return made;
       };
       const marks = ["circle", "square", "diamond"];
-      // Viridis, so that both ends can be told on white and on black.
+      // Viridis; its ends have little contrast to black and to white, so marks of it have an outline.
       const ramp = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725"];
       const mixed = share => {
         const at = Math.max(0, Math.min(1, share)) * (ramp.length - 1), low = Math.min(ramp.length - 2, Math.floor(at));
@@ -83,30 +83,34 @@ enum KStarScript {
             const same = content.labels[other] === label;
             row.append(picture(content.images[other], same ? "same" : "other", content.labels[other]));
           }
-          const last = set.chains[at].at(-1);
-          const broken = last !== undefined && content.labels[last] !== label;
-          if (!broken) row.append(text("span", "…", "quiet"));
-          parts.push(row, text("p", broken
-            ? `Broken by ${content.classes[content.labels[last]]}.`
-            : `The nearest ${set.chains[at].length} are all of the class.`, "quiet"));
+          const breaker = set.breakers[at], shown = set.chains[at].length;
+          if (!set.chains[at].includes(breaker)) {
+            row.append(text("span", "…", "quiet"), picture(content.images[breaker], "other", content.labels[breaker]));
+          }
+          parts.push(row, text("p", `Broken by ${content.classes[content.labels[breaker]]}, neighbour ${set.ranks[at]}`
+            + (set.ranks[at] > shown ? `; ${shown} of the ${set.ranks[at] - 1} before are shown.` : "."), "quiet"));
         }
         side.replaceChildren(...parts);
       }
       function choose(set, at) {
         chosen = at;
         points.forEach(({mark}, place) => mark.classList.toggle("chosen", place === at));
-        const near = new Set(set.chains[at]);
+        const near = new Set([...set.chains[at], set.breakers[at]]);
         points.forEach(({mark}, place) => mark.classList.toggle("near", near.has(set.images[place])));
         show(set, at, true);
       }
+      const invitation = side.textContent;
       function draw() {
         const set = content.spaces[Number(space.value)];
         note.textContent = set.note;
+        // Nobody is chosen: what was said of somebody is of another space, or of who is hidden now.
+        side.replaceChildren(invitation);
+        plane.classList.toggle("ranked", colour.value === "rank");
         const ends = [0, 1].map(i => set.points.map(point => point[i])).map(list => [Math.min(...list), Math.max(...list)]);
         const scale = Math.min(...ends.map(([low, high], i) => ([width, height][i] - 2 * margin) / (high - low || 1)));
         const centre = ends.map(([low, high]) => (low + high) / 2);
-        const box = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "listbox",
-          "aria-label": `Map of ${set.images.length} images`, tabindex: "0"});
+        const box = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "group",
+          "aria-label": `Map of ${set.images.length} images; the arrow keys go from one to the next`, tabindex: "0"});
         points = set.points.map((point, at) => {
           const label = content.labels[set.images[at]];
           const x = width / 2 + (point[0] - centre[0]) * scale, y = height / 2 - (point[1] - centre[1]) * scale;
@@ -130,12 +134,15 @@ enum KStarScript {
         box.addEventListener("pointermove", event => {
           const at = nearest(event);
           box.style.cursor = at === null ? "default" : "pointer";
-          if (at !== null && chosen === null) show(set, at, false);
+          if (at !== null && at !== chosen) show(set, at, false);
+          else if (chosen !== null) show(set, chosen, true);
         });
+        box.addEventListener("pointerleave", () => { if (chosen !== null) show(set, chosen, true); });
         box.addEventListener("click", event => {
           const at = nearest(event);
           if (at !== null) return choose(set, at);
           chosen = null;
+          side.replaceChildren(invitation);
           points.forEach(({mark}) => mark.classList.remove("chosen", "near"));
         });
         box.addEventListener("keydown", event => {
@@ -167,8 +174,10 @@ enum KStarScript {
         } else if (colour.value === "pattern") {
           for (const [name, fill] of Object.entries(content.patternColours))
             if (set.patterns.includes(name)) entry(name, fill, 0);
-        } else if (content.classes.length <= 24) {
+        } else if (content.classes.length <= content.colours.length * marks.length) {
           content.classes.forEach((name, label) => entry(name, content.colours[label % content.colours.length], label));
+        } else {
+          row.append(`${content.classes.length} classes: colours and shapes come again after ${content.colours.length * marks.length}. Point at an image to read its class.`);
         }
         return row;
       }
@@ -192,12 +201,15 @@ enum KStarScript {
       border-radius: 4px; padding: .15rem .3rem; max-width: 18rem; }
     .kstar-plane > svg { display: block; width: 100%; height: auto; border: 1px solid var(--line); border-radius: 4px; }
     .kstar-plane > svg > * { opacity: .8; } .kstar-plane .hidden { opacity: .06; }
-    .kstar-plane .near { stroke: var(--ink); stroke-width: 1.5; opacity: 1; }
-    .kstar-plane .chosen { stroke: var(--ink); stroke-width: 3; opacity: 1; }
+    .kstar-plane.ranked > svg > * { stroke: var(--quiet); stroke-width: .8; opacity: 1; }
+    .kstar-plane.ranked .hidden { opacity: .06; }
+    .kstar-plane > svg > .near { stroke: var(--ink); stroke-width: 1.5; opacity: 1; }
+    .kstar-plane > svg > .chosen { stroke: var(--ink); stroke-width: 3; opacity: 1; }
     .kstar-legend { display: flex; flex-wrap: wrap; gap: .1rem .9rem; font-size: .75rem; color: var(--quiet);
       margin-top: .4rem; }
     .kstar-legend .mark { margin-right: .3rem; }
-    .kstar-side { font-size: .875rem; color: var(--quiet); min-height: 18rem; } .kstar-side p { margin: .2rem 0; }
+    .kstar-map, .kstar-concept { overflow-wrap: anywhere; min-width: 0; } .kstar-legend span { max-width: 18rem; }
+    .kstar-side { min-width: 0; font-size: .875rem; color: var(--quiet); min-height: 18rem; } .kstar-side p { margin: .2rem 0; }
     .kstar-side .kstar-class { color: var(--ink); font-weight: 600; }
     .kstar-concept { margin: .75rem 0 1.1rem; } .kstar-concept p { margin: 0 0 .3rem; max-width: none; }
     .kstar-chain { display: flex; flex-wrap: wrap; gap: .25rem; align-items: center; margin: .25rem 0; }

@@ -12,9 +12,9 @@ enum KStarSection {
         path: material.run.url.appending(path: "results/kstar.json").path, problem: problem)
     }
     let all = material.provenance.models.map(\.name)
-    // Noise does not change a model's colour.
+    // A corruption does not change a model's colour.
     let places = result.models.enumerated().map { index, model in
-      all.firstIndex(of: model.noisy ?? model.name) ?? index
+      all.firstIndex(of: model.original ?? model.name) ?? index
     }
     let text = KStarText(result: result)
     var body: [HTML] = [.style(KStarScript.style), text.lead, Fold.switches(result.switches)]
@@ -32,7 +32,7 @@ enum KStarSection {
     if !result.models.isEmpty {
       body.append(.element("h3", [:], "Each concept at the last site"))
     }
-    for (index, model) in result.models.enumerated() where model.noisy == nil {
+    for (index, model) in result.models.enumerated() where model.original == nil {
       guard let space = model.spaces.last else { continue }
       let violins = KStarViolins(
         result: result, model: model, space: space, id: "kstar-violins-\(index)")
@@ -49,11 +49,13 @@ enum KStarSection {
           "Skewness and accuracy over depth", "Curves of gamma and kNN accuracy over depth"),
         text.gamma, curves.data())
     }
-    let models = KStarModels(result: result, places: places)
-    if !models.isEmpty {
+    let models = KStarModels.all(result, places)
+    if result.plain.count > 1 {
       body.append(.element("h3", [:], "Fracturing and accuracy over models"))
-      add(models.figure(), text.models, models.data())
+      for one in models { add(one.figure(), text.models(one), one.data()) }
+      body.append(text.order)
     }
+    body.append(text.changes)
     let maps = KStarMaps(result: result)
     if !maps.isEmpty {
       body += [
@@ -63,6 +65,7 @@ enum KStarSection {
         .element("h3", [:], "A map to look around in"), try maps.html(),
       ]
     }
+    body += maps.reasons.map { .element("p", ["class": "quiet"], $0) }
     body += [text.spaces, text.coincident]
     return Section(
       id: "kstar", name: "Concepts", title: "How the latent spaces hold concepts", body: body,
@@ -75,13 +78,20 @@ struct KStarText {
   let result: KStarResult
 
   private var basis: String {
-    "\(Text.plural(result.images.count, "image")) of \(Text.plural(result.classes.count, "class", "classes"))"
+    "\(Text.plural(result.images.count, "image")) of \(Text.plural(Set(result.labels).count, "class", "classes"))"
       + (result.bank.map { ", counted among a bank of \(Text.count($0))" } ?? "")
-      + "; distance: \(result.distance), ties: \(result.ties), anchors: \(result.anchoring == "none" ? "none" : "0 and 1"), seed \(result.seed)."
+      + "; distance: \(result.distance), ties: \(result.ties), anchors: \(result.anchoring == "none" ? "none" : "0 and 1")\(dtype), seed \(result.seed)."
   }
 
+  private var dtype: String {
+    let types = Set(result.models.flatMap(\.spaces).compactMap(\.dtype)).sorted()
+    return types.isEmpty ? "" : ", features in \(Text.list(types))"
+  }
+
+  private var hasIntervals: Bool { result.resamples >= 20 }
+
   private var intervals: String {
-    result.resamples > 0
+    hasIntervals
       ? "95 % intervals: \(result.resamples) bootstrap resamples of each concept's images, k* as they are"
       : "Without intervals"
   }
@@ -105,7 +115,7 @@ struct KStarText {
       space.tied > 0
       ? "For \(Text.plural(space.tied, "image")) the order of equally far ones decides. " : ""
     return
-      "\(left)Gaussian kernel density, cut at the data; thick: quartiles; star: mean. Skew: g₁; above 0.5 fractured, below −0.5 clustered; a question mark where the interval crosses a threshold. \(intervals). \(ties)\(basis)"
+      "\(left)Gaussian kernel density, cut at the data; thick: quartiles; star: mean. Skew: g₁; above 0.5 fractured, below −0.5 clustered\(hasIntervals ? "; a question mark where fewer than 95 % of the resamples have the pattern" : ""). \(intervals). \(ties)\(basis)"
   }
 
   var shares: String {
@@ -113,22 +123,92 @@ struct KStarText {
   }
 
   var gamma: String {
-    "Left: Γ, the mean of the concepts' skewness, lower where concepts hold together. Shade: \(intervals). \(result.models.contains { $0.noisy != nil } ? "Dashed: with noise on the images. " : "")Right: the share of images whose \(result.models.first?.spaces.first?.neighbourhood.neighbours ?? 0) nearest vote for their class. \(basis)"
+    "Left: Γ, the mean of the concepts' skewness, lower where concepts hold together. Shade: \(intervals). \(result.models.contains { $0.original != nil } ? "Dashed, without a shade: with the images corrupted as the panel says. " : "")Right: the share of images whose \(result.models.first?.spaces.first?.neighbourhood.neighbours ?? 0) nearest vote for their class. \(basis)"
   }
 
-  var models: String {
-    let r = result.findings.last { $0.quantity.hasPrefix("Pearson") }
+  func models(_ figure: KStarModels) -> String {
+    let isGiven = figure.accuracy.id == "kstar-accuracy"
+    let known = result.findings.filter { $0.quantity.hasPrefix("Pearson's r of Γ and ") }
+    let finding = known.first {
+      $0.quantity.hasPrefix(
+        "Pearson's r of Γ and \(isGiven ? result.accuracyName ?? "" : "kNN accuracy") at")
+    }
     let said =
-      r.map {
+      finding.map {
         "Pearson's r \(Text.number($0.value, digits: 2)), \(Text.interval($0.low, $0.high, digits: 2) ?? "no interval")"
       } ?? "Too few models for a correlation"
-    let ranked = result.ranked.map(\.name)
     return
-      "Each model at its last site. \(said). From the least fractured: \(Text.list(ranked)). The direction is not taken for granted: the two papers' trends point opposite ways. \(basis)"
+      "Each model at its last site; lines: 95 % intervals of Γ. \(said).\(isGiven ? " \(figure.accuracy.name): as given, not measured here." : "")\(lacking) The direction is not taken for granted: the two papers' trends point opposite ways. \(basis)"
+  }
+
+  /// Models that a figure of Γ cannot show.
+  private var lacking: String {
+    let names = result.unranked.map(\.name)
+    return names.isEmpty
+      ? "" : " Not shown, for no concept has a skewness: \(Text.list(names))."
+  }
+
+  /// The models in order, by Γ with what it is a mean of, and by the mean k*/n, which all concepts have.
+  var order: HTML {
+    func one(_ estimate: IntervalEstimate) -> String {
+      Text.number(estimate.value, digits: 2)
+        + (Text.interval(estimate.low, estimate.high, digits: 2).map { " (\($0))" } ?? "")
+    }
+    func names(_ models: [KStarResult.Model], _ text: (KStarResult.Space) -> String) -> String {
+      models.compactMap { model in model.spaces.last.map { "\(model.name) \(text($0))" } }
+        .joined(separator: "; ")
+    }
+    var lines: [String] = []
+    if !result.ranked.isEmpty {
+      lines.append(
+        "From the least fractured, by Γ: \(names(result.ranked) { "\(one($0.aggregates.macroMean)) \($0.basis)" })."
+      )
+    }
+    if !result.unranked.isEmpty {
+      lines.append(
+        "Without Γ, for no concept has a skewness: \(names(result.unranked) { "(\($0.lack))" })."
+      )
+    }
+    lines.append(
+      "From the most clustered, by mean k*/n over all concepts: \(names(result.rankedByMean) { one($0.aggregates.mean) })."
+    )
+    return .group(lines.map { .element("p", [:], $0) })
+  }
+
+  /// Differences between layers and under corruption.
+  var changes: HTML {
+    guard !result.changes.isEmpty else { return .none }
+    func cell(_ one: IntervalEstimate) -> [HTML] {
+      [
+        .element("td", ["class": "number"], Text.number(one.value, digits: 3)),
+        .element("td", [:], Text.interval(one.low, one.high, digits: 3) ?? "–"),
+      ]
+    }
+    return Fold.make(
+      "Changes over depth and under corruption: \(result.changes.count)",
+      [
+        Fold.table(
+          [
+            "model", "from", "to", "images", "γ, mean difference", "95 %", "over", "mean k*/n",
+            "95 %",
+          ],
+          result.changes.map { change in
+            .element(
+              "tr", [:],
+              [
+                .element("td", [:], change.model),
+                .element("td", [:], [.element("code", [:], change.from)]),
+                .element("td", [:], [.element("code", [:], change.to)]),
+                .element("td", [:], change.corruption ?? "as they are"),
+              ] + cell(change.skewness)
+                + [.element("td", ["class": "number"], "\(change.concepts) / \(change.all)")]
+                + cell(change.mean))
+          })
+      ])
   }
 
   var breakers: String {
-    "The image, its k*, then its neighbours in order up to the first of another class (dashed). Two images with the lowest k*, one at the first quartile, one at the median."
+    "Of each model the concepts with the largest skewness, whatever their pattern. The image, its k*, then its neighbours in order up to the first of another class (dashed); where more than the list holds come before it, it stands after the dots. Two images with the lowest k*, one at the first quartile, one at the median, of those on the map. Broken by: the class of that first other image, over all images of the concept."
   }
 
   /// All numbers of all spaces.
@@ -144,7 +224,9 @@ struct KStarText {
           [
             .element("td", [:], model.name),
             .element("td", [:], [.element("code", [:], space.site)]),
-            cell(all.macroMean.value), cell(all.sizeWeighted.value), cell(all.pooled.value),
+            cell(all.macroMean.value),
+            .element("td", ["class": "number"], "\(space.withSkewness) / \(all.concepts)"),
+            cell(all.sizeWeighted.value), cell(all.pooled.value),
             cell(all.momentSubstituted.value), cell(all.median.value), cell(all.mean.value),
             cell(near.accuracy, 3), cell(near.hit, 3), cell(near.overlap, 3),
             cell(near.silhouette), cell(near.hubness), cell(near.hubs, 3), cell(near.antihubs, 3),
@@ -158,7 +240,8 @@ struct KStarText {
       [
         Fold.table(
           [
-            "model", "site", "Γ", "by size", "Γ′ pooled", "Γ′ moments", "median", "mean k*/n",
+            "model", "site", "Γ", "over", "by size", "Γ′ pooled", "Γ′ moments", "median",
+            "mean k*/n",
             "kNN", "hit", "overlap", "silhouette", "hubness", "hubs", "antihubs", "trust.",
             "contin.", "no skew / n < 3",
           ], rows)
@@ -167,28 +250,33 @@ struct KStarText {
 
   /// Images of different classes at one place.
   var coincident: HTML {
-    let pairs = result.models.flatMap { model in
+    let groups = result.models.flatMap { model in
       model.spaces.flatMap { space in
-        space.coincident.map { (address: space.address(model.name), pair: $0) }
+        space.coincident.map { (address: space.address(model.name), group: $0) }
       }
     }
-    guard !pairs.isEmpty else { return .none }
-    let shown = pairs.prefix(100)
+    guard !groups.isEmpty else { return .none }
+    let pairs = groups.reduce(0) { $0 + $1.group.pairs }
+    func names(_ all: [String]) -> String {
+      all.prefix(8).joined(separator: ", ")
+        + (all.count > 8 ? " and \(Text.count(all.count - 8)) more" : "")
+    }
     return Fold.make(
-      "Images of different classes that coincide: \(Text.plural(pairs.count, "pair"))",
+      "Images of different classes that coincide: \(Text.plural(pairs, "pair")) in \(Text.plural(groups.count, "group"))",
       [
         Fold.table(
-          ["space", "image", "class", "image", "class"],
-          shown.map { one in
-            .element(
+          ["space", "pairs", "images", "classes", "of the bank"],
+          groups.prefix(100).map { one in
+            let classes = Set(one.group.images.map { result.labels[$0] }).sorted()
+            return .element(
               "tr", [:],
-              [.element("td", [:], [.element("code", [:], one.address)])]
-                + one.pair.flatMap { image -> [HTML] in
-                  [
-                    .element("td", [:], result.images[image]),
-                    .element("td", [:], result.classes[result.labels[image]]),
-                  ]
-                })
+              [
+                .element("td", [:], [.element("code", [:], one.address)]),
+                .element("td", ["class": "number"], Text.count(one.group.pairs)),
+                .element("td", [:], names(one.group.images.map { result.images[$0] })),
+                .element("td", [:], names(classes.map { result.classes[$0] })),
+                .element("td", [:], one.group.bank.isEmpty ? "–" : names(one.group.bank)),
+              ])
           })
       ])
   }
@@ -217,8 +305,16 @@ struct KStarCheck {
         guard Set(space.concepts.map(\.label)).count == space.concepts.count else {
           return "a concept stands twice"
         }
-        guard space.coincident.allSatisfy({ $0.count == 2 && $0.allSatisfy(images.contains) })
-        else { return "a pair of images is none" }
+        guard
+          space.coincident.allSatisfy({
+            !$0.images.isEmpty && $0.pairs >= 0 && $0.images.allSatisfy(images.contains)
+          })
+        else { return "a group of images is none" }
+        if let breakers = space.breakers {
+          guard breakers.count == images.count, breakers.allSatisfy(images.contains) else {
+            return "the images that break concepts are none"
+          }
+        }
         guard let map = space.map else { continue }
         guard map.points.count == map.images.count, map.chains.count == map.images.count,
           map.images.allSatisfy(images.contains), map.points.allSatisfy({ $0.count == 2 }),

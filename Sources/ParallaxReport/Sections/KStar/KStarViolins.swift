@@ -34,6 +34,11 @@ struct KStarViolins {
     return concepts.sorted { (key($0), $0.label) > (key($1), $1.label) }
   }
 
+  /// A name within an expression of Vega's, whatever signs it has.
+  static func quoted(_ text: String) -> String {
+    "\"\(Text.label(text).replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
+  }
+
   /// The paper's letters and marks.
   static func mark(_ pattern: KStarResult.Pattern) -> String {
     switch pattern {
@@ -121,7 +126,10 @@ struct KStarViolins {
         .number(values.first), .number(values.last),
         .number(Double(place) + 0.5),
         .text(skew ?? (concept.count < 3 ? "n < 3" : "Skew –")),
-        .text(Self.mark(concept.pattern) + (concept.isDecided ? "" : "?")),
+        .text(
+          Self.mark(concept.pattern)
+            + (concept.isDecided || result.resamples < 20 || concept.pattern == .undefined
+              ? "" : "?")),
         .text(interval ?? "none"),
       ])
     }
@@ -138,7 +146,7 @@ struct KStarViolins {
   private var chart: Chart {
     let count = Double(concepts.count)
     let names = concepts.enumerated().map { place, concept in
-      "\"\(place)\":\(Labels.quoted(result.classes[concept.label]))"
+      "\"\(place)\":\(Self.quoted(result.classes[concept.label]))"
     }
     let down = Chart.Scale(domain: [count, 0], nice: false, zero: false)
     let most = zip(space.ranks, result.labels).map { rank, label in
