@@ -79,7 +79,7 @@ struct GenerationAnalysisTests {
         #expect((after.value > before.value) == (picture.kind != .opposite), "\(picture.title)")
       }
       #expect(picture.diverged == nil && picture.width == 16)
-      #expect(try ImageBuffer(decoding: [UInt8](picture.picture)).width == 16)
+      #expect(try ImageBuffer(decoding: [UInt8](picture.picture)).width == 112)
       #expect(try #require(picture.trace.last).loss < #require(picture.trace.first).loss)
     }
     let sum = result.pictures[3]

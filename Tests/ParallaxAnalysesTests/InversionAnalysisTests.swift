@@ -70,7 +70,7 @@ struct InversionAnalysisTests {
       #expect(try #require(one.psnr) > #require(other.psnr))
       #expect(one.trace.first?.step == 0 && one.trace.last?.step == 300)
       #expect(abs(try #require(one.trace.first).input - one.beginning) < 1e-4)
-      #expect(try ImageBuffer(decoding: [UInt8](one.picture)).width == 16)
+      #expect(try ImageBuffer(decoding: [UInt8](one.picture)).width == 48)
     }
     #expect(result.findings.map(\.verdict) == [.shows, .shows])
     #expect(result.findings[0].sentence.contains("Early layers"))

@@ -45,7 +45,7 @@ struct MatchingAnalysisTests {
           #expect(pair.saved.distance < pair.before.distance, "\(place.site)")
           #expect(pair.trace.first?.step == 0 && pair.trace.last?.step == pair.steps)
           #expect(pair.change.euclidean > 0 && pair.between > 0)
-          #expect(try ImageBuffer(decoding: [UInt8](pair.picture)).width == 16)
+          #expect(try ImageBuffer(decoding: [UInt8](pair.picture)).width == 48)
           #expect(pair.isMatched == (pair.ending == "matched"))
         }
         #expect(place.noise.map(\.deviation) == [0.02, 0.2])

@@ -154,7 +154,7 @@ struct InvertCommandTests {
     try refused(Self.base + ["--dtype", "float16"], "expected float32")
     try refused(
       ["compare"] + Self.base.dropFirst().prefix(7) + ["--dtype", "float64"],
-      "only invert has float64")
+      "only invert and lipschitz have float64")
     try refused(Self.base + ["--tokens", "avg"], "there are no tokens to choose")
     var other = Self.base
     other[1] = "resnet18@layer9"

@@ -11,15 +11,15 @@ enum ScriptJSON {
       .replacing("&", with: "\\u0026")
   }
 
-  /// A number with five significant digits, of large ones at least the whole part: more is below every estimator's error, and a page
-  /// stays small. Logarithmic axes need small numbers as exactly as large ones.
+  /// A number with four decimals, of large ones with five digits and at least the whole part, of those below 0.01 with four digits: more is
+  /// below every estimator's error, and a page stays small. Logarithmic axes need small numbers as exactly as large ones.
   static func short(_ value: Double?) -> Double? {
     guard let value, value.isFinite else { return nil }
     guard value != 0 else { return 0 }
     let order = Int(log10(abs(value)).rounded(.down))
-    let decimals = max(0, 4 - order)
+    let decimals = order >= 0 ? max(0, 4 - order) : order >= -2 ? 4 : 3 - order
     // 10^22 is the last power of ten that is a Double.
-    guard decimals <= 22 else { return Double(String(format: "%.4e", value)) }
+    guard decimals <= 22 else { return Double(String(format: "%.3e", value)) }
     let scale = pow(10, Double(decimals))
     return (value * scale).rounded() / scale
   }
