@@ -16,9 +16,9 @@ struct FiltersTests {
     return try FiltersAnalysis(of: [subject], among: named ?? [])
   }
 
-  private func subject(_ model: any Model, _ side: Int) throws -> Subject {
+  private func subject(_ model: any Model, _ side: Int, family: String = "CNN") throws -> Subject {
     try Subject(
-      name: "model", family: "CNN", model: model,
+      name: "model", family: family, model: model,
       preprocessing: .letterbox(side, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4]),
       fingerprint: "model")
   }
@@ -32,6 +32,10 @@ struct FiltersTests {
     let stem = try #require(try oracle.tensor("conv1.weight"))
     #expect(resnet.result.models[0].isLinear && resnet.result.models[0].site == "conv1")
     #expect(resnet.filters[0].shape == stem.shape && gap(resnet.filters[0], stem) < 1e-6)
+    // A family whose raw pixels are shifted and scaled first.
+    let other = try subject(ResNet(c, Weights(oracle)), 64, family: "Inception")
+    #expect(gap(other.raw(.ones([1, 3, 2, 2])), .ones([1, 3, 2, 2])) > 0.1)
+    #expect(gap(try analysis(other).computed().filters[0], stem) < 1e-6)
     let timm = try ModelOracle("vit-timm").weights
     var v = ViT.Configuration()
     (v.imageSize, v.patch, v.width, v.depth, v.heads, v.classes) = (24, 8, 24, 2, 3, 10)

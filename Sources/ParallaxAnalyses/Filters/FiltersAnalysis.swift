@@ -110,6 +110,8 @@ public final class FiltersAnalysis: Accumulator {
     let shape = [1, 3, size.height, size.width]
     let channels = Self.channels(of: site) ?? 0
     let places = (0..<channels).map { place($0, site, subject) }
+    // What some networks do to raw pixels is no part of their filters.
+    let slope = subject.raw(Tensor.ones([1, 3, 1, 1])) - subject.raw(Tensor.zeros([1, 3, 1, 1]))
     func rows(at point: Tensor, _ chosen: [Int]) throws -> Tensor {
       let jacobian = try LayerJacobian(
         embedding.name, at: point.to(subject.device), batchSize: subject.model.fixedBatch ?? 8
@@ -125,7 +127,7 @@ public final class FiltersAnalysis: Accumulator {
           Tensor(units, shape: [some.count, jacobian.features])
         ).to(.cpu)
       }
-      return Tensor.concatenated(parts, 0).reshaped([chosen.count] + shape.dropFirst())
+      return Tensor.concatenated(parts, 0).reshaped([chosen.count] + shape.dropFirst()) / slope
     }
     let grey = Tensor.zeros(shape)
     let found = try rows(at: grey, Array(0..<channels))
