@@ -24,6 +24,8 @@ struct Job {
 
   /// How often all images are seen.
   var passes = 1
+  /// Whether an analysis uses just as many images as are read, so that the next stands in for one that is unreadable.
+  var needsReadable = false
 
   /// What analyses are made of.
   struct Material {
@@ -99,7 +101,7 @@ struct Job {
     _ = try ModelOptions.checked(addresses)
     if !allowsDouble { try options.refuseDouble() }
     let javaScript = try Runs.javaScript()
-    let set = try images.set()
+    let set = try images.set(readable: needsReadable)
     Skipped.tell(set.skipped, progress)
     var chosen = try models.load(addresses, progress)
     if names.count == chosen.count, Set(names).count == names.count {

@@ -26,17 +26,21 @@ public struct ImageSet: Hashable, Sendable {
   /// Lists and hashes the images at a path.
   ///
   /// With a limit, images are taken round-robin: the first of every class in order, then the second,
-  /// until there are enough; without classes the first ones.
+  /// until there are enough; without classes the first ones. Where only readable images count, each is decoded
+  /// once before it is taken, and the next takes the place of one that cannot be.
   ///
   /// - Parameters:
   ///   - path: a folder, or a `.csv` list.
   ///   - minimumClassSize: classes with fewer usable images are left out.
   ///   - limit: the most images to take.
+  ///   - readable: whether the limit counts readable images only; those that it comes across and that are not are
+  ///     among `skipped`.
   ///   - strict: whether an image that cannot be used is an error instead of skipped.
   /// - Throws: `ImageError`: `missing`, `noImages`, `noClassLeft`, `list`, `file`, and with `strict`
   ///   `image`.
   public init(
-    _ path: String, minimumClassSize: Int = 1, limit: Int? = nil, strict: Bool = false
+    _ path: String, minimumClassSize: Int = 1, limit: Int? = nil, readable: Bool = false,
+    strict: Bool = false
   ) throws(ImageError) {
     self.path = path
     var files: [FoundFile]
@@ -69,7 +73,11 @@ public struct ImageSet: Hashable, Sendable {
       smallClasses = [:]
       classes = []
     }
-    if let limit { files = Self.roundRobin(files, limit: max(0, limit)) }
+    if let limit {
+      let taken = Self.roundRobin(files, limit: max(0, limit), readable: readable)
+      files = taken.files
+      skipped += taken.skipped
+    }
 
     let labels = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     var samples: [Sample] = []
@@ -107,19 +115,39 @@ public struct ImageSet: Hashable, Sendable {
     if files.isEmpty { throw .noImages(path: path, skipped: skipped.count) }
   }
 
-  /// The first of every class, then the second, and so on, in the order of `files`.
-  private static func roundRobin(_ files: [FoundFile], limit: Int) -> [FoundFile] {
+  /// The first of every class, then the second, and so on, in the order of `files`; without those that cannot be
+  /// decoded, where that is asked for.
+  private static func roundRobin(
+    _ files: [FoundFile], limit: Int, readable: Bool
+  ) -> (files: [FoundFile], skipped: [SkippedImage]) {
     var seen: [String: Int] = [:]
     let turns = files.enumerated().map { index, file in
       let name = file.className ?? ""
       seen[name, default: 0] += 1
       return (turn: seen[name] ?? 0, name: name, index: index)
     }
-    let chosen = turns.sorted {
+    let order = turns.sorted {
       if $0.turn != $1.turn { return $0.turn < $1.turn }
       return $0.name == $1.name ? $0.index < $1.index : $0.name.precedesByBytes($1.name)
     }
-    return chosen.prefix(limit).map(\.index).sorted().map { files[$0] }
+    var (chosen, skipped): ([Int], [SkippedImage]) = ([], [])
+    for index in order.map(\.index) {
+      if chosen.count == limit { break }
+      if readable, let problem = problem(files[index].path) {
+        skipped.append(SkippedImage(path: files[index].id, reason: problem))
+      } else {
+        chosen.append(index)
+      }
+    }
+    return (chosen.sorted().map { files[$0] }, skipped)
+  }
+
+  /// Why an image cannot be decoded; nil where it can.
+  private static func problem(_ path: String) -> String? {
+    do throws(ImageError) {
+      _ = try ImageBuffer(decoding: ImageBuffer.bytes(ofFile: path))
+      return nil
+    } catch { return error.problem }
   }
 
   private static func hashes(_ paths: [String]) -> [Result<String, ImageError>] {

@@ -94,6 +94,31 @@ struct ImageSetTests {
     }
   }
 
+  @Test("a limit of readable images takes the next of those that cannot be decoded")
+  func readable() throws {
+    let folder = try classes()
+    try folder.write("no image", "Ant/0.jpeg")
+    try folder.write("no image", "cat/1.png")
+    func set(_ limit: Int, strict: Bool = false) throws -> ImageSet {
+      try ImageSet(folder.path, limit: limit, readable: true, strict: strict)
+    }
+    let three = try set(3)
+    // The second of Ant and of cat stand in for the first, after dog's first.
+    #expect(three.samples.map(\.id) == ["Ant/1.jpeg", "cat/2.PNG", "dog/1.png"])
+    #expect(three.skipped.map(\.path) == ["Ant/0.jpeg", "cat/1.png"])
+    #expect(three.skipped[0].reason.contains("neither JPEG, PNG nor WebP"))
+    #expect(three.classes == ["Ant", "cat", "dog"])
+    // What is not come across is not looked at.
+    let one = try set(1)
+    #expect(one.samples.map(\.id) == ["dog/1.png"] && one.skipped.count == 2)
+    #expect(try set(99).samples.count == 4)
+    #expect(
+      try ImageSet(folder.path, limit: 3).samples.map(\.id) == [
+        "Ant/0.jpeg", "cat/1.png", "dog/1.png",
+      ])
+    #expect(throws: ImageError.self) { try set(3, strict: true) }
+  }
+
   @Test("classes with too few images are left out and counted")
   func minimum() throws {
     let folder = try classes()

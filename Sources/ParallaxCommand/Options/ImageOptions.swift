@@ -38,7 +38,11 @@ struct ImageOptions: ParsableArguments {
   }
 
   /// The images, listed and hashed.
-  func set() throws -> ImageSet {
+  ///
+  /// - Parameter readable: whether the limit counts readable images only.
+  /// - Returns: them.
+  /// - Throws: `CommandError`, `ImageError`.
+  func set(readable: Bool = false) throws -> ImageSet {
     let path = images ?? SampleData.images.path
     if images == nil, !FileManager.default.fileExists(atPath: path) {
       throw CommandError(
@@ -47,7 +51,7 @@ struct ImageOptions: ParsableArguments {
     }
     let set = try ImageSet(
       path, minimumClassSize: images == nil ? max(20, minimumClassSize) : minimumClassSize,
-      limit: limit, strict: strict)
+      limit: limit, readable: readable, strict: strict)
     if set.samples.isEmpty { throw ImageError.noImages(path: path, skipped: set.skipped.count) }
     return set
   }

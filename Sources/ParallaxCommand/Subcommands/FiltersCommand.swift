@@ -42,7 +42,8 @@ struct FiltersCommand: ParsableCommand, ModelsTaking {
     let job = Job(
       title: {
         $0 == 1 ? "The first filters of one model" : "The first filters of \($0) models"
-      }, output: output ?? Runs.name("filters", names), untrained: untrained)
+      }, output: output ?? Runs.name("filters", names), untrained: untrained,
+      needsReadable: true)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.filters], progress)
     try finished.show(as: form) {

@@ -50,7 +50,8 @@ struct GenerateCommand: ParsableCommand, ModelsTaking {
     let job = Job(
       title: {
         $0 == 1 ? "Pictures that one model makes" : "Pictures that \($0) models make"
-      }, output: output ?? Runs.name("generate", names), untrained: generation.untrained)
+      }, output: output ?? Runs.name("generate", names), untrained: generation.untrained,
+      needsReadable: true)
     let options = try generation.options(batchSize: pass.batchSize)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.generation(options)], progress)

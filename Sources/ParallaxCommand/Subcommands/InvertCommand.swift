@@ -71,7 +71,7 @@ struct InvertCommand: ParsableCommand, ModelsTaking {
       },
       output: output ?? Runs.name("invert", names), untrained: inversion.untrained,
       surgery: surgery, names: try sweep.names(addresses),
-      isOneArchitecture: !sweep.checkpoints.isEmpty, allowsDouble: true)
+      isOneArchitecture: !sweep.checkpoints.isEmpty, allowsDouble: true, needsReadable: true)
     var options = try inversion.options(batchSize: pass.batchSize)
     options.axis = try sweep.axis(of: addresses)
     var analyses = [AnalysisCatalog.inversion(options)]

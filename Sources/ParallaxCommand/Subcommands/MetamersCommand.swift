@@ -44,7 +44,8 @@ struct MetamersCommand: ParsableCommand, ModelsTaking {
         $0 == 1
           ? "What the layers of one model take for an image"
           : "What one model takes for an image, seen by \($0) models"
-      }, output: output ?? Runs.name("metamers", names), untrained: metamers.untrained)
+      }, output: output ?? Runs.name("metamers", names), untrained: metamers.untrained,
+      needsReadable: true)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.metamers(options)], progress)
     try finished.show(as: form) {

@@ -45,7 +45,8 @@ struct ReceptiveFieldCommand: ParsableCommand, ModelsTaking {
       title: {
         $0 == 1 ? "The receptive fields of one model" : "The receptive fields of \($0) models"
       },
-      output: output ?? Runs.name("receptive-field", names), untrained: field.untrained)
+      output: output ?? Runs.name("receptive-field", names), untrained: field.untrained,
+      needsReadable: true)
     let options = field.options(batchSize: pass.batchSize)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.receptiveField(options)], progress)
