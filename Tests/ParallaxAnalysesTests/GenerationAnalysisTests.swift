@@ -195,6 +195,9 @@ struct GenerationAnalysisTests {
     named.classNames = ["tench", "goldfish", "crane bird", "crane", "tiger cat", "tabby"]
     try refused("did you mean goldfish?", [named], classes(["goldfsh"]))
     try refused("needs two different classes", one, classes(["1", "1"], .sum))
+    try refused(
+      "'01' is class 1, which is asked for already", one, classes(["1", "01"], .separate))
+    try refused("asked for already", one, classes(["0", "1", "01"], .interpolate))
     try refused("need two models, found 1", one, classes(["1"], .joint))
     try refused("no channel 6; expected one from 0 to 5", one) {
       $0.wishes = [.channel(site: "layers.0", index: 6)]

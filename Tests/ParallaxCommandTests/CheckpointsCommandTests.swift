@@ -41,7 +41,8 @@ struct CheckpointsCommandTests {
       #expect(parallax.folder.names("run").isEmpty)
     }
     try refused(["--at", "1,x"], "'x' is no number")
-    try refused(["--at", "1,2"], "expected 1 numbers, one for each checkpoint, found 2")
+    try refused(["--at", "1,2"], "expected 1 number, one for each checkpoint, found 2")
+    try refused(["--at", "5"], "expected checkpoints at two different places at least")
     try refused(["--against", "2"], "expected the number of a checkpoint, from 1 to 1")
     try refused(["--at", "1", "--untrained"], "no --at")
     try refused([], "expected at least 2 checkpoints of one architecture, found 1", code: 64)

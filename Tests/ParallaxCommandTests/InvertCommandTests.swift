@@ -49,6 +49,31 @@ struct InvertCommandTests {
     try Safetensors.write(tensors, to: folder.url.appending(path: name).path)
   }
 
+  @Test("the next picture stands in for one that is unreadable; those are listed")
+  func unreadable() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(8, broken: [0, 4, 5])
+    let outcome = try parallax.run([
+      "invert", "resnet18@layer1.0", "--random-weights", "1", "--images", "photos", "--output",
+      "run", "--pictures", "3", "--steps", "1",
+    ])
+    outcome.expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: InversionResult = try #require(try run.result(analysis: "inversion"))
+    // Class by class in turn, as without broken files.
+    #expect(
+      Set(result.images) == ["ants/101.png", "ants/102.png", "bees/102.png"], "\(result.images)")
+    for name in ["ants/100.png", "bees/100.png", "bees/101.png"] {
+      #expect(outcome.errors.contains("left out \(name)"), "\(outcome.errors)")
+    }
+    #expect(try run.provenance().skipped.count == 3)
+    let strict = try parallax.run([
+      "invert", "resnet18@layer1.0", "--random-weights", "1", "--images", "photos", "--output",
+      "other", "--pictures", "3", "--steps", "1", "--strict",
+    ])
+    strict.expectFailure(65, "ants/100.png")
+  }
+
   @Test("changed forms, trained and untrained, stand beside each model with findings and a figure")
   func surgery() throws {
     let parallax = try CommandRunner()
@@ -144,6 +169,13 @@ struct InvertCommandTests {
     try refused(
       Self.base + ["--swap", "stem"], "expected --untrained SEED and no --random-weights")
     try refused(Self.base + ["--at", "1,2"], "expected 1 number, one for each model, found 2")
+    try refused(Self.base + ["--at", "5"], "expected models at two different places at least")
+    try refused(
+      ["invert", "resnet18", "resnet34", "--random-weights", "1", "--at", "5,5"],
+      "--at 5,5: expected models at two different places at least")
+    try refused(
+      ["invert", "resnet18", "--checkpoints", "a.pth", "b.pth", "a.pth"],
+      "--checkpoints a.pth: expected each file once")
     try refused(Self.base + ["--axis", "step"], "expected --at")
     try refused(
       ["invert", "resnet18", "mobilenetv2", "--checkpoints", "a.pth"],

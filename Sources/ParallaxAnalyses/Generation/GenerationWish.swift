@@ -117,24 +117,29 @@ struct GenerationWishes {
       func item(_ objective: GenerationObjective, _ title: String, _ frame: Int? = nil) -> Item {
         Item(objective: objective, models: [index], title: title, frame: frame)
       }
-      func several() throws {
-        guard Set(classes).count > 1 else {
-          throw AnalysisError.nothingAsked(
-            "\(combination.rawValue) needs two different classes, found \(Set(title(classes)).sorted().joined(separator: ", "))"
-          )
-        }
+      if [.sum, .juxtapose, .interpolate].contains(combination), Set(classes).count < 2 {
+        throw AnalysisError.nothingAsked(
+          "\(combination.rawValue) needs two different classes, found \(Set(title(classes)).sorted().joined(separator: ", "))"
+        )
+      }
+      // By index and by name, or by two spellings of it.
+      if let twice = classes.indices.first(where: { place in
+        combination == .interpolate
+          ? place > 0 && classes[place - 1] == classes[place]
+          : classes[..<place].contains(classes[place])
+      }) {
+        throw AnalysisError.nothingAsked(
+          "\(subjects[index].name): '\(texts[twice])' is \(title([classes[twice]])[0]), which is asked for already; expected each class once"
+        )
       }
       switch combination {
       case .separate: return classes.map { item(.classImage($0), title([$0])[0]) }
       case .opposite: return classes.map { item(.opposite($0), "not \(title([$0])[0])") }
       case .sum:
-        try several()
         return [item(.sum(classes), title(classes).joined(separator: " + "))]
       case .juxtapose:
-        try several()
         return [item(.juxtaposition(classes), title(classes).joined(separator: " | "))]
       case .interpolate:
-        try several()
         return zip(classes, classes.dropFirst()).flatMap { a, b in
           (0...frames).map { frame in
             item(
@@ -152,8 +157,14 @@ struct GenerationWishes {
       throw AnalysisError.nothingAsked(
         "pictures for two models need two models, found \(subjects.count)")
     }
+    var seen: Set<Int> = []
     return try texts.map { text in
       let index = try classIndex(text, of: subjects[0])
+      guard seen.insert(index).inserted else {
+        throw AnalysisError.nothingAsked(
+          "'\(text)' is \(label(index, of: subjects[0])), which is asked for already; expected each class once"
+        )
+      }
       let other = try classIndex(text, of: subjects[1])
       guard index == other else {
         throw AnalysisError.classes(

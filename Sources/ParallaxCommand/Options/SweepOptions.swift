@@ -23,6 +23,11 @@ struct SweepOptions: ParsableArguments {
     guard axis == nil || at != nil else {
       throw ValidationError("--axis \(axis ?? ""): expected --at with the models' places on it")
     }
+    if let twice = checkpoints.indices.first(where: {
+      checkpoints[..<$0].contains(checkpoints[$0])
+    }) {
+      throw ValidationError("--checkpoints \(checkpoints[twice]): expected each file once")
+    }
   }
 
   /// The addresses of the checkpoints, where there are any.
@@ -54,15 +59,36 @@ struct SweepOptions: ParsableArguments {
   func axis(of addresses: [String]) throws -> InversionAxis? {
     guard let at else { return nil }
     let models = try addresses.map { try Address(parsing: $0).model }
-    let count = Set(models).count
-    let places = at.split(separator: ",", omittingEmptySubsequences: false).map { text in
-      Double(text.trimmingCharacters(in: .whitespaces)).flatMap { $0.isFinite ? $0 : nil }
+    let places = try Self.places(at, count: Set(models).count, of: "model")
+    return InversionAxis(axis ?? "", places: places)
+  }
+
+  /// The numbers after `--at`.
+  ///
+  /// - Parameters:
+  ///   - text: with commas.
+  ///   - count: how many there should be.
+  ///   - noun: what stands at them.
+  /// - Returns: them.
+  /// - Throws: `CommandError` where there is not one each, or all are one place: there is no curve over that.
+  static func places(_ text: String, count: Int, of noun: String) throws -> [Double] {
+    let found = text.split(separator: ",", omittingEmptySubsequences: false)
+    let places = try found.map { word in
+      guard let place = Double(word.trimmingCharacters(in: .whitespaces)), place.isFinite else {
+        throw CommandError("--at \(text): '\(word)' is no number", code: 64)
+      }
+      return place
     }
-    guard places.count == count, !places.contains(nil) else {
+    guard places.count == count else {
       throw CommandError(
-        "--at \(at): expected \(count) number\(count == 1 ? "" : "s"), one for each model, found \(places.count)",
+        "--at \(text): expected \(count) number\(count == 1 ? "" : "s"), one for each \(noun), found \(places.count)",
         code: 64)
     }
-    return InversionAxis(axis ?? "", places: places.compactMap(\.self))
+    guard Set(places).count > 1 else {
+      throw CommandError(
+        "--at \(text): expected \(noun)s at two different places at least, there is no curve over one",
+        code: 64)
+    }
+    return places
   }
 }

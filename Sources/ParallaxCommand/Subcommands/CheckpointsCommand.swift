@@ -55,7 +55,12 @@ struct CheckpointsCommand: ParsableCommand {
     let names = try ModelOptions.checked(addresses)
     var options = CheckpointsAnalysis.Options()
     (options.estimator, options.axis) = (estimator, axis)
-    options.places = try places()
+    guard !untrained || at == nil && addresses.count == 1 else {
+      throw CommandError(
+        "--untrained: expected one checkpoint and no --at; the twin is held against it", code: 64)
+    }
+    options.places =
+      try at.map { try SweepOptions.places($0, count: addresses.count, of: "checkpoint") } ?? []
     options.names = try stems()
     if let against {
       guard (1...addresses.count).contains(against) else {
@@ -64,10 +69,6 @@ struct CheckpointsCommand: ParsableCommand {
           code: 64)
       }
       options.reference = against - 1
-    }
-    guard !untrained || options.places.isEmpty && addresses.count == 1 else {
-      throw CommandError(
-        "--untrained: expected one checkpoint and no --at; the twin is held against it", code: 64)
     }
     if untrained { options.reference = 0 }
     let job = Job(
@@ -89,23 +90,6 @@ struct CheckpointsCommand: ParsableCommand {
       return URL(filePath: path).deletingPathExtension().lastPathComponent
     }
     return Set(stems).count == addresses.count ? stems : []
-  }
-
-  /// The numbers after `--at`.
-  private func places() throws -> [Double] {
-    guard let at else { return [] }
-    let places = try at.split(separator: ",", omittingEmptySubsequences: false).map { text in
-      guard let place = Double(text.trimmingCharacters(in: .whitespaces)), place.isFinite else {
-        throw CommandError("--at \(at): '\(text)' is no number", code: 64)
-      }
-      return place
-    }
-    guard places.count == addresses.count else {
-      throw CommandError(
-        "--at \(at): expected \(addresses.count) numbers, one for each checkpoint, found \(places.count)",
-        code: 64)
-    }
-    return places
   }
 
   /// A line each checkpoint.

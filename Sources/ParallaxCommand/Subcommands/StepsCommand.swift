@@ -106,7 +106,7 @@ struct StepsOptions: ParsableArguments {
   }
 
   func objectives() throws -> [(name: String, objective: Objective)] {
-    try objective.map { text in
+    let found = try objective.map { text in
       guard let equals = text.lastIndex(of: "="),
         let found = Objective(rawValue: String(text[text.index(after: equals)...]))
       else {
@@ -114,7 +114,15 @@ struct StepsOptions: ParsableArguments {
           "--objective is '\(text)', expected MODEL=OBJECTIVE with one of "
             + Objective.allCases.map(\.rawValue).joined(separator: ", "))
       }
-      return (String(text[..<equals]), found)
+      return (name: String(text[..<equals]), objective: found)
     }
+    if let twice = found.indices.first(where: { place in
+      found[..<place].contains { $0.name == found[place].name }
+    }) {
+      throw ValidationError(
+        "--objective \(objective[twice]): '\(found[twice].name)' has one already; expected one for each model"
+      )
+    }
+    return found
   }
 }
