@@ -7,7 +7,7 @@ from oracle import save, versions
 from PIL import Image
 from timm.data import create_transform
 from torchvision import transforms
-from transformers import BitImageProcessorPil, CLIPImageProcessor, CLIPImageProcessorPil
+from transformers import BitImageProcessorPil, CLIPImageProcessor, CLIPImageProcessorPil, ConvNextImageProcessorPil
 
 SEED = 411
 FILTERS = {f.name.lower(): f for f in (Image.Resampling.NEAREST, Image.Resampling.BOX, Image.Resampling.BILINEAR,
@@ -41,8 +41,8 @@ def resizes():
     })
 
 
-def timm_crop(image, size, **options):
-    pipeline = create_transform((3, size, size), **options)
+def timm_crop(image, size, width=None, **options):
+    pipeline = create_transform((3, size, width or size), **options)
     keep = [t for t in pipeline.transforms if type(t).__name__ not in ("MaybeToTensor", "ToTensor", "Normalize", "MaybePILToTensor")]
     out = transforms.Compose(keep)(image)
     full = pipeline(image)
@@ -106,6 +106,39 @@ def pipelines():
         print(n, "clip by Pillow against torchvision: at most", (a - b).abs().max().item())
 
 
+def sized():
+    """Keys made for 24 pixels, at other sizes of the input."""
+    tensors, facts = {}, {}
+    image = Image.fromarray(source(71, 47, SEED + 40))
+    tensors["source"] = torch.from_numpy(np.asarray(image).copy())
+    for pct, mode in ((0.9, "center"), (0.875, "center"), (0.9, "squash"), (0.9, "border")):
+        for height, width in ((24, 24), (31, 31), (20, 33)):
+            value, text = timm_crop(image, height, width, interpolation="bicubic", crop_pct=pct, crop_mode=mode)
+            name = f"timm-{mode}-{pct}/{height}x{width}"
+            tensors[name] = torch.from_numpy(value)
+            facts[name] = {"library": "timm", "steps": text}
+    # A processor has no part of the image that stays; its sizes grow in proportion.
+    for shorter, crop in ((27, 24), (36, 32)):
+        p = BitImageProcessorPil(size={"shortest_edge": shorter}, crop_size={"height": crop, "width": crop}, resample=3,
+                                 do_normalize=False, do_rescale=False)
+        out = np.asarray(p(image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
+        name = f"hf-dinov2/{crop}x{crop}"
+        tensors[name] = torch.from_numpy(np.array(out, order="C"))
+        facts[name] = {"library": "transformers", "shortest_edge": shorter, "crop_size": crop}
+    for shortest in (24, 32, 384):
+        p = ConvNextImageProcessorPil(size={"shortest_edge": shortest}, crop_pct=0.875, resample=3, do_normalize=False, do_rescale=False)
+        out = np.asarray(p(image, return_tensors="np")["pixel_values"][0]).transpose(1, 2, 0)
+        name = f"hf-convnext/{shortest}x{shortest}"
+        # Of the large one a corner.
+        tensors[name] = torch.from_numpy(np.array(out[:32, :32], order="C"))
+        facts[name] = {"library": "transformers", "shortest_edge": shortest, "crop_pct": 0.875}
+    save("images/sized.safetensors", tensors, {
+        "script": "Oracles/resizing.py", "seed": str(SEED), "versions": versions("pillow", "timm", "torchvision", "transformers"),
+        "pipelines": facts, "notes": "uint8 [height, width, 3] of source, PIPELINE/HEIGHTxWIDTH; keys say 24 pixels, the size of the input is another",
+    })
+
+
 if __name__ == "__main__":
     resizes()
     pipelines()
+    sized()

@@ -27,7 +27,7 @@ struct StudyFile {
   }
 
   static let known = [
-    "title", "models", "images", "limit", "sites", "tokens", "minimum_class_size", "alpha",
+    "title", "models", "images", "limit", "size", "sites", "tokens", "minimum_class_size", "alpha",
     "batch_size", "block_size", "seed", "device", "analyses", "strict", "random_weights",
     "measures", "route", "permutations", "groups", "memory_limit",
   ]
@@ -71,6 +71,12 @@ struct StudyFile {
     if let value = try text("device"), !given("--device") { models.loading.device = value }
     if let value = try number("random_weights"), !given("--random-weights") {
       models.loading.randomWeights = UInt64(value)
+    }
+    if let value = try text("size"), !given("--size") {
+      models.loading.size = value
+      do { _ = try models.loading.imageSize() } catch {
+        throw bad("'size' is '\(value)', expected sides from 1 to 2048, such as 299 or 224x320")
+      }
     }
     if let value = try text("images"), !given("--images") { images.images = beside(value) }
     if let value = try number("limit"), !given("--limit") { images.limit = value }

@@ -13,9 +13,14 @@ extension Preprocessing {
   ///   `image_mean`, `image_std`. A `size` that is a number means the shorter side where a centre crop
   ///   follows (but not for DeiT), else a square.
   ///
-  /// - Parameter data: a JSON object.
+  /// Another size of the input leaves the part of the image that is cut out as it is: timm's `crop_pct` counts for the
+  /// new size, and a processor's sizes before the crop grow with it.
+  ///
+  /// - Parameters:
+  ///   - data: a JSON object.
+  ///   - size: of the input instead of the keys' own, in pixels; nil for that.
   /// - Throws: `ImageError.preprocessing` with the key at fault.
-  public init(json data: Data) throws(ImageError) {
+  public init(json data: Data, size: (height: Int, width: Int)? = nil) throws(ImageError) {
     let decoded: JSONValue
     do { decoded = try JSONDecoder().decode(JSONValue.self, from: data) } catch {
       throw .preprocessing(key: "", problem: "not a JSON object")
@@ -24,7 +29,7 @@ extension Preprocessing {
       throw .preprocessing(key: "", problem: "not a JSON object")
     }
     if case .object(let nested)? = keys["pretrained_cfg"] { keys = nested }
-    let reader = PreprocessingReader(keys: keys)
+    let reader = PreprocessingReader(keys: keys, chosen: size)
     if reader.hasAny(["size", "crop_size", "resample", "image_mean", "do_resize"]) {
       self = try reader.huggingFace()
     } else if reader.hasAny(["input_size", "crop_pct", "interpolation", "crop_mode"]) {
@@ -40,6 +45,7 @@ extension Preprocessing {
 /// The keys of a preprocessing description, read one by one.
 private struct PreprocessingReader {
   let keys: [String: JSONValue]
+  let chosen: (height: Int, width: Int)?
 
   func hasAny(_ names: [String]) -> Bool { names.contains { keys[$0] != nil } }
 
@@ -50,8 +56,10 @@ private struct PreprocessingReader {
     guard sizes[0].number == 3 else {
       throw .preprocessing(key: "input_size", problem: "expected 3 channels")
     }
-    let height = try side(sizes[1], "input_size")
-    let width = try side(sizes[2], "input_size")
+    let own = (
+      height: try side(sizes[1], "input_size"), width: try side(sizes[2], "input_size")
+    )
+    let (height, width) = chosen ?? own
     let fraction = try number("crop_pct") ?? 0.875
     guard fraction > 0.01, fraction <= 10 else {
       throw .preprocessing(key: "crop_pct", problem: "\(fraction) is not between 0.01 and 10")
@@ -102,6 +110,8 @@ private struct PreprocessingReader {
     if let given = value("crop_size") { cropSize = try sides(given, "crop_size") }
     var size: (width: Int, height: Int)?
     var resize = Preprocessing.Resize.none
+    // Whether it is of the chosen size already.
+    var isMade = false
     if try flag("do_resize") ?? true {
       guard let given = value("size") else {
         throw .preprocessing(key: "size", problem: "missing, though the image is to be resized")
@@ -113,10 +123,14 @@ private struct PreprocessingReader {
         guard fraction > 0.01, fraction <= 1 else {
           throw .preprocessing(key: "crop_pct", problem: "\(fraction) is not between 0.01 and 1")
         }
+        let new: Size = chosen.map { ($0.width, $0.height) } ?? (side, side)
+        let scaled = (Int(Double(new.width) / fraction), Int(Double(new.height) / fraction))
         resize =
-          side < 384
-          ? .shortestEdge(Int(Double(side) / fraction)) : .exact(width: side, height: side)
-        size = (side, side)
+          min(new.width, new.height) >= 384
+          ? .exact(width: new.width, height: new.height)
+          : scaled.0 == scaled.1
+            ? .shortestEdge(scaled.0) : .covering(width: scaled.0, height: scaled.1)
+        (size, isMade) = (new, true)
       }
     }
     guard let input = (crops ? cropSize ?? size : size) ?? cropSize else {
@@ -128,9 +142,12 @@ private struct PreprocessingReader {
     let std = try normalizes ? required("image_std", nonZero: true) : [1, 1, 1]
     let factor = try number("rescale_factor") ?? 1.0 / 255
     let rescales = try flag("do_rescale") ?? true
+    if let chosen, !isMade {
+      resize = resize.scaled(from: input, to: (chosen.width, chosen.height))
+    }
     return Preprocessing(
-      width: input.width, height: input.height, resize: resize, crop: .transformers,
-      interpolation: interpolation,
+      width: chosen?.width ?? input.width, height: chosen?.height ?? input.height, resize: resize,
+      crop: .transformers, interpolation: interpolation,
       rescale: rescales ? factor : 1, mean: mean, std: std)
   }
 
@@ -246,5 +263,26 @@ private struct PreprocessingReader {
       throw .preprocessing(key: key, problem: "missing, though the image is to be normalised")
     }
     return found
+  }
+}
+
+extension Preprocessing.Resize {
+  /// The same before another crop, in proportion and rounded down; one side's size covers a crop that is not square.
+  fileprivate func scaled(
+    from old: (width: Int, height: Int), to new: (width: Int, height: Int)
+  ) -> Self {
+    func width(_ side: Int) -> Int { max(1, side * new.width / old.width) }
+    func height(_ side: Int) -> Int { max(1, side * new.height / old.height) }
+    switch self {
+    case .none: return .none
+    case .shortestEdge(let edge):
+      if new.width * old.height == new.height * old.width { return .shortestEdge(height(edge)) }
+      let short = min(old.width, old.height)
+      return .covering(
+        width: max(1, edge * new.width / short), height: max(1, edge * new.height / short))
+    case .exact(let w, let h): return .exact(width: width(w), height: height(h))
+    case .covering(let w, let h): return .covering(width: width(w), height: height(h))
+    case .fitting(let w, let h): return .fitting(width: width(w), height: height(h))
+    }
   }
 }

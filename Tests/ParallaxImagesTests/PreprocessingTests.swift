@@ -42,6 +42,69 @@ struct PreprocessingTests {
     #expect(difference(try bytes(preprocessing, table.image("source/\(source)")), expected) == 0)
   }
 
+  @Test(
+    "keys at another size of the input cut out the part that timm and transformers cut out there")
+  func sized() throws {
+    let table = try imageTable("sized")
+    let source = try table.image("source")
+    let keys = [
+      "timm-center-0.9": Self.timm(#""crop_pct": 0.9"#),
+      "timm-center-0.875": Self.timm(#""crop_pct": 0.875"#),
+      "timm-squash-0.9": Self.timm(#""crop_mode": "squash", "crop_pct": 0.9"#),
+      "timm-border-0.9": Self.timm(#""crop_mode": "border", "crop_pct": 0.9"#),
+      "hf-dinov2":
+        #"{"size": {"shortest_edge": 27}, "crop_size": {"height": 24, "width": 24}, "resample": 3, "do_normalize": false}"#,
+      "hf-convnext":
+        #"{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 24}, "crop_pct": 0.875, "resample": 3, "do_normalize": false}"#,
+    ]
+    var count = 0
+    for name in table.names where name != "source" {
+      let parts = name.split(separator: "/")
+      let sides = parts[1].split(separator: "x").compactMap { Int($0) }
+      let json = Data(try #require(keys[String(parts[0])]).utf8)
+      let preprocessing = try Preprocessing(json: json, size: (sides[0], sides[1]))
+      #expect(preprocessing.height == sides[0] && preprocessing.width == sides[1])
+      // The keys' own size is no other.
+      if sides == [24, 24] { #expect(try preprocessing == Preprocessing(json: json)) }
+      var found = try bytes(preprocessing, source)
+      if sides[0] > 100 { found = corner(found, 32) }
+      #expect(difference(found, try table.image(name)) == 0, "\(name)")
+      count += 1
+    }
+    #expect(count == 17)
+  }
+
+  @Test("sizes before the crop grow with it, whatever they are; none stays none")
+  func scaledSizes() throws {
+    func resize(_ json: String, _ height: Int, _ width: Int) throws -> Preprocessing.Resize {
+      try Preprocessing(json: Data(json.utf8), size: (height, width)).resize
+    }
+    let plain = #""resample": 3, "do_normalize": false"#
+    let clip =
+      #"{"size": {"shortest_edge": 32}, "crop_size": {"height": 24, "width": 24}, \#(plain)}"#
+    #expect(try resize(clip, 48, 48) == .shortestEdge(64))
+    #expect(try resize(clip, 32, 32) == .shortestEdge(42))
+    #expect(try resize(clip, 24, 36) == .covering(width: 48, height: 32))
+    let both = #"{"size": {"height": 24, "width": 30}, \#(plain)}"#
+    #expect(try resize(both, 48, 30) == .exact(width: 30, height: 48))
+    let none = #"{"do_resize": false, "crop_size": 24, \#(plain)}"#
+    #expect(try resize(none, 30, 30) == .none)
+    let convnext =
+      #"{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 384}, "crop_pct": 0.875, \#(plain)}"#
+    #expect(try resize(convnext, 224, 224) == .shortestEdge(256))
+    #expect(try resize(convnext, 224, 448) == .covering(width: 512, height: 256))
+    #expect(try resize(convnext, 400, 448) == .exact(width: 448, height: 400))
+  }
+
+  /// The upper left corner.
+  private func corner(_ image: ImageBuffer, _ side: Int) -> ImageBuffer {
+    ImageBuffer(
+      width: side, height: side,
+      pixels: (0..<side).flatMap { row in
+        image.pixels[3 * row * image.width..<3 * (row * image.width + side)]
+      })
+  }
+
   @Test("torchvision's Resize and CenterCrop, also with odd differences and small images")
   func torchvision() throws {
     let table = try imageTable("pipelines")

@@ -36,6 +36,30 @@ public struct Subject: Sendable {
     fingerprint: String, device: Device = .cpu
   ) throws {
     let size = (height: preprocessing.height, width: preprocessing.width)
+    try Self.check(model, name: name, size: size, device: device)
+    self.name = name
+    self.family = family
+    self.model = model
+    self.preprocessing = preprocessing
+    imageSize = size
+    self.fingerprint = fingerprint
+    self.device = device
+    sites = model.sites(height: size.height, width: size.width, device: device)
+  }
+
+  /// Refuses images of a size that a model cannot take.
+  ///
+  /// - Throws: `AnalysisError.imageSize`, or `ModelError.graph`.
+  static func check(
+    _ model: any Model, name: String, size: (height: Int, width: Int), device: Device
+  ) throws {
+    if let fixed = model.fixedImageSize, fixed != size {
+      throw AnalysisError.imageSize(
+        model: name,
+        problem:
+          "expected images of \(fixed.height)×\(fixed.width) pixels, found \(size.height)×\(size.width)"
+      )
+    }
     let multiple = model.imageMultiple
     guard size.height > 0, size.width > 0, size.height % multiple == 0, size.width % multiple == 0
     else {
@@ -53,22 +77,7 @@ public struct Subject: Sendable {
           "expected images of at least \(minimum)×\(minimum) pixels, found \(size.height)×\(size.width)"
       )
     }
-    if let fixed = model.fixedImageSize, fixed != size {
-      throw AnalysisError.imageSize(
-        model: name,
-        problem:
-          "expected images of \(fixed.height)×\(fixed.width) pixels, found \(size.height)×\(size.width)"
-      )
-    }
     try model.check(height: size.height, width: size.width, device: device)
-    self.name = name
-    self.family = family
-    self.model = model
-    self.preprocessing = preprocessing
-    imageSize = size
-    self.fingerprint = fingerprint
-    self.device = device
-    sites = model.sites(height: size.height, width: size.width, device: device)
   }
 
   private init(_ other: Subject, name: String, model: any Model, fingerprint: String) {

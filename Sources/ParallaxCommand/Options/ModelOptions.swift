@@ -69,8 +69,9 @@ struct ModelOptions: ParsableArguments {
   func twins(of chosen: [Chosen], seed: UInt64, _ progress: ProgressLine) throws -> [Chosen] {
     let device = try Device(loading.device)
     return try chosen.map { one in
-      var model = try Catalog.load(
-        ModelReference(parsing: one.reference), device: device, randomWeights: seed)
+      var model = try loading.sized(
+        Catalog.load(
+          ModelReference(parsing: one.reference), device: device, randomWeights: seed))
       model.name = Self.unused("\(one.model.name)-random", chosen.map(\.model.name))
       progress.note("made \(model.name)")
       return Chosen(reference: one.reference, model: model, wishes: one.wishes)

@@ -78,7 +78,7 @@ struct SurgeryOptions: ParsableArguments {
     _ chosen: ModelOptions.Chosen, _ surgery: Surgery
   ) throws -> ModelOptions.Chosen {
     let own = chosen.model
-    let size = try Preprocessing(json: own.preprocessing)
+    let size = try Preprocessing(own)
     let model: WithoutParts
     do {
       model = try WithoutParts(
@@ -97,9 +97,10 @@ struct SurgeryOptions: ParsableArguments {
   ) throws -> ModelOptions.Chosen {
     let made: LoadedModel
     do {
-      made = try Catalog.load(
-        ModelReference(parsing: chosen.reference), device: Device(loading.device),
-        swap: ModuleSwap(module, seed: seed, isIntoUntrained: isIntoUntrained))
+      made = try loading.sized(
+        Catalog.load(
+          ModelReference(parsing: chosen.reference), device: Device(loading.device),
+          swap: ModuleSwap(module, seed: seed, isIntoUntrained: isIntoUntrained)))
     } catch ModelError.address(let text, let problem) {
       throw CommandError("--swap \(text): \(problem)", code: 64)
     }

@@ -15,7 +15,7 @@ struct StudyCommand: ParsableCommand {
         limit: 500
         analyses: [similarity, steps, receptive-field]
 
-      without analyses all that suit are done, but those that cost more than a pass: \(AnalysisCatalog.onDemand.map(\.name).joined(separator: ", ")); with, besides, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
+      without analyses all that suit are done, but those that cost more than a pass: \(AnalysisCatalog.onDemand.map(\.name).joined(separator: ", ")); with, besides, size, sites, tokens, minimum_class_size, alpha, strict, batch_size, block_size, seed, random_weights, \
       device; and measures, a list of names of `parallax measures` that are computed too, with route (auto, features or \
       moments), permutations, groups and memory_limit (GiB) as `parallax compare` has them. Paths are relative to the file; what the command line says goes before what the file says.
 

@@ -13,6 +13,8 @@ public struct LoadedModel: Sendable {
   public let model: any Model
   /// How images are prepared for it: a JSON object with timm's or a processor's keys.
   public let preprocessing: Data
+  /// The size of the images instead of the preprocessing's own, in pixels; nil for that.
+  public var imageSize: (height: Int, width: Int)?
   /// Where the parameters lie.
   public let device: Device
   /// The number of values of each parameter, by name; batch-norm statistics are none.
@@ -57,7 +59,7 @@ public struct LoadedModel: Sendable {
       name: name, family: family, summary: "\(summary); \(change)", model: model,
       preprocessing: preprocessing, device: device, parameters: parameters,
       fingerprint: "\(fingerprint) \(change)", origin: origin, licence: licence, caveat: caveat)
-    (other.objective, other.labels) = (objective, labels)
+    (other.objective, other.labels, other.imageSize) = (objective, labels, imageSize)
     other.derivation = Derivation(base: self.name, change: change)
     return other
   }
