@@ -126,6 +126,46 @@ struct ManifoldTests {
     #expect(!result.tidyRows().contains { $0.analysis != "manifold" })
   }
 
+  @Test("a held-out class is matched and is none of the set that distances are taken to")
+  func heldOut() throws {
+    let folder = try imageFolder(12)
+    var options = options()
+    (options.heldOut, options.inputLimit, options.steps) = ("bees", 2, 3)
+    let subject = try smallSubject("small")
+    let (analysis, pass) = try made(folder, [subject], options)
+    try pass.run([analysis])
+    let result = try analysis.result()
+    #expect(result.images.count == 6 && result.heldOut == "bees")
+    #expect(result.images.allSatisfy { $0.hasPrefix("apes/") } && Set(result.classes) == ["apes"])
+    #expect(result.inputs.map(\.kind) == [.uniform, .normal, .member, .heldOut, .heldOut])
+    #expect(result.inputs[3...].allSatisfy { $0.className == "bees" && $0.name.hasPrefix("bees/") })
+    #expect(result.switches.contains { $0.value.contains("not of class 'bees'") })
+    // The same set without that class, and its two images from elsewhere, measured by themselves.
+    let (apes, bees) = (try TemporaryFolder(), try TemporaryFolder())
+    for number in 0..<6 { try apes.write(try noisyPNG(number), "apes/\(1000 + number).png") }
+    for input in result.inputs[3...] {
+      let name = String(input.name.dropFirst(5))
+      try bees.write(try folder.bytes("bees/\(name)"), name)
+    }
+    (options.heldOut, options.inputs) = (nil, bees.path)
+    let (other, alone) = try made(apes, [subject], options)
+    try alone.run([other])
+    let expected = try other.result()
+    #expect(expected.images == result.images && expected.inputs.count == 5)
+    let (found, wanted) = (result.models[0], expected.models[0])
+    #expect(found.typical == wanted.typical)
+    #expect(found.layers[0].typicalDistance == wanted.layers[0].typicalDistance)
+    for place in 3..<5 {
+      let same = try #require(
+        expected.inputs.firstIndex { "bees/\($0.name)" == result.inputs[place].name })
+      #expect(found.inputs[place].pixels.image == wanted.inputs[same].pixels.image)
+      #expect(
+        abs(found.inputs[place].pixels.nearest - wanted.inputs[same].pixels.nearest) < 1e-6)
+      let (a, b) = (found.layers[0].entries[place].latent, wanted.layers[0].entries[same].latent)
+      #expect(abs(a.distance / b.distance - 1) < 1e-4 && a.image == b.image)
+    }
+  }
+
   @Test("where a layer keeps all of the pixels, every start comes back to the input")
   func faithful() throws {
     let folder = try imageFolder(6)
@@ -168,6 +208,39 @@ struct ManifoldTests {
     #expect(try go(Interrupter(after: 5)).result() == whole, "what was done is not done again")
   }
 
+  @Test("what is killed within a piece goes on from a step of it")
+  func kept() throws {
+    let (folder, states) = (try imageFolder(6), try TemporaryFolder())
+    let copy = states.url.appending(path: "copy")
+    func go(_ steps: inout Int) throws -> ManifoldResult {
+      var options = options()
+      (options.steps, options.batchSize) = (20, 8)
+      let (analysis, made) = try made(folder, [try smallSubject("a")], options)
+      var pass = made
+      (pass.stateFolder, pass.savingInterval) = (states.url.appending(path: "states"), 0)
+      var (count, isCopied) = (0, false)
+      analysis.progress = { _, share in
+        count += 1
+        guard share >= 0.5, !isCopied else { return }
+        isCopied = true
+        // As a kill would leave it.
+        try? FileManager.default.copyItem(at: states.url.appending(path: "states"), to: copy)
+      }
+      var result: ManifoldResult?
+      try pass.run([analysis]) { _ in result = try analysis.result() }
+      steps = count
+      return try #require(result)
+    }
+    var (all, rest) = (0, 0)
+    let whole = try go(&all)
+    try FileManager.default.removeItem(at: states.url.appending(path: "states"))
+    try FileManager.default.copyItem(at: copy, to: states.url.appending(path: "states"))
+    #expect(states.names("states").count == 1)
+    #expect(try go(&rest) == whole)
+    // One piece of twenty steps, of which ten had been kept.
+    #expect(rest <= all - 10, "\(rest) of \(all)")
+  }
+
   @Test("too few images, too much memory, images that cannot be read: one line each")
   func refusals() throws {
     let folder = try imageFolder(8)
@@ -181,6 +254,10 @@ struct ManifoldTests {
     }
     try refused("expected at least 9 images") { $0.neighbours = 8 }
     try refused("take fewer images with --limit") { $0.memoryLimit = 1000 }
+    try refused("no class 'cats' to hold out; expected one of apes, bees") { $0.heldOut = "cats" }
+    try refused("at least 5 images that can be read, found 4") {
+      ($0.heldOut, $0.neighbours) = ("bees", 4)
+    }
     try refused("/nowhere") { $0.inputs = "/nowhere" }
     let broken = try TemporaryFolder()
     try broken.write(Array("no image".utf8), "a.png")

@@ -65,6 +65,26 @@ struct GenerateCommandTests {
     }
   }
 
+  @Test("a held-out class, and pictures of another size than the model's own")
+  func heldOut() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(10)
+    let outcome = try parallax.run([
+      "manifold", "mobilenetv3_small_100@blocks.4.1", "--neighbours", "3", "--components", "2",
+      "--noise", "0", "--members", "0", "--starts", "1", "--held-out", "bees", "--size", "64x96",
+      "--random-weights", "1", "--images", "photos", "--steps", "1", "-o", "run",
+    ])
+    outcome.expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: ManifoldResult = try #require(try run.result(analysis: "manifold"))
+    #expect(result.heldOut == "bees" && result.images.count == 5)
+    #expect(result.inputs.map(\.kind) == Array(repeating: .heldOut, count: 4))
+    #expect(result.models[0].height == 64 && result.models[0].width == 96)
+    #expect(try run.provenance().models[0].preprocessing.contains("crop=96x64"))
+    let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
+    #expect(page.contains("without class &#39;bees&#39;") || page.contains("without class 'bees'"))
+  }
+
   @Test("wrong options, classes and sites: one line that says what was expected")
   func refusals() throws {
     let parallax = try CommandRunner()
@@ -95,7 +115,20 @@ struct GenerateCommandTests {
     try refused(
       ["manifold"] + base + ["--neighbours", "3", "--components", "2", "--inputs", "none"], "none",
       code: 66)
+    try refused(
+      ["manifold"] + base + ["--held-out", "cats"], "expected one of ants, bees", code: 65)
     try refused(["metamers"] + base + ["--others", "1"], "from 2 to 1024")
+    try refused(["generate"] + base + ["--size", "64x"], "such as 299 or 224x320")
+    try refused(["generate"] + base + ["--size", "4096"], "expected sides from 1 to 2048")
+    func sized(_ model: String, _ size: String) -> [String] {
+      ["metamers", model, "--random-weights", "1", "--images", "photos", "-o", "run"]
+        + ["--size", size]
+    }
+    try refused(
+      sized("swin_tiny_patch4_window7_224", "320"), "expected images of 224×224 pixels, found 320")
+    try refused(sized("vit_tiny_patch16_224", "100"), "multiples of 16 pixels, found 100×100")
+    try refused(sized("vit_tiny_patch16_224", "2048"), "at most 4096 patches of 16 pixels")
+    try refused(sized("inception_v3", "64"), "at least 75×75 pixels, found 64×64")
     try refused(["metamers"] + base + ["--shift", "2"], "a number above 0")
   }
 }

@@ -25,9 +25,11 @@ public final class ManifoldAnalysis: Accumulator {
     public var normal = 1
     /// Images of the set that are matched, of different classes where there are classes.
     public var members = 1
+    /// A class whose images are matched and are none of the set; nil for none.
+    public var heldOut: String?
     /// A folder or list of images from elsewhere; nil for none.
     public var inputs: String?
-    /// Images from elsewhere, at most.
+    /// Images of the held-out class and images from elsewhere, at most so many of each.
     public var inputLimit = 4
     /// Starts of each input.
     public var starts = 2
@@ -105,11 +107,7 @@ public final class ManifoldAnalysis: Accumulator {
     _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
     among named: [Representation] = [], options: Options = Options()
   ) throws {
-    guard images.samples.count > options.neighbours else {
-      throw AnalysisError.tooFewImages(
-        needed: options.neighbours + 1, found: images.samples.count,
-        where: "manifold with \(options.neighbours) neighbours")
-    }
+    try Self.check(images.samples.map(\.className), images.classes, options)
     let chosen = try ChosenSites(wanted, of: subjects, among: named, where: "manifold") {
       ChosenSites.last($1, options.layers)
     }
@@ -162,7 +160,7 @@ public final class ManifoldAnalysis: Accumulator {
       "\(one.name) " + one.pixels.map { ContentHash.sha256($0.contiguous().bytes()) }.joined()
     }
     return
-      "1 uniform \(options.uniform) normal \(options.normal) members \(options.members) starts \(options.starts) k \(options.neighbours) d \(options.components) shift \(options.shift.scale) × \(options.shift.count) batch \(options.batchSize) seed \(options.seed) layers \(places.joined(separator: ";")) others \(others.joined(separator: ";"))"
+      "1 uniform \(options.uniform) normal \(options.normal) members \(options.members) without \(options.heldOut ?? "nothing") \(options.inputLimit) starts \(options.starts) k \(options.neighbours) d \(options.components) shift \(options.shift.scale) × \(options.shift.count) batch \(options.batchSize) seed \(options.seed) layers \(places.joined(separator: ";")) others \(others.joined(separator: ";"))"
   }
 
   /// Opens a block.
@@ -201,48 +199,6 @@ public final class ManifoldAnalysis: Accumulator {
     return true
   }
 
-  /// An input: what it is, and its row where it is an image of the set.
-  struct Chosen {
-    var input: ManifoldResult.Input
-    var member: Int?
-    /// A number of its own among those of its kind.
-    var number: Int
-  }
-
-  /// Noise, then images of the set, of other classes as long as there are some, then images from elsewhere.
-  func inputs(_ places: [Int]) -> [Chosen] {
-    var chosen: [Chosen] = []
-    func name(_ kind: ManifoldResult.Input.Kind, _ number: Int, _ of: Int) -> String {
-      of > 1 ? "\(kind.rawValue) \(number + 1)" : kind.rawValue
-    }
-    for (kind, count) in [
-      (ManifoldResult.Input.Kind.uniform, options.uniform), (.normal, options.normal),
-    ] {
-      for number in 0..<count {
-        chosen.append(
-          Chosen(input: .init(name: name(kind, number, count), kind: kind), number: number))
-      }
-    }
-    var turns: [String: Int] = [:]
-    let ranked = places.enumerated().map { row, place -> (turn: Int, row: Int) in
-      turns[samples[place].className ?? "", default: 0] += 1
-      return (turns[samples[place].className ?? ""] ?? 0, row)
-    }.sorted { ($0.turn, $0.row) < ($1.turn, $1.row) }
-    for (number, one) in ranked.prefix(options.members).enumerated() {
-      let sample = samples[places[one.row]]
-      chosen.append(
-        Chosen(
-          input: .init(name: sample.id, kind: .member, className: sample.className),
-          member: one.row, number: number))
-    }
-    for (number, one) in outside.enumerated() {
-      chosen.append(
-        Chosen(
-          input: .init(name: one.name, kind: .outside, className: one.className), number: number))
-    }
-    return chosen
-  }
-
   struct Batch {
     var key: String
     var layer: Int
@@ -274,12 +230,7 @@ public final class ManifoldAnalysis: Accumulator {
   public func result() throws -> ManifoldResult { try computed().result }
 
   func computed() throws -> ManifoldComputed {
-    let count = gathered.samples.count
-    guard count > options.neighbours else {
-      throw AnalysisError.tooFewImages(
-        needed: options.neighbours + 1, found: count,
-        where: "manifold with \(options.neighbours) neighbours")
-    }
+    try Self.check(gathered.samples.map { samples[$0].className }, nil, options)
     let chosen = inputs(gathered.samples)
     let pixels = subjects.indices.map { index in
       Tensor.stacked(chosen.map { picture($0, index) })
@@ -292,10 +243,9 @@ public final class ManifoldAnalysis: Accumulator {
         targets: pixels[layer.subject].gathered(0, batch.rows.map(\.input)),
         starts: batch.rows.map { seed(1, 0, $0.start) },
         shifts: batch.rows.map { seed(2, $0.input, 0) }, shift: options.shift, seed: options.seed)
-      try matched.find(unit, isInterrupted: isInterrupted) {
+      try matched.find(unit, isInterrupted: isInterrupted, keep: keep) {
         progress("matching \(unit.name)", (Double(number) + $0) / Double(batches.count))
       }
-      try keep()
     }
     progress("distances from the set", 1)
     return try ManifoldComputed(self, chosen, pixels, batches)
@@ -303,9 +253,15 @@ public final class ManifoldAnalysis: Accumulator {
 
   /// The set's pixels as a model sees them, `[images, 3, height, width]` in [0, 1].
   func images(_ subject: Int) -> Tensor {
-    let size = subjects[subject].imageSize
+    let (size, pixels) = (subjects[subject].imageSize, features(subject))
     return subjects[subject].preprocessing.pixels(
-      of: gathered.whole(subject).reshaped(gathered.samples.count, 3, size.height, size.width))
+      of: pixels.reshaped(pixels.shape[0], 3, size.height, size.width))
+  }
+
+  /// What the pass gave of the set's images, `[images, width]`.
+  func features(_ wanted: Int) -> Tensor {
+    let (all, rows) = (gathered.whole(wanted), bank(gathered.samples))
+    return rows.count == all.shape[0] ? all : all.gathered(0, rows)
   }
 
   private func picture(_ chosen: Chosen, _ subject: Int) -> Tensor {
@@ -316,8 +272,8 @@ public final class ManifoldAnalysis: Accumulator {
     case .normal:
       return (RandomSource(seed: seed(4, chosen.number, 0)).normal(shape) * 0.25 + 0.5)
         .clamped(0, 1)
-    case .member:
-      let row = chosen.member ?? 0
+    case .member, .heldOut:
+      let row = chosen.row ?? 0
       return subjects[subject].preprocessing.pixels(
         of: gathered.whole(subject).sliced(0, row, row + 1).reshaped([1] + shape)
       ).selected(0, 0)

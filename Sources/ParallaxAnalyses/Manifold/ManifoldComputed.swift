@@ -17,7 +17,9 @@ struct ManifoldComputed {
     _ batches: [ManifoldAnalysis.Batch]
   ) throws {
     let options = analysis.options
-    let samples = analysis.gathered.samples.map { analysis.samples[$0] }
+    let samples = analysis.bank(analysis.gathered.samples).map {
+      analysis.samples[analysis.gathered.samples[$0]]
+    }
     result = ManifoldResult(
       preset: options.preset.rawValue, steps: analysis.layers.first?.recipe.descent.steps ?? 0,
       images: samples.map(\.id), classes: samples.map(\.className), inputs: chosen.map(\.input),
@@ -26,7 +28,8 @@ struct ManifoldComputed {
     for (index, subject) in analysis.subjects.enumerated() {
       result.models.append(try model(analysis, index, subject, chosen, pixels[index], batches))
     }
-    result.switches = ManifoldSwitches.list(analysis)
+    result.heldOut = options.heldOut
+    result.switches = ManifoldSwitches.list(analysis, images: samples.count)
     result.findings = ManifoldFindings(result: result)()
   }
 
@@ -91,7 +94,7 @@ struct ManifoldComputed {
     let points =
       layer.recipe.isRaw
       ? try Self.embedded(images, embedding, options.batchSize)
-      : analysis.gathered.whole(layer.wanted)
+      : analysis.features(layer.wanted)
     let latent = LatentSet(
       hood: Neighbourhood(
         points, neighbours: options.neighbours, components: options.components), name: name)

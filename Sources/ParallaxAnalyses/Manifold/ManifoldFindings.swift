@@ -114,14 +114,16 @@ extension Double {
 /// Every choice that changes the numbers, and whether the paper makes it.
 enum ManifoldSwitches {
   /// Them, in the order of the report.
-  static func list(_ analysis: ManifoldAnalysis) -> [Switch] {
+  static func list(_ analysis: ManifoldAnalysis, images: Int) -> [Switch] {
     let options = analysis.options
     let recipe = analysis.layers.first?.recipe ?? .quick
     let isPaper = options.preset == .badger2022
     return [
       Switch(
         "training data",
-        "the \(analysis.gathered.samples.count) images of the run stand for it: a model's own are not at hand"
+        options.heldOut.map {
+          "the \(images) images of the run that are not of class '\($0)' stand for it: a model's own are not at hand"
+        } ?? "the \(images) images of the run stand for it: a model's own are not at hand"
       ),
       Switch(
         "recipe",

@@ -39,7 +39,9 @@ struct MatchUnit {
 }
 
 /// Pictures that have been found, and the descent that is running: what a state of a stopped run is made of.
-struct MatchedPictures {
+///
+/// One object, so that a state can be taken while a descent runs.
+final class MatchedPictures {
   private(set) var found: [String: (pictures: Tensor, numbers: [MatchNumbers])] = [:]
   private var running: (key: String, state: Inversion.State)?
 
@@ -50,10 +52,13 @@ struct MatchedPictures {
   /// - Parameters:
   ///   - unit: what.
   ///   - isInterrupted: asked before each step.
+  ///   - keep: called after each step, where ``state()`` holds it, and at the end.
   ///   - progress: told the share that is done.
-  /// - Throws: `AnalysisError.interrupted`, after which the descent goes on where it stopped; `AnalysisError.site`.
-  mutating func find(
-    _ unit: MatchUnit, isInterrupted: () -> Bool, progress: (Double) -> Void
+  /// - Throws: `AnalysisError.interrupted`, after which the descent goes on where it stopped; `AnalysisError.site`; what
+  ///   `keep` throws.
+  func find(
+    _ unit: MatchUnit, isInterrupted: () -> Bool, keep: () throws -> Void,
+    progress: (Double) -> Void
   ) throws {
     guard found[unit.key] == nil else { return }
     let (subject, recipe) = (unit.subject, unit.recipe)
@@ -67,8 +72,12 @@ struct MatchedPictures {
     var state = running?.key == unit.key ? running?.state ?? start : start
     state = state.moved(to: subject.device)
     do {
-      try inversion.run(
-        targets, &state, seed: unit.seed, every: steps, isInterrupted: isInterrupted
+      try inversion.descent(wanted: inversion.embedding(targets), targets: targets).run(
+        &state, towards: targets, seed: unit.seed, every: steps, isInterrupted: isInterrupted,
+        each: {
+          running = (unit.key, $0)
+          try keep()
+        }
       ) { progress(Double($0) / Double(steps)) }
     } catch {
       running = (unit.key, state)
@@ -77,6 +86,7 @@ struct MatchedPictures {
     let pictures = inversion.result(state)
     found[unit.key] = (pictures.to(.cpu), try numbers(unit, inversion, state, pictures, targets))
     running = nil
+    try keep()
   }
 
   private func numbers(

@@ -219,10 +219,9 @@ public final class MetamersAnalysis: Accumulator {
         targets: originals[layer.subject].gathered(0, batch.images),
         starts: batch.images.map { seed(1, $0, 0) }, shifts: batch.images.map { seed(2, $0, 0) },
         shift: options.shift, seed: options.seed)
-      try matched.find(unit, isInterrupted: isInterrupted) {
+      try matched.find(unit, isInterrupted: isInterrupted, keep: keep) {
         progress("matching \(unit.name)", (Double(number) + $0) / Double(batches.count))
       }
-      try keep()
     }
     progress("distances between models", 1)
     return try MetamersComputed(self, originals, batches)

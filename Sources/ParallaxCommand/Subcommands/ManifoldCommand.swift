@@ -8,7 +8,7 @@ struct ManifoldCommand: ParsableCommand, ModelsTaking {
     abstract: "What any input becomes when a late layer's embedding of it is matched.",
     discussion: """
       Badger (2022): late layers mostly infer, pulling whatever goes in towards what they were trained on. Noise, an image \
-      of the set and, with --inputs, images of your own are matched at the last block (or at the sites you name) by descent \
+      of the set and, with --inputs, images of your own, or with --held-out those of a class that the set is without, are matched at the last block (or at the sites you name) by descent \
       from noise without blur, from several starts. Four measures: the pictures; their distance from the nearest image of the \
       set, their spectrum and histogram; the distance of their embeddings from those of the set (nearest neighbours and \
       local PCA); and whether the starts agree with each other more than with the input.
@@ -93,6 +93,12 @@ struct ManifoldOptions: ParsableArguments {
       valueName: "path"))
   var inputs: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A class of the run's images that is none of the set; its first four are matched.",
+      valueName: "class"))
+  var heldOut: String?
+
   @Option(help: "Descents from different noise for each input.")
   var starts = 2
 
@@ -122,8 +128,9 @@ struct ManifoldOptions: ParsableArguments {
       throw ValidationError(
         "--components \(components): expected fewer than the \(neighbours) of --neighbours")
     }
-    guard noise > 0 || members > 0 || inputs != nil else {
-      throw ValidationError("nothing is to be matched: expected --noise, --members or --inputs")
+    guard noise > 0 || members > 0 || inputs != nil || heldOut != nil else {
+      throw ValidationError(
+        "nothing is to be matched: expected --noise, --members, --held-out or --inputs")
     }
   }
 
@@ -132,6 +139,7 @@ struct ManifoldOptions: ParsableArguments {
     (options.preset, options.steps, options.starts) = (preset, steps, starts)
     (options.uniform, options.normal, options.members) = (noise, noise, members)
     (options.inputs, options.layers, options.alpha) = (inputs, layers, alpha)
+    options.heldOut = heldOut
     (options.neighbours, options.components) = (neighbours, components)
     options.batchSize = min(options.batchSize, batchSize)
     return options

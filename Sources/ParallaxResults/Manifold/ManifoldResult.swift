@@ -15,6 +15,8 @@ public struct ManifoldResult: Codable, Sendable, Equatable {
       case normal = "normal noise"
       /// One of the set, which does not count among its own neighbours.
       case member = "image of the set"
+      /// One of the class that was left out of the set.
+      case heldOut = "held-out image"
       /// One from elsewhere.
       case outside = "other image"
     }
@@ -231,6 +233,8 @@ public struct ManifoldResult: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// The element type of the descent.
   public var dtype: String
+  /// The class of the run's images that is none of the set; nil where all are.
+  public var heldOut: String?
   /// Every choice that changes the numbers.
   public var switches: [Switch] = []
   /// The models, untrained twins last.

@@ -38,8 +38,12 @@ enum ManifoldSection {
 struct ManifoldText {
   let result: ManifoldResult
 
+  private var heldOut: String {
+    result.heldOut.map { " without class '\(Text.label($0))', which is held out" } ?? ""
+  }
+
   private var basis: String {
-    "Recipe: \(result.preset) without blur or total variation, \(result.steps) steps; \(Text.plural(result.images.count, "image")) of the set, \(Text.plural(result.starts, "start")), k \(result.neighbours), \(result.components) components, \(result.dtype), seed \(result.seed)."
+    "Recipe: \(result.preset) without blur or total variation, \(result.steps) steps; \(Text.plural(result.images.count, "image")) of the set\(heldOut), \(Text.plural(result.starts, "start")), k \(result.neighbours), \(result.components) components, \(result.dtype), seed \(result.seed)."
   }
 
   var lead: HTML {
@@ -119,7 +123,7 @@ struct ManifoldGrid {
     return PictureCell.row(
       PictureCell.name(
         index, "\(model.name)@\(layer.site)",
-        " \(input.kind.rawValue)\(input.kind == .member || input.kind == .outside ? " \(input.name)" : "")\(agreement)\(twin)"
+        " \(input.kind.rawValue)\([.uniform, .normal].contains(input.kind) ? "" : " \(input.name)")\(agreement)\(twin)"
       ),
       cells)
   }
