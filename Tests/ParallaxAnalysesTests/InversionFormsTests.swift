@@ -329,6 +329,27 @@ struct InversionFormsTests {
     try refused(("small@blocks.1", good / 0.0 - good / 0.0), "NaN or infinity")
   }
 
+  @Test("what nobody looks at and is never written out does not count for the memory")
+  func held() {
+    func site(_ name: String, _ kind: SiteKind, _ shape: [Int]) -> Site {
+      Site(name: name, kind: kind, shape: shape, isBlock: false)
+    }
+    let convolutional = [
+      site("input", .map, [3, 8, 8]), site("conv1", .map, [2, 4, 4]), site("bn1", .map, [2, 4, 4]),
+      site("act1", .map, [2, 4, 4]), site("layer1.0.bn2", .map, [5, 4, 4]),
+      site("layer1.0", .map, [5, 4, 4]),
+    ]
+    // Input, conv1, act1, bn2: bn1 is one step with act1, and the block ends with bn2.
+    #expect(InversionMemory.held(convolutional[...]) == 192 + 32 + 32 + 80)
+    let transformer = [
+      site("blocks.0.norm1", .tokens, [5, 4]), site("blocks.0.attn.pattern", .pattern, [2, 5, 5]),
+      site("blocks.0.attn.proj", .tokens, [5, 4]), site("blocks.0.attn", .tokens, [5, 4]),
+      site("blocks.0.mlp.fc1", .tokens, [5, 16]), site("blocks.0.mlp.act", .tokens, [5, 16]),
+    ]
+    #expect(InversionMemory.held(transformer[...]) == 20 + 20 + 80 + 80)
+    #expect(InversionMemory.held(transformer[1..<2]) == 0)
+  }
+
   @Test("memory is estimated before anything runs: batches are made smaller, or the layer refused")
   func memory() throws {
     let folder = try imageFolder(4)

@@ -3,7 +3,7 @@ import ParallaxTensors
 
 /// How many pictures can descend at once.
 ///
-/// An estimate: everything that is shown up to the layer counts twice, for what comes between is kept for the way back too; the
+/// An estimate: what is held for the way back is 1¾ of the numbers that are shown up to the layer (``held(_:)``), as it was measured; the
 /// descent itself holds some copies of its parameters, L-BFGS two for each pair of its history besides.
 struct InversionMemory {
   let subject: Subject
@@ -17,7 +17,7 @@ struct InversionMemory {
   /// Bytes for one picture.
   var bytes: Int {
     let last = subject.sites.firstIndex { $0.name == layer.site.name } ?? subject.sites.count - 1
-    let activations = subject.sites[...last].reduce(0) { $0 + $1.shape.reduce(1, *) }
+    let activations = Self.held(subject.sites[...last])
     let (descent, size) = (layer.recipe.descent, subject.imageSize)
     var most = 0
     for octave in descent.octaves {
@@ -32,7 +32,25 @@ struct InversionMemory {
     case .lbfgs(let history, _): copies = 10 + 4 * history
     default: copies = 12
     }
-    return (2 * activations + copies * most) * (options.precise.isEmpty ? 4 : 8)
+    return (7 * activations / 4 + copies * most) * (options.precise.isEmpty ? 4 : 8)
+  }
+
+  /// Numbers of one picture that are held where nobody looks at them: no attention patterns, which are never written out then; no
+  /// norm before its activation, which are one step then; and a module whose last part has its shape counts with that part.
+  ///
+  /// - Parameter sites: in execution order.
+  /// - Returns: how many.
+  static func held(_ sites: ArraySlice<Site>) -> Int {
+    func word(_ site: Site) -> Substring { site.name.split(separator: ".").last ?? "" }
+    return sites.indices.reduce(0) { sum, place in
+      let (site, shape) = (sites[place], sites[place].shape)
+      let next = place + 1 < sites.endIndex ? sites[place + 1] : nil
+      let before = place > sites.startIndex ? sites[place - 1] : nil
+      let isNorm = word(site).hasPrefix("bn") || word(site).contains("norm")
+      let isFused = isNorm && next?.shape == shape && next.map(word)?.hasPrefix("act") == true
+      let isEnd = before?.shape == shape && before?.name.hasPrefix("\(site.name).") == true
+      return site.kind == .pattern || isFused || isEnd ? sum : sum + shape.reduce(1, *)
+    }
   }
 
   /// Pictures that fit, at most those that were asked for; a graph's own number where that is fixed.
