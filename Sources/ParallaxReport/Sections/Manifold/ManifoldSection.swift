@@ -59,7 +59,7 @@ struct ManifoldText {
   var grid: String {
     """
     A row each input. From the left: the input; the image of the set that is nearest to it in pixels, and in the layer's embedding; then what each start became, and the \
-    image nearest to the first of them. px: root of the mean squared difference from the nearest image, as a multiple of what images of the set have to each other (the median). \
+    images that are nearest to start 1, in pixels and in the embedding. px: root of the mean squared difference from the nearest image, as a multiple of what images of the set have to each other (the median). \
     Latent: mean distance from the \(result.neighbours) nearest embeddings, likewise. Agreement: difference between the starts over difference from the input; below 1 they agree with each other more. \
     Verdicts as in inversion: where it says failed, the embedding was not reached and nothing follows. Pictures are clamped to [0, 1]; full size: tensors/manifold/ in the run folder. \(basis)
     """
@@ -101,8 +101,8 @@ struct ManifoldGrid {
           "px \(times(shown.pixels.nearest, model.typical.nearest))",
           "latent \(times(entry.latent.distance, layer.typicalDistance))",
         ]),
-      neighbour(model, shown.pixels.image, "nearest, px"),
-      neighbour(model, entry.latent.image, "nearest, latent"),
+      neighbour(model, shown.pixels.image, "nearest: px"),
+      neighbour(model, entry.latent.image, "nearest: latent"),
     ]
     for (start, one) in entry.reconstructions.enumerated().prefix(3) {
       cells.append(
@@ -117,8 +117,9 @@ struct ManifoldGrid {
           ], verdict: one.verdict))
     }
     if let first = entry.reconstructions.first {
-      cells.append(neighbour(model, first.pixels.image, "nearest to start 1, px"))
-      cells.append(neighbour(model, first.latent.image, "nearest, latent"))
+      // Short, so that a cell's width holds them.
+      cells.append(neighbour(model, first.pixels.image, "start 1: px"))
+      cells.append(neighbour(model, first.latent.image, "start 1: latent"))
     }
     return PictureCell.row(
       PictureCell.name(
@@ -132,7 +133,8 @@ struct ManifoldGrid {
   {
     PictureCell(
       picture: model.neighbours.first { $0.image == image }?.picture ?? Data(),
-      label: "\(name): \(result.images[image])", name: name,
+      label: "\(name.hasPrefix("nearest") ? name : "nearest to \(name)"): \(result.images[image])",
+      name: name,
       lines: [result.classes[image] ?? result.images[image]])
   }
 
