@@ -139,13 +139,9 @@ public final class MatchingAnalysis: Accumulator {
   /// What the pass gave so far, the pictures found, and the match that is running.
   public func state() -> [(name: String, tensor: Tensor)] {
     var list = gathered.state() + pixels.state().map { ("pixels.\($0.name)", $0.tensor) }
-    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
-      guard let notes = try? one.numbers.encoded() else { continue }
-      list.append(("found.\(key).pictures", one.pictures.to(.cpu).contiguous()))
-      list.append(("found.\(key).numbers", notes))
-    }
+    list += StateNotes.entries(found: found.mapValues { ($0.pictures, $0.numbers) })
     if let running, let tensors = try? running.state.tensors() {
-      list += tensors.map { ("running.\(running.key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+      list += StateNotes.entries(running: running.key, tensors)
     }
     return list
   }
@@ -154,29 +150,22 @@ public final class MatchingAnalysis: Accumulator {
   ///
   /// - Returns: false where it is of other models, places or sizes; nothing has changed then.
   public func restore(_ state: [String: Tensor]) -> Bool {
-    func under(_ prefix: String) -> [String: Tensor] {
-      Dictionary(
-        state.filter { $0.key.hasPrefix(prefix) }.map {
-          (String($0.key.dropFirst(prefix.count)), $0.value)
-        }
-      ) { first, _ in first }
-    }
     var (features, pictures) = (gathered, pixels)
     let own = state.filter { $0.key == "samples" || $0.key.hasPrefix("features.") }
-    guard features.restore(own), pictures.restore(under("pixels.")) else { return false }
+    guard features.restore(own), pictures.restore(state.under("pixels.")) else { return false }
     var restored: [String: Found] = [:]
     var going: (key: String, state: EmbeddingMatch.State)?
     let bank = Bank(features, samples: samples)
     for unit in units(pairs: read(pictures, bank).count) {
       let shape = shape(unit)
-      let finished = under("found.\(unit.key).")
+      let finished = state.under("found.\(unit.key).")
       if let one = finished["pictures"] {
         guard one.shape == shape,
           let numbers = EmbeddingMatch.State.Numbers(finished["numbers"], batch: shape[0])
         else { return false }
         restored[unit.key] = Found(pictures: one, numbers: numbers)
       }
-      let tensors = under("running.\(unit.key).")
+      let tensors = state.under("running.\(unit.key).")
       if !tensors.isEmpty {
         guard let state = EmbeddingMatch.State(tensors, shape: shape) else { return false }
         going = (unit.key, state)
