@@ -79,6 +79,7 @@ enum AnalysisCatalog {
         Skipped.tell(
           made.source.skipped.map { SkippedImage(path: $0.path, reason: $0.reason) },
           material.progress)
+        if let note = KStarResult.leftOut(made.outside) { material.progress.note("k*: \(note)") }
         return made
       }
       return try KStarAnalysis(

@@ -90,6 +90,126 @@ struct FeatureFileTests {
     #expect(result.models[0].spaces[0].concepts[0].dimensionNote == "of Euclidean distances alone")
   }
 
+  private func layers(_ folder: TemporaryFolder, _ names: [String], rows: Int = 40) throws
+    -> String
+  {
+    let path = folder.url.appending(path: "layers.safetensors").path
+    try Safetensors.write(
+      names.enumerated().map {
+        ($1, RandomSource(seed: UInt64($0)).normal([rows, 5]))
+      } + [("labels", Tensor((0..<rows).map { Int64($0 % 2) }, shape: [rows]))], to: path)
+    return path
+  }
+
+  @Test("maps are drawn of the last space, and of those that are asked for, by what is asked for")
+  func maps() throws {
+    let folder = try TemporaryFolder()
+    let path = try layers(folder, ["a@blocks.0", "a@blocks.1", "a@head", "b@blocks.0", "b@pool"])
+    func mapped(_ set: (inout KStarAnalysis.Options) throws -> Void) throws -> [String] {
+      var options = KStarAnalysis.Options()
+      (options.resamples, options.maps) = (0, .pca)
+      try set(&options)
+      return try FeatureFile(path).kStar(options).models.flatMap { model in
+        model.spaces.filter { $0.map != nil }.map { "\(model.name)@\($0.site)" }
+      }
+    }
+    #expect(try mapped { _ in } == ["a@head", "b@pool"])
+    #expect(try mapped { $0.mapped = .all }.count == 5)
+    let first = try mapped { $0.mapped = .sites(try SitePattern(parsing: "blocks.0")) }
+    #expect(first == ["a@blocks.0", "a@head", "b@blocks.0", "b@pool"])
+    // Of one model alone there is such a site: that is enough.
+    let some = try mapped { $0.mapped = .sites(try SitePattern(parsing: "blocks.1,head")) }
+    #expect(some == ["a@blocks.1", "a@head", "b@pool"])
+    do {
+      _ = try mapped { $0.mapped = .sites(try SitePattern(parsing: "blocks.0,stem")) }
+      Issue.record("expected a refusal")
+    } catch {
+      #expect("\(error)".contains("no site that is looked at is 'stem', of which a map is asked"))
+      #expect("\(error)".contains("expected some of blocks.0, blocks.1, head, pool"))
+    }
+    var options = KStarAnalysis.Options()
+    options.mapped = .all
+    #expect(throws: AnalysisError.self) {
+      try options.settleMaps([(0..<241).map { "blocks.\($0)" }])
+    }
+    #expect(options.mapLimit == 1000)
+    #expect(try options.settleMaps([(0..<60).map { "blocks.\($0)" }])[0].count == 60)
+    #expect(options.mapLimit == 400)
+  }
+
+  @Test("t-SNE stands beside principal components, and says what it took")
+  func layouts() throws {
+    let folder = try TemporaryFolder()
+    let path = try layers(folder, ["x"])
+    var options = KStarAnalysis.Options()
+    (options.resamples, options.mapLimit) = (0, 30)
+    let result = try FeatureFile(path).kStar(options)
+    let map = try #require(result.models[0].spaces[0].map)
+    let tsne = try #require(map.tsne)
+    #expect(map.images.count == 30 && tsne.points.count == 30 && tsne.images == 40)
+    #expect(tsne.perplexity == 13 && tsne.askedPerplexity == 30 && map.tsneNote == nil)
+    #expect(tsne.points.flatMap(\.self).map { abs($0) }.max() == 1)
+    #expect(try #require(tsne.trustworthiness) > 0.6 && tsne.divergence > 0)
+    #expect(
+      result.tidyRows().contains { $0.measure == "t-SNE trustworthiness perplexity=13.0 k=10" })
+    #expect(result.switches.contains { $0.name == "t-SNE" && $0.value.contains("no seed") })
+    #expect(try FeatureFile(path).kStar(options) == result)
+    options.maps = .pca
+    let bare = try FeatureFile(path).kStar(options)
+    #expect(bare.models[0].spaces[0].map?.tsne == nil)
+    #expect(bare.models[0].spaces[0].map?.points == map.points)
+    #expect(!bare.switches.contains { $0.name == "t-SNE" })
+    // Coincident images have one place.
+    let flat = folder.url.appending(path: "flat.safetensors").path
+    let rows = Tensor((0..<4).map(Double.init), shape: [4, 1])
+    try Safetensors.write(
+      [("x", rows), ("labels", Tensor([Int64(0), 0, 0, 1], shape: [4]))], to: flat)
+    let few = try FeatureFile(flat).kStar(.init()).models[0].spaces[0].map
+    #expect(few?.tsne == nil && few?.tsneNote == "t-SNE needs at least 5 images, found 4")
+    var large = KStarAnalysis.Options()
+    #expect(large.laysOut(2000) && !large.laysOut(2001))
+    large.maps = .tsne
+    #expect(large.laysOut(50_000))
+  }
+
+  @Test("a run that is stopped keeps the spaces that it has finished, until they are written")
+  func kept() throws {
+    let folder = try TemporaryFolder()
+    let states = try TemporaryFolder()
+    let file = try FeatureFile(layers(folder, ["blocks.0", "blocks.1", "head"]))
+    let options = KStarAnalysis.Options()
+    func kept(_ options: KStarAnalysis.Options = options, resumes: Bool = true) -> KeptSpaces {
+      KeptSpaces(of: file, options, in: states.url, version: "1", resumes: resumes)
+    }
+    var share = 0.0
+    #expect(throws: AnalysisError.interrupted) {
+      try file.kStar(
+        options, keeping: kept(), isInterrupted: { share > 0.3 }, progress: { share = $0 })
+    }
+    #expect(states.names().count == 1)
+    let expected = try file.kStar(options)
+    // The first is not made again: what lies there counts.
+    let path = try #require(states.names().first)
+    let text = String(decoding: try states.bytes(path), as: UTF8.self)
+    try states.write(Array(text.replacing("\"tied\":0", with: "\"tied\":7").utf8), path)
+    var told: [Double] = []
+    var resumed = try file.kStar(options, keeping: kept(), progress: { told.append($0) })
+    #expect(resumed.models[0].spaces[0].tied == 7)
+    #expect(try #require(told.first) > 0.3)
+    resumed.models[0].spaces[0].tied = 0
+    #expect(resumed == expected && states.names().count == 3)
+    // Other options, a damaged file, and who does not want to resume make it anew.
+    var other = options
+    other.ties = .optimistic
+    #expect(try file.kStar(other, keeping: kept(other)).models[0].spaces[0].tied == 0)
+    #expect(try file.kStar(options, keeping: kept(resumes: false)) == expected)
+    try states.write(Array("no JSON".utf8), path)
+    #expect(try file.kStar(options, keeping: kept()) == expected)
+    kept().forget()
+    kept(other).forget()
+    #expect(states.names().isEmpty)
+  }
+
   @Test("a map that cannot be drawn is no reason to refuse the space")
   func noMap() throws {
     let folder = try TemporaryFolder()

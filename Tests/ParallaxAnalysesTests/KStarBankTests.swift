@@ -34,12 +34,66 @@ struct KStarBankTests {
     let groups = result.models[0].spaces[0].coincident
     #expect(groups.map(\.images) == [[4], [5], [6]] && groups.allSatisfy { $0.pairs == 1 })
     #expect(groups.allSatisfy { group in group.bank.allSatisfy { bank.ids.contains($0) } })
-    let lone = Concepts(["apes", "cats"])
+    #expect(bank.outside.isEmpty && result.outside == nil)
+    try bank.check(Concepts(["apes", "cats"]))
     do {
-      try bank.check(lone)
+      try bank.check(Concepts(["cats", "dogs"]))
       Issue.record("expected a refusal")
     } catch {
-      #expect("\(error)".contains("the bank has no image of the class 'cats': its k* would be 1"))
+      #expect(
+        "\(error)".contains(
+          "the bank has no image of any class of the images, such as 'cats', 'dogs'"))
+    }
+  }
+
+  @Test(
+    "images of a class that the bank lacks are left out, counted and listed, and change nothing")
+  func outsiders() throws {
+    let (folder, other) = (try imageFolder(8), try imageFolder(14))
+    let subject = try smallSubject("small")
+    let bankImages = try ImageSet(other.url.path)
+    let wanted = try subject.representations()
+    func result() throws -> (KStarResult, [(name: String, count: Int)]) {
+      let images = try ImageSet(folder.url.path)
+      let bank = try KStarBank(wanted, of: [subject], images: bankImages, queries: images)
+      let analysis = try KStarAnalysis(
+        wanted, of: [subject], images: images, among: wanted, bank: bank)
+      _ = try Pass(subjects: [subject], images: images).run([analysis])
+      return (try analysis.result(), bank.outside)
+    }
+    let (plain, none) = try result()
+    #expect(none.isEmpty && plain.outside == nil)
+    for name in ["cats/1.png", "cats/2.png", "auks/1.png"] {
+      try folder.write(try folder.bytes("apes/1000.png"), name)
+    }
+    let (more, told) = try result()
+    #expect(told.map(\.name) == ["auks", "cats"] && told.map(\.count) == [1, 2])
+    #expect(more.outside?.map(\.image) == ["auks/1.png", "cats/1.png", "cats/2.png"])
+    #expect(more.outside?.map(\.className) == ["auks", "cats", "cats"])
+    #expect(more.images == plain.images && more.classes == plain.classes)
+    #expect(more.models == plain.models && more.findings == plain.findings)
+    #expect(
+      KStarResult.leftOut(more.outsideClasses)
+        == "3 images are left out, for the bank has none of their class: auks (1), cats (2)")
+    #expect(more.tidyRows().filter { $0.measure == "images left out" }.map(\.n) == [1, 2])
+    #expect(
+      KStarResult.leftOut([("x", 1)])
+        == "1 image is left out, for the bank has none of its class: x (1)")
+    #expect(KStarResult.leftOut([]) == nil)
+    // Without a bank they are concepts as others are.
+    let images = try ImageSet(folder.url.path)
+    let alone = try KStarAnalysis(wanted, of: [subject], images: images, among: wanted)
+    _ = try Pass(subjects: [subject], images: images).run([alone])
+    #expect(try alone.result().images.count == 11 && alone.result().classes.count == 4)
+    // Where none is known, the pass over the bank is not begun.
+    let strangers = try TemporaryFolder()
+    for name in ["cats/1.png", "cats/2.png", "dogs/1.png"] {
+      try strangers.write(try folder.bytes("apes/1000.png"), name)
+    }
+    #expect(throws: AnalysisError.self) {
+      try KStarBank(
+        wanted, of: [subject], images: bankImages, queries: ImageSet(strangers.url.path)
+      ) { _ in Issue.record("the pass is begun") }
     }
   }
 

@@ -22,6 +22,7 @@ struct KStarCommandTests {
     let outcome = try parallax.run(
       Self.base + [
         "--neighbours", "3", "--ties", "pessimistic", "--anchor", "--distance", "cosine",
+        "--map-layers", "all", "--perplexity", "2.5",
       ])
     outcome.expectSuccess()
     #expect(outcome.output.contains("gamma") && outcome.output.contains("blocks.1"))
@@ -32,6 +33,7 @@ struct KStarCommandTests {
     #expect(result.anchoring == "unitInterval" && result.images.count == 10)
     #expect(result.models[0].spaces.map(\.site) == ["blocks.0", "blocks.1"])
     #expect(result.models[0].spaces[0].neighbourhood.neighbours == 3)
+    #expect(result.models[0].spaces.allSatisfy { $0.map?.tsne?.perplexity == 2.5 })
     let page = String(decoding: try parallax.folder.bytes("run/report.html"), as: UTF8.self)
     #expect(page.contains("id=\"kstar\"") && page.contains("kstar-violins-0"))
     let table = String(decoding: try parallax.folder.bytes("run/results.csv"), as: UTF8.self)
@@ -67,6 +69,15 @@ struct KStarCommandTests {
     #expect(sources.map(\.role) == ["bank"] && sources[0].count == 14)
     let features = RunFolder(parallax.folder.url.appending(path: "again"))
     #expect(try features.provenance().imagesHash.count == 64)
+    try parallax.folder.write(try picture(3), "photos/cats/1.png")
+    let lone = try parallax.run(Self.base + ["--bank", "bank"])
+    lone.expectSuccess()
+    #expect(
+      lone.output.contains("1 image is left out, for the bank has none of its class: cats (1)"))
+    #expect(try result("run").outside?.map(\.image) == ["cats/1.png"])
+    #expect(try result("run").images.count == 10)
+    try FileManager.default.removeItem(
+      at: parallax.folder.url.appending(path: "photos/cats"))
     try parallax.folder.write([1, 2, 3], "bank/ants/broken.png")
     try parallax.run(Self.base + ["--bank", "bank", "--strict", "--quiet"]).expectFailure(
       65, "broken.png")
@@ -123,6 +134,13 @@ struct KStarCommandTests {
       } catch { #expect(ParallaxCommand.message(for: error).contains(told)) }
     }
     try refused(Self.base + ["--memory-limit", "1e-7"], "memory", code: 64)
+    try refused(Self.base + ["--perplexity", "1"], "--perplexity 1.0: expected a number above 1")
+    try refused(
+      Self.base + ["--map", "pca", "--perplexity", "5"], "with --map pca there is none")
+    try refused(Self.base + ["--map", "umap"], "umap")
+    try refused(Self.base + ["--map-layers", "a..b"], "--map-layers 'a..b': an empty part")
+    try refused(
+      Self.base + ["--map-layers", "stem"], "no site that is looked at is 'stem'", code: 64)
     for option in [
       ["--images", "photos"], ["--limit", "3"], ["--device", "cuda:0"], ["--dtype", "float64"],
       ["--minimum-class-size", "9"], ["--memory-limit", "1"], ["--corruption", "blur:1"],

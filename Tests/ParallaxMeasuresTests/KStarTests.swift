@@ -54,6 +54,33 @@ struct KStarTests {
     }
   }
 
+  @Test("hundreds of images within the rounding of float64 products are counted by differences")
+  func withinRounding() throws {
+    let (count, width) = (810, 3)
+    let noise = RandomSource(seed: 5).normal([count, width]).to(.float64)
+    let centre = Tensor(
+      (0..<count).map { $0 < 400 ? 1e3 : $0 < 800 ? -1e3 : 0 }, shape: [count, 1])
+    let x = centre + noise * 1e-7
+    let labels = (0..<count).map { ($0 * $0 + 1) % 7 % 2 }
+    let found = try KStar(neighbours: 6, hasBreakers: true)(x, labels: labels)
+    let flat = x.scalars(Double.self)
+    for p in stride(from: 0, to: count, by: 17) {
+      let order = (0..<count).filter { $0 != p }.map { q -> (d: Double, q: Int) in
+        (
+          (0..<width).reduce(0.0) { sum, i in
+            let difference = flat[p * width + i] - flat[q * width + i]
+            return sum + difference * difference
+          }, q
+        )
+      }.sorted { ($0.d, $0.q) < ($1.d, $1.q) }
+      let first = try #require(order.firstIndex { labels[$0.q] != labels[p] })
+      #expect(found.ranks[p] == first + 1 && found.breakers[p] == order[first].q)
+      #expect(found.neighbours[p] == order.prefix(6).map(\.q))
+    }
+    // Each of 400 is settled against all of them: more pairs than are held at once.
+    #expect(found.recomputed >= 800)
+  }
+
   @Test("alternating classes are fractured without a skewness")
   func alternating() throws {
     let values = try KStar()(column([0, 1, 2.1, 3.3, 4.6, 6.0]), labels: [0, 1, 0, 1, 0, 1])

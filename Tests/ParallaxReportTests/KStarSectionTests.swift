@@ -35,7 +35,9 @@ struct KStarSectionTests {
       "From the least fractured, by Γ: model-0 0.00 (−0.20 to 0.90) over 3 concepts; model-1",
       "From the most clustered, by mean k*/n over all concepts: model-0 0.50",
       "fewer than 95 % of the resamples have the pattern", "features in float32",
-      "broken by class-1 (6 of 6)",
+      "broken by class-1 (6 of 6)", "data-kstar=\"layout\"",
+      "perplexity 5.7, for 18 images are too few for 30, 1\u{202F}000 steps from the principal components",
+      "Of 2 images more neighbours than that lie at the least distance", "trustworthiness 0.97",
     ] { #expect(page.contains(text), "\(text)") }
   }
 
@@ -66,6 +68,45 @@ struct KStarSectionTests {
     #expect(KStarViolins.density([]) == nil)
   }
 
+  @Test(
+    "maps of several spaces are to be chosen from, the last of each model first; what is left out is listed"
+  )
+  func severalMaps() throws {
+    var several = result(models: 2)
+    several.models[0].spaces[1].map = several.models[0].spaces[2].map
+    several.models[0].spaces[1].map?.tsne = nil
+    several.models[0].spaces[1].map?.tsneNote = "of a reason"
+    let text = try page(several)
+    #expect(
+      text.contains(
+        "<option value=\"0\">model-0 · blocks.2</option><option value=\"1\">model-0 · blocks.1</option><option value=\"2\">model-1 · blocks.2</option>"
+      ))
+    #expect(text.contains("There is no t-SNE: of a reason."))
+    #expect(!text.contains("Images left out"))
+    for model in several.models.indices { several.models[model].spaces[2].map?.tsne = nil }
+    several.outside = [
+      KStarResult.Outside(image: "<b>.png", className: "cats"),
+      KStarResult.Outside(image: "c.png", className: "cats"),
+    ]
+    let bare = try page(several)
+    #expect(!bare.contains("data-kstar=\"layout\""))
+    #expect(
+      bare.contains("2 images are left out, for the bank has none of their class: cats (2)."))
+    #expect(bare.contains("Images left out: 2") && bare.contains("&lt;b&gt;.png"))
+  }
+
+  @Test("where the page is narrow, skewness and pattern stand one above the other")
+  func narrow() throws {
+    let one = result(models: 1)
+    let violins = KStarViolins(
+      result: one, model: one.models[0], space: one.models[0].spaces[2], id: "v")
+    let entry = violins.figure().entry
+    let (wide, narrow) = (entry.chart, try #require(entry.narrow))
+    #expect(wide.width == 520 && narrow.width == 230 && entry.narrowBelow == 920)
+    #expect(wide.layer?.count == narrow.layer?.count)
+    #expect(narrow.layer?.suffix(2).compactMap { $0.mark?.dy } == [-7, 7])
+  }
+
   @Test("a damaged result is refused")
   func damaged() throws {
     func refused(_ change: (inout KStarResult) -> Void) throws {
@@ -82,6 +123,8 @@ struct KStarSectionTests {
     try refused { $0.models[0].spaces[0].concepts[0].label = 1 }
     try refused { $0.models[0].spaces[2].map?.chains[0] = [99] }
     try refused { $0.models[0].spaces[2].map?.points[0] = [1] }
+    try refused { $0.models[0].spaces[2].map?.tsne?.points[0] = [1] }
+    try refused { $0.models[0].spaces[2].map?.tsne?.points.removeLast() }
     try refused {
       $0.models[0].spaces[2].coincident = [KStarResult.Coincidence(images: [99], pairs: 1)]
     }

@@ -42,6 +42,10 @@ enum MadeUpConcepts {
         images: images, points: images.map { [Double($0), Double($0 * $0)] },
         variance: [0.5, 0.2], trustworthiness: 0.8, continuity: 0.9, neighbours: 5,
         chains: images.map { [($0 + classes) % count, ($0 + 1) % count] }, limit: 12)
+      model.spaces[spaces - 1].map?.tsne = KStarResult.Embedding(
+        points: images.map { [Double($0 % 5), Double($0 / 5)] }, images: count, perplexity: 5.7,
+        askedPerplexity: 30, divergence: 0.42, iterations: 1000, crowded: 2, trustworthiness: 0.97,
+        continuity: 0.96, neighbours: 5)
       model.spaces[spaces - 1].coincident = [
         KStarResult.Coincidence(images: [0, 1], pairs: 1)
       ]

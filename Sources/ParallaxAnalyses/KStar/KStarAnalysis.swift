@@ -29,6 +29,12 @@ public final class KStarAnalysis: Accumulator {
     public var mapLimit = 1000
     /// Neighbours of an image that a map knows, at most.
     public var chainLimit = 12
+    /// Which maps are drawn.
+    public var maps = Maps.auto
+    /// Of t-SNE: about how many neighbours an image has, above 1.
+    public var perplexity = 30.0
+    /// Which spaces have a map.
+    public var mapped = MappedSites.last
     /// What becomes of each class; nil for the classes themselves.
     public var superclasses: [String: String]?
     /// What is done to the images; every model is looked at once more for each.
@@ -59,6 +65,8 @@ public final class KStarAnalysis: Accumulator {
   /// The models once more for each corruption.
   public let companions: [Subject]
   private let options: Options
+  /// Places among the sites of each model that have a map.
+  private let mapped: [String: Set<Int>]
   /// Of each subject whose name is a companion's: the model that it is, and what is done to its images.
   private let corrupted: [String: (model: String, corruption: Corruption)]
   private let subjects: [Subject]
@@ -104,6 +112,11 @@ public final class KStarAnalysis: Accumulator {
         "k*: there is an accuracy of '\(lone)', expected models among \(subjects.map(\.name).joined(separator: ", "))"
       )
     }
+    var options = options
+    let maps = try options.settleMaps(
+      subjects.map { subject in chosen.filter { $0.model == subject.name }.map(\.site.name) })
+    mapped = Dictionary(
+      zip(subjects.map(\.name), maps), uniquingKeysWith: { first, _ in first })
     var companions: [Subject] = []
     var corrupted: [String: (model: String, corruption: Corruption)] = [:]
     var (all, wantedOfAll) = ([Subject](), [Representation]())
@@ -235,7 +248,12 @@ public final class KStarAnalysis: Accumulator {
     for (row, place) in gathered.samples.enumerated() where rows[place] == nil {
       rows[place] = row
     }
-    let places = rows.keys.sorted()
+    let read = rows.keys.sorted()
+    let places = bank?.known(concepts, read) ?? read
+    guard !places.isEmpty || bank == nil else {
+      throw AnalysisError.classes(
+        "k*: the bank has no image of a class of the images that could be read")
+    }
     let order = places.map { rows[$0] ?? 0 }
     let own = bank?.shared(concepts, places) ?? concepts.keeping(places)
     if bank == nil { try own.check("the images that could be read") }
@@ -244,13 +262,20 @@ public final class KStarAnalysis: Accumulator {
       distance: options.metric.rawValue, ties: options.ties.rawValue,
       anchoring: options.anchoring.rawValue, resamples: options.resamples, seed: options.seed,
       images: names, labels: own.labels, classes: own.classes, bank: bank?.count)
+    if places.count < read.count {
+      let kept = Set(places)
+      result.outside = read.filter { !kept.contains($0) }.map {
+        KStarResult.Outside(
+          image: samples[$0].id, className: concepts.classes[concepts.labels[$0]])
+      }
+    }
     result.accuracyName = options.accuracies?.name
     result.accuracies = options.accuracies?.ofModels
     var changes = KStarChanges()
     for subject in subjects {
       var spaces: [KStarResult.Space] = []
       let sites = wanted.indices.filter { wanted[$0].model == subject.name }
-      for index in sites {
+      for (turn, index) in sites.enumerated() {
         guard !isInterrupted() else { throw AnalysisError.interrupted }
         var maker = KStarSpaces(options: options, concepts: own, names: names)
         maker.bank = bank.map {
@@ -268,7 +293,7 @@ public final class KStarAnalysis: Accumulator {
             gathered.whole(index).gathered(0, order), site: wanted[index].site.name,
             tokens: wanted[index].tokens.description, stage: wanted[index].site.stage,
             depth: depths[index],
-            hasMap: index == sites.last && corrupted[subject.name] == nil)
+            hasMap: mapped[subject.name]?.contains(turn) == true)
           spaces.append(space)
           changes.add(space, statistics, of: subject.name)
         } catch let error as SpaceRefused {

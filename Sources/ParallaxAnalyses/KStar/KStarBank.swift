@@ -15,6 +15,8 @@ public struct KStarBank: Sendable {
   let fingerprint: String
   /// Where the images lie, and which could not be read.
   public let source: Provenance.Source
+  /// Classes of the queries that no image of the bank has, and how many queries each has.
+  public let outside: [(name: String, count: Int)]
   private let all: [String: Tensor]
   /// Where the features of an interrupted run are kept.
   private let state: StateKeeper?
@@ -28,10 +30,11 @@ public struct KStarBank: Sendable {
   ///   - representations: those of the analysis, in its order.
   ///   - subjects: the models.
   ///   - images: the bank's images, with classes.
-  ///   - queries: the images that are to be counted among them; nil where they are checked later.
+  ///   - queries: the images that are to be counted among them; nil where they are checked later. Those of a class that the bank
+  ///     lacks are left out, as ``outside`` says.
   ///   - options: of the analysis.
   ///   - configure: settles batch size, block size, device and state of the pass.
-  /// - Throws: `AnalysisError.classes` where an image has no class, all have one, or the bank lacks a class of the queries;
+  /// - Throws: `AnalysisError.classes` where an image has no class, all have one, or the bank lacks all classes of the queries;
   ///   `MeasureError.memory`; what the pass throws.
   public init(
     _ representations: [Representation], of subjects: [Subject], images: ImageSet,
@@ -43,6 +46,9 @@ public struct KStarBank: Sendable {
     if let queries {
       let own = try Concepts(of: queries.samples, superclasses: options.superclasses)
       try Self.check(own, among: Set(concepts.classes))
+      outside = Self.lacking(own, among: Set(concepts.classes))
+    } else {
+      outside = []
     }
     let widths = try representations.map { one in
       guard let subject = subjects.first(where: { $0.name == one.model }) else { return 0 }
@@ -102,19 +108,31 @@ public struct KStarBank: Sendable {
     return names.map { places[$0] ?? 0 }
   }
 
-  /// - Throws: `AnalysisError.classes` where the bank lacks a class.
+  /// - Throws: `AnalysisError.classes` where the bank lacks all classes.
   func check(_ concepts: Concepts) throws(AnalysisError) {
     try Self.check(concepts, among: Set(names))
   }
 
-  /// k\* of an image whose class the bank lacks would be 1 whatever the space, over no image of the class.
+  /// Those of some images of whose class the bank has one.
+  func known(_ concepts: Concepts, _ places: [Int]) -> [Int] {
+    let known = Set(names)
+    return places.filter { known.contains(concepts.classes[concepts.labels[$0]]) }
+  }
+
+  private static func lacking(
+    _ concepts: Concepts, among known: Set<String>
+  ) -> [(name: String, count: Int)] {
+    zip(concepts.classes, concepts.sizes).filter { !known.contains($0.0) && $0.1 > 0 }
+      .map { (name: $0.0, count: $0.1) }
+  }
+
+  /// k\* of an image whose class the bank lacks is not defined: a count over no image of the class.
   private static func check(_ concepts: Concepts, among known: Set<String>) throws(AnalysisError) {
-    let missing = concepts.classes.filter { !known.contains($0) }
-    guard missing.isEmpty else {
-      throw .classes(
-        "the bank has no image of the class \(missing.prefix(3).map { "'\($0)'" }.joined(separator: ", "))\(missing.count > 3 ? " and \(missing.count - 3) more" : ""): its k* would be 1 over 0 images in every space, which says nothing; leave such images out, or make superclasses with --label-map"
-      )
-    }
+    guard !concepts.classes.contains(where: known.contains) else { return }
+    let missing = concepts.classes
+    throw .classes(
+      "the bank has no image of any class of the images, such as \(missing.prefix(3).map { "'\($0)'" }.joined(separator: ", ")): there is no k* over 0 images; make superclasses with --label-map, or look at the images without --bank"
+    )
   }
 
   /// Concepts of some images, numbered so that all of the bank's have a number.

@@ -201,6 +201,9 @@ extension KStarResult {
       switches.append(
         Switch("bank", "\(bank) images; k* over the bank's images of the class, at most one more"))
     }
+    if models.contains(where: { $0.spaces.contains { $0.map != nil } }) {
+      switches += options.mapSwitches
+    }
     findings = KStarFindings(result: self)()
   }
 }

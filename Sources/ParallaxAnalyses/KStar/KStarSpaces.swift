@@ -48,6 +48,8 @@ struct KStarSpaces {
     let isDrawn = hasMap && options.metric != .precomputed && bank == nil
     let kept = min(max(options.neighbours, isDrawn ? options.chainLimit : 1), others)
     let k = min(options.neighbours, others)
+    let share = isDrawn && options.laysOut(names.count) ? Self.shareOfRanks : 1
+    let ranking: (Double) throws -> Void = { try progress(share * $0) }
     let measure = KStar(
       metric: options.metric, ties: options.ties, neighbours: kept, hasSilhouettes: true,
       hasBreakers: true)
@@ -55,13 +57,12 @@ struct KStarSpaces {
       if let bank {
         try measure(
           features, labels: concepts.labels, bank: bank.features, bankLabels: bank.labels,
-          progress: progress)
+          progress: ranking)
       } else {
-        try measure(features, labels: concepts.labels, progress: progress)
+        try measure(features, labels: concepts.labels, progress: ranking)
       }
-    try progress(1)
-    let statistics = SpaceStatistics(
-      values, anchoring: options.anchoring, resamples: options.resamples, seed: options.seed)
+    try ranking(1)
+    let statistics = statistics(values)
     var space = KStarResult.Space(
       site: site, tokens: tokens, stage: stage, depth: depth, features: features.shape[1],
       ranks: values.ranks, tied: values.tied,
@@ -77,12 +78,23 @@ struct KStarSpaces {
     } else if options.metric == .precomputed {
       space.mapNote = "Of given distances there is no map by principal components."
     } else {
-      try progress(1)
+      try ranking(1)
       do { space.map = try map(features, values) } catch let error as MeasureError {
         space.mapNote = "There is no map: \(error)."
       }
     }
     return (space, statistics)
+  }
+
+  /// The statistics of a space that was made before, with all resamples.
+  func statistics(of space: KStarResult.Space) -> SpaceStatistics {
+    statistics(
+      KStar.Values(ranks: space.ranks, labels: concepts.labels, sizes: concepts.sizes))
+  }
+
+  private func statistics(_ values: KStar.Values) -> SpaceStatistics {
+    SpaceStatistics(
+      values, anchoring: options.anchoring, resamples: options.resamples, seed: options.seed)
   }
 
   /// A group with its pairs of different classes counted.
@@ -167,47 +179,6 @@ struct KStarSpaces {
       hubness.skewness, hubness.robinHood, hubness.gini
     )
     (found.hubs, found.antihubs) = (hubness.hubs, hubness.antihubs)
-    return found
-  }
-
-  /// A map of some of the images, evenly of the classes.
-  private func map(_ features: Tensor, _ values: KStar.Values) throws -> KStarResult.Map {
-    let map = try LatentMap(features)
-    var turns = [Int](repeating: 0, count: concepts.classes.count)
-    let ranked = concepts.labels.enumerated().map { place, label in
-      turns[label] += 1
-      return (turn: turns[label], place: place)
-    }
-    let shown = ranked.sorted { ($0.turn, $0.place) < ($1.turn, $1.place) }
-      .prefix(options.mapLimit).map(\.place).sorted()
-    let k = min(options.neighbours, max(1, (names.count - 1) / 2 - 1))
-    var quality: (trustworthiness: Double, continuity: Double)?
-    var note: String?
-    if names.count > Self.mostRanked {
-      note =
-        "trustworthiness needs all ranks and is not computed of more than \(Self.mostRanked) images"
-    } else if names.count <= 4 {
-      note = "trustworthiness needs five images"
-    } else {
-      quality = try LatentMap.quality(
-        of: features,
-        map: Tensor(map.points.flatMap { [$0.x, $0.y] }, shape: [map.points.count, 2]),
-        neighbours: k)
-      if options.metric != .euclidean { note = "of Euclidean distances, as the map is" }
-    }
-    // Numbers for a picture: six digits of the largest.
-    let scale = map.points.map { max(abs($0.x), abs($0.y)) }.max() ?? 1
-    func short(_ value: Double) -> Double { (value / max(scale, 1e-300) * 1e5).rounded() / 1e5 }
-    var found = KStarResult.Map(
-      images: shown, points: shown.map { [short(map.points[$0].x), short(map.points[$0].y)] },
-      variance: map.variance, trustworthiness: quality?.trustworthiness,
-      continuity: quality?.continuity, neighbours: k,
-      chains: shown.map { image in
-        let list = values.neighbours[image].prefix(options.chainLimit)
-        let end = list.firstIndex { concepts.labels[$0] != concepts.labels[image] }
-        return Array(end.map { list[...$0] } ?? list)
-      }, limit: options.chainLimit)
-    found.note = note
     return found
   }
 }

@@ -2,9 +2,6 @@ import ArgumentParser
 import Foundation
 import Parallax
 
-extension KStar.Metric: ExpressibleByArgument {}
-extension KStar.Ties: ExpressibleByArgument {}
-
 struct KStarCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "kstar",
@@ -13,7 +10,8 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
       k* of an image is the rank of its first neighbour of another class, over the images of its own. Where the values of a \
       class are skewed to 0 the class is fractured, where to 1 clustered, between them it overlaps with others. Of every \
       model some blocks, evenly spread, and its last site are looked at, or what @SITES says. Beside it: how well neighbours \
-      classify, hubs, silhouettes, intrinsic dimensions, and a map to look around in.
+      classify, hubs, silhouettes, intrinsic dimensions, and maps to look around in: by principal components and, of up to 2000 images \
+      or with --map tsne, by exact t-SNE; of the last space, and of those that --map-layers names.
 
       Classes are the folders of the images, or the labels of a .csv list; --label-map FILE (class,superclass a line) makes \
       concepts of them. --bank FOLDER counts the images among those of another folder. --features FILE takes features of any \
@@ -87,7 +85,7 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
       ("--every-node", loading.everyNode), ("--as-shipped", loading.asShipped),
       ("--dtype", pass.dtype != plain.dtype), ("--batch-size", pass.batchSize != plain.batchSize),
       ("--block-size", pass.blockSize != plain.blockSize),
-      ("--workers", pass.workers != plain.workers), ("--no-resume", !pass.resume),
+      ("--workers", pass.workers != plain.workers),
       ("--spaces", kStar.spaces != 6), ("--memory-limit", kStar.memoryLimit != 8),
     ]
     return all.first { $0.1 }?.0
@@ -125,9 +123,12 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
     let javaScript = try Runs.javaScript()
     let file = try FeatureFile(path, labels: labels)
     Interruption.listen()
+    let kept = KeptSpaces(
+      of: file, options, in: CacheFolder.url.appending(path: "states"), version: Version.parallax,
+      resumes: pass.resume)
     let result: KStarResult
     do {
-      result = try file.kStar(options, isInterrupted: { Interruption.isAsked }) {
+      result = try file.kStar(options, keeping: kept, isInterrupted: { Interruption.isAsked }) {
         progress.update(measure: "k*", share: $0)
       }
     } catch {
@@ -159,6 +160,7 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
     provenance.sources = file.sources + (try kStar.sources())
     try folder.write(provenance)
     try folder.write(html: Report.html(of: folder, javaScript: javaScript))
+    kept.forget()
     let finished = Job.Finished(
       run: folder,
       summary: Job.Summary(
@@ -196,6 +198,7 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
         "from the most clustered, by mean k*/n over all concepts: "
           + last(result.rankedByMean) { number($0.aggregates.mean) })
     }
+    if let note = KStarResult.leftOut(result.outsideClasses) { lines.append(note) }
     lines += result.refusals.map { "no value: \($0.address): \($0.reason)" }
     for model in result.models {
       for space in model.spaces where !space.coincident.isEmpty {
@@ -249,138 +252,5 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
         "model", "site", "gamma", "95 %", "over", "fractured", "overlapped", "clustered",
         "mean k*/n", "\(voters.map(String.init).joined(separator: "/"))-NN %", "silhouette", "ties",
       ], rows: rows)
-  }
-}
-
-/// What drives k*.
-struct KStarOptions: ParsableArguments {
-  @Option(
-    help:
-      "What is near: euclidean, cosine, manhattan; precomputed where --features holds distances.")
-  var distance = KStar.Metric.euclidean
-
-  @Option(
-    help: "Who comes first of equally far images: index, pessimistic (another class), optimistic.")
-  var ties = KStar.Ties.index
-
-  @Flag(help: "Put 0 and 1 among each class's values before its skewness.")
-  var anchor = false
-
-  @Option(help: "Neighbours that vote.")
-  var neighbours = 10
-
-  @Option(help: "Bootstrap resamples of the intervals; 0 for none.")
-  var resamples = 500
-
-  @Option(help: "Blocks of a model whose sites nobody chose, evenly spread.")
-  var spaces = 6
-
-  @Option(
-    help: ArgumentHelp(
-      "The same as --corruption noise: standard deviations in pixels of 0 to 1, such as 0.1,0.2.",
-      valueName: "σ"))
-  var noise: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "Look once more with the images changed: noise:σ, blur:pixels, contrast:share or brightness:share; may stand several times.",
-      valueName: "name:strength"))
-  var corruption: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "Accuracies to set beside gamma: a file with model,value a line.", valueName: "file"))
-  var accuracy: String?
-
-  @Option(
-    help: ArgumentHelp("Superclasses: a file with class,superclass a line.", valueName: "file"))
-  var labelMap: String?
-
-  @Option(help: ArgumentHelp("Memory that features may take.", valueName: "GiB"))
-  var memoryLimit = 8.0
-
-  func validate() throws {
-    for (option, value, least, most) in [
-      ("neighbours", neighbours, 1, 1000), ("resamples", resamples, 0, 100_000),
-      ("spaces", spaces, 1, 65536),
-    ] where value < least || value > most {
-      throw ValidationError(
-        Outlier(
-          option: option, value: value, expected: "a whole number from \(least) to \(most)"
-        ).asOption)
-    }
-    _ = try corruptions()
-    guard memoryLimit > 0, memoryLimit < 1e6 else {
-      throw ValidationError("--memory-limit \(memoryLimit): expected GiB, such as 4")
-    }
-  }
-
-  private func corruptions() throws -> [Corruption] {
-    var found: [Corruption] = []
-    if let noise {
-      let parts = noise.split(separator: ",", omittingEmptySubsequences: false)
-      let values = parts.compactMap { Double($0) }.filter { $0 > 0 && $0 <= 10 }
-      guard values.count == parts.count, Set(values).count == values.count else {
-        throw ValidationError(
-          "--noise \(noise): expected different numbers above 0 and up to 10 with commas between")
-      }
-      found = values.sorted().map { .noise($0) }
-    }
-    for text in corruption {
-      let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-      guard parts.count == 2, let strength = Double(parts[1]),
-        let one = Corruption(String(parts[0]), strength)
-      else {
-        throw ValidationError(
-          "--corruption \(text): expected noise:σ above 0 and up to 10, blur:pixels up to 20, contrast:share or brightness:share above 0 and below 1"
-        )
-      }
-      guard !found.contains(one) else {
-        throw ValidationError("--corruption \(text): \(one) is asked for twice")
-      }
-      found.append(one)
-    }
-    return found
-  }
-
-  /// The files that the options name.
-  func sources() throws -> [Provenance.Source] {
-    try [("label map", labelMap), ("accuracy", accuracy)].compactMap { role, path in
-      try path.map {
-        Provenance.Source(role: role, path: $0, hash: try ContentHash.sha256(ofFile: $0))
-      }
-    }
-  }
-
-  /// The options, with the map of classes and the accuracies read.
-  func options(seed: UInt64) throws -> KStarAnalysis.Options {
-    var options = KStarAnalysis.Options()
-    (options.metric, options.ties, options.seed) = (distance, ties, seed)
-    options.anchoring = anchor ? .unitInterval : .none
-    (options.neighbours, options.resamples, options.spaces) = (neighbours, resamples, spaces)
-    options.corruptions = try corruptions()
-    options.memoryLimit = Int(memoryLimit * Double(1 << 30))
-    if let labelMap {
-      try Self.exists(
-        labelMap, "label map", "--label-map takes a file with class,superclass a line")
-      options.superclasses = try Concepts.superclasses(ofFile: labelMap)
-    }
-    if let accuracy {
-      try Self.exists(
-        accuracy, "file of accuracies", "--accuracy takes a file with model,value a line")
-      options.accuracies = try Concepts.accuracies(ofFile: accuracy)
-    }
-    options.sources = try sources()
-    return options
-  }
-
-  private static func exists(_ path: String, _ what: String, _ advice: String) throws {
-    var isFolder: ObjCBool = false
-    guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw CommandError("\(path): there is no such \(what)", code: 66, advice: advice)
-    }
-    guard !isFolder.boolValue else {
-      throw CommandError("\(path): is a folder, expected a \(what)", code: 65, advice: advice)
-    }
   }
 }

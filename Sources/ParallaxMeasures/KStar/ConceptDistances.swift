@@ -167,13 +167,16 @@ struct ConceptDistances: Sendable {
         isNear = Self.both(isNear, Self.not(same))
       }
     }
-    let places = Plain.nonzero(isNear.reshaped(-1)).reshaped(-1)
-    guard places.count > 0 else { return squares }
-    let exact = all.squared(
-      Plain.quotient(places, columns)
-        + Tensor([Int64(offset(span).lowerBound)], shape: [1]).to(places.device),
-      Plain.remainder(places, columns))
-    return InPlace.put(squares, places, exact)
+    let close = Plain.nonzero(isNear.reshaped(-1)).reshaped(-1)
+    let first = Tensor([Int64(offset(span).lowerBound)], shape: [1]).to(close.device)
+    // Some at once: of clusters that are tight enough it is all pairs.
+    for start in stride(from: 0, to: close.count, by: 1 << 18) {
+      let places = close.sliced(0, start, start + (1 << 18))
+      let exact = all.squared(
+        Plain.quotient(places, columns) + first, Plain.remainder(places, columns))
+      _ = InPlace.put(squares, places, exact)
+    }
+    return squares
   }
 
   /// Products in float64.

@@ -98,6 +98,32 @@ public struct KStar: Sendable, Hashable {
     /// The silhouette of each image; empty where none were asked for.
     public let silhouettes: [Double]
 
+    init(
+      labels: [Int], ranks: [Int], sizes: [Int], isAgainstBank: Bool, tied: Int,
+      recomputed: Int, neighbours: [[Int]], breakers: [Int], coincident: [Coincidence],
+      silhouettes: [Double]
+    ) {
+      (self.labels, self.ranks, self.sizes) = (labels, ranks, sizes)
+      (self.isAgainstBank, self.tied, self.recomputed) = (isAgainstBank, tied, recomputed)
+      (self.neighbours, self.breakers) = (neighbours, breakers)
+      (self.coincident, self.silhouettes) = (coincident, silhouettes)
+    }
+
+    /// k\* that are known already, among images themselves, and nothing besides.
+    ///
+    /// - Parameters:
+    ///   - ranks: k\* of each image.
+    ///   - labels: a class each, from 0.
+    ///   - sizes: images a class.
+    /// - Precondition: there is a rank for each label, and a size for each class.
+    public init(ranks: [Int], labels: [Int], sizes: [Int]) {
+      precondition(ranks.count == labels.count, "a rank for each label")
+      precondition(labels.allSatisfy(sizes.indices.contains), "a size for each class")
+      self.init(
+        labels: labels, ranks: ranks, sizes: sizes, isAgainstBank: false, tied: 0, recomputed: 0,
+        neighbours: [], breakers: [], coincident: [], silhouettes: [])
+    }
+
     /// The largest k\* of a class: its size, or one more in a bank.
     public func most(_ label: Int) -> Int { sizes[label] + (isAgainstBank ? 1 : 0) }
 

@@ -121,14 +121,39 @@ struct KStarRun {
     let near = block.gathered(0, open)
     let within = Self.both(
       Self.atMost(near, high.gathered(0, open)), Self.atMost(low.gathered(0, open), near))
-    if within.sum().item(Int64.self) > rows.count * fewPairs,
+    let pairs = within.sum(over: [1]).scalars(Int64.self).map(Int.init)
+    if pairs.reduce(0, +) > rows.count * fewPairs,
       let precise = try distances.precise(rows, than: block)
     {
       _ = try count(precise, rows, own)
     } else {
-      settle(rows, Plain.nonzero(within).scalars(Int64.self).map(Int.init), own)
+      for part in Self.parts(pairs) {
+        settle(Array(rows[part]), Self.places(within, part), own)
+      }
     }
     return open.count
+  }
+
+  /// Pairs that are settled at once: where many images lie together, all of them are pairs.
+  private static let mostPairs = 1 << 17
+
+  /// Rows cut so that no part has more pairs than ``mostPairs``, or is one row.
+  private static func parts(_ pairs: [Int]) -> [Range<Int>] {
+    var (found, start, sum) = ([Range<Int>](), 0, 0)
+    for (row, count) in pairs.enumerated() {
+      if row > start, sum + count > mostPairs {
+        found.append(start..<row)
+        (start, sum) = (row, 0)
+      }
+      sum += count
+    }
+    return found + [start..<pairs.count]
+  }
+
+  /// The pairs of some rows: a place among these rows and a column, one after the other.
+  private static func places(_ within: Tensor, _ rows: Range<Int>) -> [Int] {
+    Plain.nonzero(within.sliced(0, rows.lowerBound, rows.upperBound)).scalars(Int64.self)
+      .map(Int.init)
   }
 
   /// Exact distances of pairs, once for all that are the same.
@@ -229,18 +254,32 @@ struct KStarRun {
     let highest = Tensor(open.map { last[$0] + margins[$0] }, shape: [open.count, 1])
       .to(.float64).to(block.device)
     let within = Self.atMost(ordered.gathered(0, open), highest)
-    if within.sum().item(Int64.self) > rows.count * (kept + fewPairs),
+    let counts = within.sum(over: [1]).scalars(Int64.self).map(Int.init)
+    if counts.reduce(0, +) > rows.count * (kept + fewPairs),
       let precise = try distances.precise(rows, than: block)
     {
       for (row, list) in zip(open, try neighbours(precise, rows)) { lists[row] = list }
       return lists
     }
-    let places = Plain.nonzero(within).scalars(Int64.self).map(Int.init)
+    for part in Self.parts(counts) {
+      let found = ranked(Array(rows[part]), Self.places(within, part))
+      for (row, list) in zip(open[part], found) { lists[row] = list }
+    }
+    return lists
+  }
+
+  /// The nearest of rows whose candidates are too close to one another for the products.
+  ///
+  /// - Parameters:
+  ///   - rows: rows.
+  ///   - places: pairs of a place among those rows and an image.
+  private mutating func ranked(_ rows: [Int], _ places: [Int]) -> [[Int]] {
+    let kept = settings.neighbours
     let pairs = stride(from: 0, to: places.count, by: 2).map { (places[$0], places[$0 + 1]) }
     let exact = exact(pairs.map { rows[$0.0] }, pairs.map { toColumns[$0.1] })
     var at = 0
-    for (place, row) in open.enumerated() {
-      let label = self.rows.ranges.firstIndex { $0.contains(rows[place]) } ?? 0
+    return rows.enumerated().map { place, row in
+      let label = self.rows.ranges.firstIndex { $0.contains(row) } ?? 0
       var best: [(distance: Double, turn: Int, image: Int)] = []
       while at < pairs.count, pairs[at].0 == place {
         let image = pairs[at].1
@@ -251,9 +290,8 @@ struct KStarRun {
         best.insert(one, at: position)
         if best.count > kept { best.removeLast() }
       }
-      lists[row] = best.map(\.image)
+      return best.map(\.image)
     }
-    return lists
   }
 
   private static let equal = Operator("aten::eq.Scalar")

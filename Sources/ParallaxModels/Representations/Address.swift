@@ -170,21 +170,31 @@ public struct SitePattern: Sendable, Hashable, CustomStringConvertible {
   /// - Returns: the sites.
   /// - Throws: `ModelError.noSuchSite` for the first path that matches nothing, with the nearest.
   public func expanded(among sites: [Site], of model: String) throws(ModelError) -> [Site] {
-    let names = sites.map { $0.name.split(separator: ".").map(String.init) }
-    let tree = SiteTree(names)
-    var chosen: Set<Int> = []
+    let (found, lone) = places(among: sites.map(\.name))
+    if let first = lone.first {
+      throw .noSuchSite(
+        pattern: first, model: model,
+        candidates: Spelling.nearest(to: first, among: sites.map(\.name)))
+    }
+    return found.map { sites[$0] }
+  }
+
+  /// The places of the names that a pattern means, and those of its paths that mean none.
+  ///
+  /// - Parameter names: dotted paths.
+  /// - Returns: places in ascending order, each once; paths as they are typed.
+  public func places(among names: [String]) -> (found: [Int], lone: [String]) {
+    let parts = names.map { $0.split(separator: ".").map(String.init) }
+    let tree = SiteTree(parts)
+    var (chosen, lone): (Set<Int>, [String]) = ([], [])
     for path in paths {
       let found = names.indices.filter {
-        Self.matches(path.parts[...], names[$0][...], under: [], tree)
+        Self.matches(path.parts[...], parts[$0][...], under: [], tree)
       }
-      if found.isEmpty {
-        throw .noSuchSite(
-          pattern: path.text, model: model,
-          candidates: Spelling.nearest(to: path.text, among: sites.map(\.name)))
-      }
+      if found.isEmpty { lone.append(path.text) }
       chosen.formUnion(found)
     }
-    return sites.indices.filter(chosen.contains).map { sites[$0] }
+    return (chosen.sorted(), lone)
   }
 
   private static func matches(

@@ -15,6 +15,8 @@ struct Figure {
   var marks: Int
   /// Drawn when somebody unfolds it.
   var isFolded = false
+  /// What is drawn in its place where the page is narrower than so many pixels.
+  var narrow: (chart: Chart, below: Int)?
 
   /// What the page's script needs of it.
   struct Entry: Encodable {
@@ -23,12 +25,14 @@ struct Figure {
     var exported: [String]
     var renderer: String
     var name: String
+    var narrow: Chart?
+    var narrowBelow: Int?
   }
 
   var entry: Entry {
     Entry(
       chart: chart, data: data, exported: exported, renderer: marks > 3000 ? "canvas" : "svg",
-      name: id)
+      name: id, narrow: narrow?.chart, narrowBelow: narrow?.below)
   }
 
   /// The figure's element, with its caption and what lies under it.

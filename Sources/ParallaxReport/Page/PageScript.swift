@@ -57,11 +57,13 @@ enum PageScript {
         };
       }
 
+      const form = (place, figure) => figure.narrow && place.clientWidth < figure.narrowBelow ? "narrow" : "chart";
       async function draw(place) {
         const name = place.dataset.figure, figure = figures[name];
+        place.dataset.form = form(place, figure);
         const datasets = Object.fromEntries(figure.data.map(set => [set, rows(set)]));
         const spec = {$schema: "https://vega.github.io/schema/vega-lite/v6.json", config: theme(), datasets,
-          ...figure.chart};
+          ...figure[place.dataset.form]};
         try {
           if (views[name]) views[name].finalize();
           views[name] = await vegaEmbed(place, spec,
@@ -88,6 +90,16 @@ enum PageScript {
       document.querySelectorAll("details").forEach(fold =>
         fold.addEventListener("toggle", () => { if (fold.open) drawAll(false); }));
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(true));
+      let resized;
+      addEventListener("resize", () => {
+        clearTimeout(resized);
+        resized = setTimeout(() => {
+          const changed = [...document.querySelectorAll("[data-drawn]")].filter(place =>
+            place.clientWidth > 0 && form(place, figures[place.dataset.figure]) !== place.dataset.form);
+          changed.forEach(place => delete place.dataset.drawn);
+          if (changed.length) drawAll(false);
+        }, 200);
+      });
       document.getElementById("theme").addEventListener("click", () => {
         const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
         document.documentElement.dataset.theme = dark ? "light" : "dark";

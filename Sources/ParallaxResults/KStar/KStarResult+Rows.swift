@@ -54,6 +54,15 @@ extension KStarResult {
                 "PCA trustworthiness k=\(map.neighbours)", map.trustworthiness, n: map.images.count),
               plain("PCA continuity k=\(map.neighbours)", map.continuity, n: map.images.count),
             ]
+              + (map.tsne.map { tsne in
+                let of = "perplexity=\(tsne.perplexity)"
+                let k = "k=\(tsne.neighbours)"
+                return [
+                  plain("t-SNE divergence \(of)", tsne.divergence, n: tsne.images),
+                  plain("t-SNE trustworthiness \(of) \(k)", tsne.trustworthiness, n: tsne.images),
+                  plain("t-SNE continuity \(of) \(k)", tsne.continuity, n: tsne.images),
+                ]
+              } ?? [])
           } ?? [])
           + space.concepts.flatMap { concept -> [TidyRow] in
             let name = classes.indices.contains(concept.label) ? classes[concept.label] : ""
@@ -71,6 +80,31 @@ extension KStarResult {
           }
       }
     } + changes.flatMap(rows)
+      + outsideClasses.map {
+        TidyRow(
+          analysis: "kstar", measure: "images left out", a: "", b: $0.name, x: "",
+          value: Double($0.count), low: nil, high: nil, n: $0.count,
+          estimator: "their class is not in the bank", unit: "images")
+      }
+  }
+
+  /// Classes that the bank lacks, by name, and how many images are left out for it.
+  public var outsideClasses: [(name: String, count: Int)] {
+    Dictionary(grouping: outside ?? [], by: \.className).map { ($0.key, $0.value.count) }
+      .sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
+  }
+
+  /// `5 images are left out, for the bank has none of their class: cats (3), dogs (2)`; nil where none are.
+  ///
+  /// - Parameter classes: how many of each class.
+  public static func leftOut(_ classes: [(name: String, count: Int)]) -> String? {
+    let count = classes.reduce(0) { $0 + $1.count }
+    guard count > 0 else { return nil }
+    let names = classes.prefix(8).map { "\($0.name) (\($0.count))" }.joined(separator: ", ")
+    let more = classes.count > 8 ? " and \(classes.count - 8) more" : ""
+    return count == 1
+      ? "1 image is left out, for the bank has none of its class: \(names)"
+      : "\(count) images are left out, for the bank has none of their class: \(names)\(more)"
   }
 
   private func rows(_ change: Change) -> [TidyRow] {

@@ -71,6 +71,19 @@ public struct KStarResult: Codable, Sendable, Equatable {
     }
   }
 
+  /// An image of a class that a bank lacks: it has no k\*, which is a count among images of its class.
+  public struct Outside: Codable, Sendable, Equatable {
+    /// What it is called.
+    public var image: String
+    /// Its class.
+    public var className: String
+
+    /// An image from its parts.
+    public init(image: String, className: String) {
+      (self.image, self.className) = (image, className)
+    }
+  }
+
   /// How far a space lies from another of the same images: differences over concepts, with intervals that resample the same images in
   /// both.
   public struct Change: Codable, Sendable, Equatable {
@@ -170,38 +183,6 @@ public struct KStarResult: Codable, Sendable, Equatable {
     public init(neighbours: Int) { self.neighbours = neighbours }
   }
 
-  /// A flat map of a space, for whoever wants to look around.
-  public struct Map: Codable, Sendable, Equatable {
-    /// The places of the images that are drawn.
-    public var images: [Int]
-    /// x and y of each.
-    public var points: [[Double]]
-    /// The share of the variance along each axis.
-    public var variance: [Double]
-    /// How far neighbours in the map are neighbours in the space; nil where ``note`` says why.
-    public var trustworthiness: Double?
-    /// How far neighbours in the space are neighbours in the map.
-    public var continuity: Double?
-    /// Of both.
-    public var neighbours: Int
-    /// Of each image that is drawn its neighbours in order, up to the first of another class; cut where there are many.
-    public var chains: [[Int]]
-    /// Where a chain is cut.
-    public var limit: Int
-    /// Why the map's quality is unknown, or of what distance it is.
-    public var note: String?
-
-    /// A map from its parts.
-    public init(
-      images: [Int], points: [[Double]], variance: [Double], trustworthiness: Double?,
-      continuity: Double?, neighbours: Int, chains: [[Int]], limit: Int
-    ) {
-      (self.images, self.points, self.variance) = (images, points, variance)
-      (self.trustworthiness, self.continuity) = (trustworthiness, continuity)
-      (self.neighbours, self.chains, self.limit) = (neighbours, chains, limit)
-    }
-  }
-
   /// One representation of one model.
   public struct Space: Codable, Sendable, Equatable {
     /// The dotted path, or what the file calls it.
@@ -284,6 +265,8 @@ public struct KStarResult: Codable, Sendable, Equatable {
   public var classes: [String]
   /// Images of the bank in which queries were counted; nil where images were compared with one another.
   public var bank: Int?
+  /// Images that are left out, for the bank has none of their class; nil where there are none.
+  public var outside: [Outside]?
   /// What the given accuracies are called; nil where none were given.
   public var accuracyName: String?
   /// The accuracy of a model by somebody else's measurement, by its name.

@@ -5,7 +5,6 @@ struct KStarDepth {
   let result: KStarResult
   /// The models' places among all models of the run, which colours go by.
   let places: [Int]
-  private let width = 240.0
   private let height = 130.0
 
   /// Models with more than one space.
@@ -13,8 +12,16 @@ struct KStarDepth {
 
   var isEmpty: Bool { deep.isEmpty }
 
+  /// Γ and accuracy over depth.
+  func gamma(_ title: String, _ description: String) -> (figure: Figure, data: [String: Dataset]) {
+    let (wide, narrow) = (curves(inRow: 2, width: 410), curves(inRow: 1, width: 350))
+    var figure = wide.figure(title, description)
+    figure.narrow = (narrow.figure(title, description).chart, 1000)
+    return (figure, wide.data())
+  }
+
   /// Γ, a line a model.
-  var gamma: DepthCurves {
+  private func curves(inRow: Int, width: Double) -> DepthCurves {
     var models = (0...(places.max() ?? 0)).map { ("\u{2060}\($0)", "") }
     for (index, place) in places.enumerated() where result.models[index].original == nil {
       models[place] = (result.models[index].name, "")
@@ -35,7 +42,7 @@ struct KStarDepth {
         models.map { (ModelSites(name: $0.0, family: "", sites: []), $0.1) },
         images: result.images.count, dtype: "", seed: result.seed, groups: 0),
       id: "kstar-gamma",
-      panels: panels(line), inRow: 2, width: 410, height: 210, spacing: 46, legend: "",
+      panels: panels(line), inRow: inRow, width: width, height: 210, spacing: 46, legend: "",
       hasLeading: false)
   }
 
@@ -69,11 +76,16 @@ struct KStarDepth {
     Figure(
       id: "kstar-shares", title: "Shares of patterns over depth",
       description: "Stacked shares of fractured, overlapped and clustered concepts at each site",
-      chart: Chart(
-        concat: deep.map(panel), columns: 3, spacing: Chart.Spacing(row: 50, column: 60),
-        resolve: Chart.Resolve(scale: ["color": "shared"])),
-      data: ["kstar-shares"], exported: ["kstar-shares"],
-      marks: deep.reduce(0) { $0 + 4 * result.models[$1].spaces.count })
+      chart: panels(inRow: 3, width: 240), data: ["kstar-shares"], exported: ["kstar-shares"],
+      marks: deep.reduce(0) { $0 + 4 * result.models[$1].spaces.count },
+      narrow: (panels(inRow: 1, width: 330), deep.count > 2 ? 1000 : deep.count > 1 ? 680 : 0))
+  }
+
+  private func panels(inRow: Int, width: Double) -> Chart {
+    Chart(
+      concat: deep.map { panel($0, width) }, columns: inRow,
+      spacing: Chart.Spacing(row: 50, column: 60),
+      resolve: Chart.Resolve(scale: ["color": "shared"]))
   }
 
   func data() -> [String: Dataset] {
@@ -104,7 +116,7 @@ struct KStarDepth {
     ]
   }
 
-  private func panel(_ index: Int) -> Chart {
+  private func panel(_ index: Int, _ width: Double) -> Chart {
     let model = result.models[index]
     let count = Double(model.spaces.count)
     let names = model.spaces.enumerated().map { place, space in
@@ -179,6 +191,14 @@ struct KStarModels {
   }
 
   func figure() -> Figure {
+    Figure(
+      id: accuracy.id, title: "Fracturing and \(accuracy.name)",
+      description: "A point for each model: gamma against \(accuracy.name)",
+      chart: chart(460), data: [accuracy.id], exported: [accuracy.id], marks: 3 * known.count,
+      narrow: (chart(330), 560))
+  }
+
+  private func chart(_ width: Double) -> Chart {
     let data = Chart.Data(name: accuracy.id)
     let x = Chart.Channel.quantity(
       "gamma", Chart.Scale(nice: true, zero: false),
@@ -200,28 +220,25 @@ struct KStarModels {
       Chart.Channel.name("model"), .name("site"), .quantity("gamma", title: "Γ"),
       .name("_interval", title: "95 %"), .quantity("accuracy"), .name("basis", title: "Γ"),
     ]
-    return Figure(
-      id: accuracy.id, title: "Fracturing and \(accuracy.name)",
-      description: "A point for each model: gamma against \(accuracy.name)",
-      chart: Chart(
-        width: 460, height: 260,
-        layer: [
-          Chart(
-            data: data, mark: Chart.Mark(type: "rule", strokeWidth: 1.5),
-            encoding: [
-              "x": .quantity("low", Chart.Scale(nice: true, zero: false)),
-              "x2": Chart.Channel(field: "high"), "y": y, "color": colour,
-            ]),
-          Chart(
-            data: data, mark: Chart.Mark(type: "point", size: 90, filled: true, opacity: 1),
-            encoding: ["x": x, "y": y, "color": colour, "shape": shape], tooltip: tooltip),
-          Chart(
-            data: data,
-            mark: Chart.Mark(
-              type: "text", style: "ink", align: "left", baseline: "bottom", fontSize: 11, dx: 8,
-              dy: -4, limit: 200),
-            encoding: ["x": x, "y": y, "text": .name("model")]),
-        ]), data: [accuracy.id], exported: [accuracy.id], marks: 3 * known.count)
+    return Chart(
+      width: width, height: 260,
+      layer: [
+        Chart(
+          data: data, mark: Chart.Mark(type: "rule", strokeWidth: 1.5),
+          encoding: [
+            "x": .quantity("low", Chart.Scale(nice: true, zero: false)),
+            "x2": Chart.Channel(field: "high"), "y": y, "color": colour,
+          ]),
+        Chart(
+          data: data, mark: Chart.Mark(type: "point", size: 90, filled: true, opacity: 1),
+          encoding: ["x": x, "y": y, "color": colour, "shape": shape], tooltip: tooltip),
+        Chart(
+          data: data,
+          mark: Chart.Mark(
+            type: "text", style: "ink", align: "left", baseline: "bottom", fontSize: 11, dx: 8,
+            dy: -4, limit: 200),
+          encoding: ["x": x, "y": y, "text": .name("model")]),
+      ])
   }
 
   func data() -> [String: Dataset] {

@@ -1,19 +1,21 @@
 import ParallaxResults
 
-/// Maps of the last spaces to look around in: the page's script draws them and answers to the pointer.
+/// Maps of spaces to look around in: the page's script draws them and answers to the pointer.
 struct KStarMaps {
   let result: KStarResult
 
-  /// Models whose last space has a map.
+  /// Spaces that have a map; of each model the last first.
   private var known: [(model: KStarResult.Model, space: KStarResult.Space, map: KStarResult.Map)] {
-    result.models.compactMap { model in
-      model.spaces.last.flatMap { space in space.map.map { (model, space, $0) } }
+    result.models.flatMap { model in
+      (model.spaces.suffix(1) + model.spaces.dropLast()).compactMap { space in
+        space.map.map { (model, space, $0) }
+      }
     }
   }
 
   /// Why models have no map, each reason once.
   var reasons: [String] {
-    result.models.compactMap { $0.spaces.last?.mapNote }.reduce(into: []) { found, reason in
+    result.models.flatMap { $0.spaces.compactMap(\.mapNote) }.reduce(into: []) { found, reason in
       if !found.contains(reason) { found.append(reason) }
     }
   }
@@ -22,11 +24,17 @@ struct KStarMaps {
 
   /// What the script reads.
   private struct Content: Encodable {
+    struct Layout: Encodable {
+      var key: String
+      var points: [[Double]]
+      var note: String
+    }
     struct Space: Encodable {
       var name: String
       var site: String
       var images: [Int]
-      var points: [[Double]]
+      var layouts: [Layout]
+      var lack: String
       var ranks: [Int]
       var patterns: [String]
       var sizes: [Int]
@@ -40,6 +48,44 @@ struct KStarMaps {
     var colours: [String]
     var patternColours: [String: String]
     var spaces: [Space]
+  }
+
+  /// The flat maps of a space, and how each was made.
+  private func layouts(_ map: KStarResult.Map) -> [Content.Layout] {
+    func quality(_ trust: Double?, _ continuity: Double?, _ k: Int) -> String {
+      trust.map {
+        "; trustworthiness \(Text.number($0, digits: 2)), continuity \(Text.number(continuity, digits: 2)) (k = \(k))"
+      } ?? ""
+    }
+    let shares = map.variance.map { Text.number(100 * $0, digits: 1) + " %" }
+    let first = Content.Layout(
+      key: "pca", points: map.points,
+      note:
+        "Two principal components with \(Text.list(shares)) of the variance\(quality(map.trustworthiness, map.continuity, map.neighbours))\(map.note.map { "; \($0)" } ?? "")."
+    )
+    guard let tsne = map.tsne else { return [first] }
+    let isReduced = tsne.perplexity < tsne.askedPerplexity
+    let perplexity =
+      "perplexity \(Text.number(tsne.perplexity, digits: isReduced ? 1 : 0))"
+      + (isReduced
+        ? ", for \(Text.plural(tsne.images, "image")) are too few for \(Text.number(tsne.askedPerplexity, digits: 0))"
+        : "")
+    let crowded =
+      tsne.crowded > 0
+      ? " Of \(Text.plural(tsne.crowded, "image")) more neighbours than that lie at the least distance; all of them count alike."
+      : ""
+    let sample =
+      tsne.images < result.images.count
+      ? " Laid out: \(Text.count(tsne.images)) of \(Text.plural(result.images.count, "image")), evenly of the classes."
+      : ""
+    return [
+      first,
+      Content.Layout(
+        key: "tsne", points: tsne.points,
+        note:
+          "t-SNE of Euclidean distances, exact, \(perplexity), \(Text.count(tsne.iterations)) steps from the principal components; divergence \(Text.number(tsne.divergence, digits: 2)) nats\(quality(tsne.trustworthiness, tsne.continuity, tsne.neighbours)). Neighbourhoods are to be read, not sizes of groups or distances between them.\(crowded)\(sample)"
+      ),
+    ]
   }
 
   /// The explorer.
@@ -60,22 +106,16 @@ struct KStarMaps {
           patterns[concept.label] = concept.pattern.rawValue
           sizes[concept.label] = concept.size
         }
-        let shares = map.variance.map { Text.number(100 * $0, digits: 1) + " %" }
-        let trust =
-          (map.trustworthiness.map {
-            "; trustworthiness \(Text.number($0, digits: 2)), continuity \(Text.number(map.continuity, digits: 2)) (k = \(map.neighbours))"
-          } ?? "") + (map.note.map { "; \($0)" } ?? "")
         let shown =
           map.images.count < result.images.count
           ? "\(Text.count(map.images.count)) of \(Text.plural(result.images.count, "image")), evenly of the classes"
           : Text.plural(map.images.count, "image")
         return Content.Space(
-          name: model.name, site: space.site, images: map.images, points: map.points,
+          name: model.name, site: space.site, images: map.images, layouts: layouts(map),
+          lack: map.tsneNote.map { "There is no t-SNE: \($0)." } ?? "",
           ranks: map.images.map { space.ranks[$0] }, patterns: patterns, sizes: sizes,
           chains: map.chains, breakers: map.images.map { space.breakers?[$0] ?? $0 },
-          note:
-            "Two principal components with \(Text.list(shares)) of the variance\(trust). \(shown)."
-        )
+          note: "Drawn: \(shown).")
       })
     func choice(_ key: String, _ label: String, _ options: [(String, String)]) -> HTML {
       .element(
@@ -99,6 +139,10 @@ struct KStarMaps {
                 choice(
                   "space", "Space",
                   known.enumerated().map { ("\($0)", "\($1.model.name) · \($1.space.site)") }),
+                known.contains { $0.map.tsne != nil }
+                  ? choice(
+                    "layout", "Map by",
+                    [("pca", "principal components"), ("tsne", "t-SNE")]) : .none,
                 choice(
                   "colour", "Colour",
                   [("class", "class"), ("pattern", "pattern of the class"), ("rank", "k* over n")]),
@@ -115,90 +159,5 @@ struct KStarMaps {
         .element("p", ["class": "quiet", "data-kstar": "note"], ""),
         try .data("kstar-content", content),
       ])
-  }
-}
-
-/// The most fractured concepts, and the images that break them.
-struct KStarBreakers {
-  let result: KStarResult
-  /// Concepts a model, and images of each.
-  private let most = (concepts: 3, images: 4)
-
-  func html() -> HTML {
-    .group(result.models.map(model))
-  }
-
-  private func model(_ model: KStarResult.Model) -> HTML {
-    guard let space = model.spaces.last, let map = space.map else { return .none }
-    let concepts = KStarViolins.sorted(space.concepts).filter { $0.pattern != .undefined }
-      .prefix(most.concepts)
-    guard !concepts.isEmpty else { return .none }
-    return .group([
-      .element("h4", [:], "\(model.name), \(space.site)"),
-      .group(concepts.map { concept($0, space, map) }),
-    ])
-  }
-
-  private func concept(
-    _ concept: KStarResult.Concept, _ space: KStarResult.Space, _ map: KStarResult.Map
-  ) -> HTML {
-    let own = map.images.indices.filter { result.labels[map.images[$0]] == concept.label }
-      .sorted { a, b in
-        let (left, right) = (space.ranks[map.images[a]], space.ranks[map.images[b]])
-        return (left, a) < (right, b)
-      }
-    // Of all images of the concept, drawn or not.
-    var breakers: [Int: Int] = [:]
-    for image in result.labels.indices where result.labels[image] == concept.label {
-      if let other = space.breakers?[image] { breakers[result.labels[other], default: 0] += 1 }
-    }
-    let total = breakers.values.reduce(0, +)
-    let named = breakers.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3).map {
-      "\(result.classes[$0.key]) (\(Text.count($0.value)) of \(Text.count(total)))"
-    }
-    let chosen = Set([0, 1, own.count / 4, own.count / 2].filter { $0 < own.count }).sorted()
-      .prefix(most.images)
-    return .element(
-      "div", ["class": "kstar-concept"],
-      [
-        .element(
-          "p", [:],
-          [
-            .element("strong", [:], result.classes[concept.label]),
-            .element(
-              "span", ["class": "quiet"],
-              " \(concept.pattern.rawValue)\(concept.isDecided || result.resamples < 20 ? "" : " (undecided)"), skew \(Text.number(concept.skewness.value, digits: 2)), \(Text.plural(concept.count, "image"))"
-                + (named.isEmpty ? "" : "; broken by \(Text.list(named))")),
-          ]),
-        .group(chosen.map { chain(own[$0], space, map) }),
-      ])
-  }
-
-  private func chain(
-    _ place: Int, _ space: KStarResult.Space, _ map: KStarResult.Map
-  ) -> HTML {
-    let image = map.images[place]
-    let label = result.labels[image]
-    let chain = map.chains[place]
-    // Where the list ends before it, the one that breaks the concept stands alone.
-    let breaker = space.breakers.map { $0[image] }.flatMap { chain.contains($0) ? nil : $0 }
-    return .element(
-      "div", ["class": "kstar-chain"],
-      [
-        picture(image, "own"),
-        .element("span", ["class": "kstar-rank"], "k* \(space.ranks[image])"),
-      ]
-        + chain.map { picture($0, result.labels[$0] == label ? "same" : "other") }
-        + (breaker.map { [.element("span", ["class": "quiet"], "…"), picture($0, "other")] } ?? []))
-  }
-
-  /// The page's script puts the picture of the contact sheet in.
-  private func picture(_ image: Int, _ kind: String) -> HTML {
-    .element(
-      "span",
-      [
-        "class": "kstar-picture \(kind)", "data-picture": result.images[image],
-        "title": "\(result.classes[result.labels[image]]): \(result.images[image])",
-      ], "")
   }
 }

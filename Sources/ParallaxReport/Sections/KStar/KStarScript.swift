@@ -25,7 +25,7 @@ enum KStarScript {
       const content = JSON.parse(place.textContent);
       const part = name => document.querySelector(`[data-kstar="${name}"]`);
       const [plane, side, note] = ["plane", "side", "note"].map(part);
-      const [space, colour, only] = ["space", "colour", "class"].map(part);
+      const [space, colour, only, layout] = ["space", "colour", "class", "layout"].map(part);
       const width = 620, height = 460, margin = 14;
       const svg = (name, attributes) => {
         const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -102,16 +102,18 @@ enum KStarScript {
       const invitation = side.textContent;
       function draw() {
         const set = content.spaces[Number(space.value)];
-        note.textContent = set.note;
+        const wished = layout ? layout.value : "pca";
+        const map = set.layouts.find(one => one.key === wished) ?? set.layouts[0];
+        note.textContent = [map.note, set.lack, set.note].filter(Boolean).join(" ");
         // Nobody is chosen: what was said of somebody is of another space, or of who is hidden now.
         side.replaceChildren(invitation);
         plane.classList.toggle("ranked", colour.value === "rank");
-        const ends = [0, 1].map(i => set.points.map(point => point[i])).map(list => [Math.min(...list), Math.max(...list)]);
+        const ends = [0, 1].map(i => map.points.map(point => point[i])).map(list => [Math.min(...list), Math.max(...list)]);
         const scale = Math.min(...ends.map(([low, high], i) => ([width, height][i] - 2 * margin) / (high - low || 1)));
         const centre = ends.map(([low, high]) => (low + high) / 2);
         const box = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "group",
           "aria-label": `Map of ${set.images.length} images; the arrow keys go from one to the next`, tabindex: "0"});
-        points = set.points.map((point, at) => {
+        points = map.points.map((point, at) => {
           const label = content.labels[set.images[at]];
           const x = width / 2 + (point[0] - centre[0]) * scale, y = height / 2 - (point[1] - centre[1]) * scale;
           const mark = shape(label, x, y, 4);
@@ -181,7 +183,7 @@ enum KStarScript {
         }
         return row;
       }
-      for (const control of [space, colour, only]) control.addEventListener("change", () => {
+      for (const control of [space, colour, only, layout].filter(Boolean)) control.addEventListener("change", () => {
         const kept = control === space ? null : chosen;
         chosen = null;
         draw();

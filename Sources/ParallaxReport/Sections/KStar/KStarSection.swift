@@ -17,7 +17,9 @@ enum KStarSection {
       all.firstIndex(of: model.original ?? model.name) ?? index
     }
     let text = KStarText(result: result)
-    var body: [HTML] = [.style(KStarScript.style), text.lead, Fold.switches(result.switches)]
+    var body: [HTML] = [
+      .style(KStarScript.style), text.lead, text.outside, Fold.switches(result.switches),
+    ]
     if !result.refusals.isEmpty {
       body.append(Fold.refusals(result.refusals, title: "Spaces without a value", of: "space"))
     }
@@ -43,11 +45,9 @@ enum KStarSection {
     if !depth.isEmpty {
       body.append(.element("h3", [:], "Patterns over depth"))
       add(depth.shares(), text.shares, depth.data())
-      let curves = depth.gamma
-      add(
-        curves.figure(
-          "Skewness and accuracy over depth", "Curves of gamma and kNN accuracy over depth"),
-        text.gamma, curves.data())
+      let curves = depth.gamma(
+        "Skewness and accuracy over depth", "Curves of gamma and kNN accuracy over depth")
+      add(curves.figure, text.gamma, curves.data)
     }
     let models = KStarModels.all(result, places)
     if result.plain.count > 1 {
@@ -104,6 +104,29 @@ struct KStarText {
       after Kotyan et al. (2023): values near 1 are of a concept that clusters, values near 0 of one that is fractured into pieces \
       among others.
       """)
+  }
+
+  /// Images that are left out for the bank's sake.
+  var outside: HTML {
+    guard let note = KStarResult.leftOut(result.outsideClasses) else { return .none }
+    let all = result.outside ?? []
+    return .group([
+      .element("p", [:], "\(note). k* is a rank among images of the own class."),
+      Fold.make(
+        "Images left out: \(Text.count(all.count))",
+        [
+          Fold.table(
+            ["image", "class"],
+            all.prefix(500).map {
+              .element(
+                "tr", [:], [.element("td", [:], $0.image), .element("td", [:], $0.className)])
+            }),
+          all.count > 500
+            ? .element(
+              "p", ["class": "quiet"],
+              "and \(Text.count(all.count - 500)) more; results/kstar.json has all.") : .none,
+        ]),
+    ])
   }
 
   func violins(_ space: KStarResult.Space, _ shown: Int) -> String {
@@ -231,6 +254,7 @@ struct KStarText {
             cell(near.accuracy, 3), cell(near.hit, 3), cell(near.overlap, 3),
             cell(near.silhouette), cell(near.hubness), cell(near.hubs, 3), cell(near.antihubs, 3),
             cell(space.map?.trustworthiness), cell(space.map?.continuity),
+            cell(space.map?.tsne?.trustworthiness), cell(space.map?.tsne?.continuity),
             .element("td", ["class": "number"], "\(all.withoutSkewness) / \(all.tooSmall)"),
           ])
       }
@@ -242,8 +266,8 @@ struct KStarText {
           [
             "model", "site", "Γ", "over", "by size", "Γ′ pooled", "Γ′ moments", "median",
             "mean k*/n",
-            "kNN", "hit", "overlap", "silhouette", "hubness", "hubs", "antihubs", "trust.",
-            "contin.", "no skew / n < 3",
+            "kNN", "hit", "overlap", "silhouette", "hubness", "hubs", "antihubs", "trust. PCA",
+            "contin. PCA", "trust. t-SNE", "contin. t-SNE", "no skew / n < 3",
           ], rows)
       ])
   }
@@ -279,49 +303,5 @@ struct KStarText {
               ])
           })
       ])
-  }
-}
-
-/// Whether the parts of a result fit together; what does not is a damaged file, not a trap.
-struct KStarCheck {
-  let result: KStarResult
-
-  /// What is wrong; nil where nothing is.
-  var problem: String? {
-    let (images, classes) = (result.images.indices, result.classes.indices)
-    guard result.labels.count == images.count, result.labels.allSatisfy(classes.contains) else {
-      return "its labels are no classes of its images"
-    }
-    for model in result.models {
-      guard !model.spaces.isEmpty else { return "a model has no space" }
-      for space in model.spaces {
-        guard space.ranks.count == images.count else {
-          return "a space has k* of \(space.ranks.count) of \(images.count) images"
-        }
-        guard (0...1).contains(space.depth) else { return "a space lies at depth \(space.depth)" }
-        guard space.concepts.allSatisfy({ classes.contains($0.label) && $0.size > 0 }) else {
-          return "a concept is no class, or has no image"
-        }
-        guard Set(space.concepts.map(\.label)).count == space.concepts.count else {
-          return "a concept stands twice"
-        }
-        guard
-          space.coincident.allSatisfy({
-            !$0.images.isEmpty && $0.pairs >= 0 && $0.images.allSatisfy(images.contains)
-          })
-        else { return "a group of images is none" }
-        if let breakers = space.breakers {
-          guard breakers.count == images.count, breakers.allSatisfy(images.contains) else {
-            return "the images that break concepts are none"
-          }
-        }
-        guard let map = space.map else { continue }
-        guard map.points.count == map.images.count, map.chains.count == map.images.count,
-          map.images.allSatisfy(images.contains), map.points.allSatisfy({ $0.count == 2 }),
-          map.chains.allSatisfy({ $0.allSatisfy(images.contains) })
-        else { return "a map does not fit its images" }
-      }
-    }
-    return nil
   }
 }

@@ -11,7 +11,6 @@ struct KStarViolins {
 
   /// More concepts than this, and only the ends of the list are drawn.
   static let most = 24
-  private let width = 520.0
   private let row = 30.0
 
   /// The concepts that are drawn, the most fractured first; those without an order last.
@@ -97,8 +96,9 @@ struct KStarViolins {
       id: id, title: "How \(model.name) holds concepts at \(space.site)",
       description:
         "Violins of k* over class size, one for each concept, from the most fractured to the most clustered",
-      chart: chart, data: ["\(id)-density", "\(id)-concepts"], exported: ["\(id)-concepts"],
-      marks: concepts.count * 8)
+      chart: chart(520), data: ["\(id)-density", "\(id)-concepts"],
+      exported: ["\(id)-concepts"], marks: concepts.count * 8,
+      narrow: (chart(230, isNarrow: true), 920))
   }
 
   func data() -> [String: Dataset] {
@@ -143,7 +143,10 @@ struct KStarViolins {
     ]
   }
 
-  private var chart: Chart {
+  /// - Parameters:
+  ///   - width: of the violins in pixels.
+  ///   - isNarrow: whether skewness and pattern stand one above the other.
+  private func chart(_ width: Double, isNarrow: Bool = false) -> Chart {
     let count = Double(concepts.count)
     let names = concepts.enumerated().map { place, concept in
       "\"\(place)\":\(Self.quoted(result.classes[concept.label]))"
@@ -159,7 +162,8 @@ struct KStarViolins {
       axis: .value(
         Chart.Axis(
           title: .null, values: concepts.indices.map { Double($0) + 0.5 },
-          labelExpr: "{\(names.joined(separator: ","))}[floor(datum.value)]", labelLimit: 160,
+          labelExpr: "{\(names.joined(separator: ","))}[floor(datum.value)]",
+          labelLimit: isNarrow ? 105 : 160,
           grid: false, ticks: false, domain: false)))
     let x = Chart.Channel.quantity(
       "mean", across,
@@ -178,7 +182,9 @@ struct KStarViolins {
           "y": y, "x": .quantity(from, across, axis: x.axis), "x2": Chart.Channel(field: to),
         ])
     }
-    func note(_ field: String, _ place: Double, _ colour: Chart.Channel?) -> Chart {
+    func note(
+      _ field: String, _ place: Double, down: Double = 0, _ colour: Chart.Channel?
+    ) -> Chart {
       var encoding: [String: Chart.Channel] = [
         "y": y, "x": .pixels(width + place), "text": .name(field),
       ]
@@ -187,7 +193,7 @@ struct KStarViolins {
         data: rows,
         mark: Mark(
           type: "text", style: colour == nil ? "ink" : nil, align: "left", baseline: "middle",
-          fontSize: 11.5, limit: 150), encoding: encoding)
+          fontSize: isNarrow ? 11 : 11.5, dy: down, limit: 150), encoding: encoding)
     }
     let area = Chart(
       data: Chart.Data(name: "\(id)-density"), mark: Mark(type: "area", opacity: 0.7),
@@ -213,8 +219,11 @@ struct KStarViolins {
       width: width, height: row * count,
       layer: [
         area, spread("least", "most", 0.75), spread("q1", "q3", 3.5), star, inner, band,
-        note("_skew", 10, nil), note("_mark", 106, Self.colour),
-      ], view: Chart.View(stroke: .null))
+      ]
+        + (isNarrow
+          ? [note("_skew", 8, down: -7, nil), note("_mark", 8, down: 7, Self.colour)]
+          : [note("_skew", 10, nil), note("_mark", 106, Self.colour)]),
+      view: Chart.View(stroke: .null))
   }
 
   private typealias Mark = Chart.Mark
