@@ -23,12 +23,13 @@ struct MatchMemory {
     bytes = ((method.isSecondOrder ? 4 : 2) * activations + copies * pixels) * width
   }
 
-  /// Pictures that fit, at most those that were asked for, at least one.
+  /// How many fit.
   ///
   /// - Parameters:
   ///   - asked: how many; nil for the usual number.
   ///   - fixed: a graph's own number.
   ///   - limit: bytes.
+  /// - Returns: pictures, at most those that were asked for, at least one.
   func batch(_ asked: Int?, fixed: Int?, limit: Int = limit) -> Int {
     max(1, fixed ?? min(asked ?? Self.usual, limit / max(1, bytes)))
   }

@@ -97,11 +97,12 @@ struct OutsidePictures {
     return all
   }
 
-  /// Their representations, by place in the set: of each one row for each representation.
+  /// Their representations, by place.
   ///
   /// - Parameters:
   ///   - wanted: representations, those of one model together.
   ///   - subjects: the models.
+  /// - Returns: of each file `[1, features]` for each representation.
   /// - Throws: what models throw.
   func embedded(_ wanted: [(subject: Int, representation: Representation)], _ subjects: [Subject])
     throws -> [Int: [Tensor]]
