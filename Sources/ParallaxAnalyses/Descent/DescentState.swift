@@ -48,10 +48,9 @@ extension Descent {
     /// - Returns: them, by names that ``Descent/state(_:batch:channels:height:width:)`` knows.
     /// - Throws: `EncodingError` where a number is not finite.
     public func tensors() throws -> [(name: String, tensor: Tensor)] {
-      let notes = [UInt8](try JSONEncoder().encode(numbers))
-      return [
+      [
         ("parameters", parameters), ("best", best), ("step", Tensor([Int64(step)], shape: [1])),
-        ("numbers", Tensor(notes, shape: [notes.count])),
+        ("numbers", try StateNotes.tensor(numbers)),
       ] + memory.sorted { $0.key < $1.key }.map { ("memory.\($0.key)", $0.value) }
     }
 
@@ -94,18 +93,14 @@ extension Descent {
     guard recipe.problem(channels: channels, height: height, width: width) == nil,
       let parameters = tensors["parameters"], let best = tensors["best"],
       let step = tensors["step"], step.count == 1, step.dtype == .int64,
-      let notes = tensors["numbers"], notes.dtype == .uint8,
-      let numbers = try? JSONDecoder().decode(
-        State.Numbers.self, from: Data(notes.scalars(UInt8.self)))
+      let numbers = StateNotes.value(State.Numbers.self, tensors["numbers"])
     else { return nil }
     var state = State(origin: [channels, height, width], batch: batch)
     state.step = Int(step.item(Int64.self))
     guard (0...recipe.steps).contains(state.step) else { return nil }
     state.octave = place(state.step).octave
     (state.parameters, state.best, state.numbers) = (parameters, best, numbers)
-    for (name, tensor) in tensors where name.hasPrefix("memory.") {
-      state.memory[String(name.dropFirst("memory.".count))] = tensor
-    }
+    state.memory = tensors.under("memory.")
     let shape = [batch] + parametrisation(state).shape
     let counts = [
       numbers.bestLoss.count, numbers.bestStep.count, numbers.stopped.count, numbers.trace.count,

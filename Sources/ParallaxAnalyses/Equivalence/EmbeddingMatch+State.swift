@@ -2,24 +2,9 @@ import Foundation
 import ParallaxTensors
 
 extension EmbeddingMatch.State.Numbers {
-  /// As bytes; NaN and infinity are numbers like others.
-  func encoded() throws -> Tensor {
-    let encoder = JSONEncoder()
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    let bytes = [UInt8](try encoder.encode(self))
-    return Tensor(bytes, shape: [bytes.count])
-  }
-
   /// Numbers from bytes; nil where they are none of so many pictures.
   init?(_ bytes: Tensor?, batch: Int) {
-    guard let bytes, bytes.dtype == .uint8 else { return nil }
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    guard let numbers = try? decoder.decode(Self.self, from: Data(bytes.scalars(UInt8.self))),
-      numbers.fits(batch)
-    else { return nil }
+    guard let numbers = StateNotes.value(Self.self, bytes), numbers.fits(batch) else { return nil }
     self = numbers
   }
 
@@ -37,7 +22,7 @@ extension EmbeddingMatch.State {
   func tensors() throws -> [(name: String, tensor: Tensor)] {
     var list: [(name: String, tensor: Tensor)] = [
       ("pictures", pictures), ("step", Tensor([Int64(step)], shape: [1])),
-      ("numbers", try numbers.encoded()),
+      ("numbers", try StateNotes.tensor(numbers)),
     ]
     if let first { list.append(("first", first)) }
     if let second { list.append(("second", second)) }

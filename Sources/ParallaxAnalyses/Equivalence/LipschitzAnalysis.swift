@@ -196,14 +196,7 @@ public final class LipschitzAnalysis: Accumulator {
 
   /// The pixels, and what was found so far.
   public func state() -> [(name: String, tensor: Tensor)] {
-    pixels.state()
-      + found.sorted { $0.key < $1.key }.flatMap { key, one -> [(name: String, tensor: Tensor)] in
-        guard let notes = try? JSONEncoder().encode(one.numbers) else { return [] }
-        return [
-          ("found.\(key).numbers", Tensor([UInt8](notes), shape: [notes.count])),
-          ("found.\(key).pictures", one.pictures),
-        ]
-      }
+    pixels.state() + StateNotes.entries(found: found.mapValues { ($0.pictures, $0.numbers) })
   }
 
   /// Goes on from the state of an interrupted run.
@@ -216,12 +209,11 @@ public final class LipschitzAnalysis: Accumulator {
     for (place, one) in places.enumerated() {
       let size = subjects[one.subject].imageSize
       for pair in pairs.indices {
-        let key = "found.\(place).\(pair)"
-        guard let notes = state["\(key).numbers"] else { continue }
-        guard notes.dtype == .uint8, let own = state["\(key).pictures"], own.rank == 4,
+        let finished = state.under("found.\(place).\(pair).")
+        guard !finished.isEmpty else { continue }
+        guard let own = finished["pictures"], own.rank == 4,
           Array(own.shape.dropFirst()) == [3, size.height, size.width],
-          let numbers = try? JSONDecoder().decode(
-            LipschitzResult.Picture.self, from: Data(notes.scalars(UInt8.self))),
+          let numbers = StateNotes.value(LipschitzResult.Picture.self, finished["numbers"]),
           own.shape[0] == 1 + numbers.walk.count + (numbers.levelSet == nil ? 0 : 1)
         else { return false }
         restored["\(place).\(pair)"] = Found(numbers: numbers, pictures: own)

@@ -152,14 +152,10 @@ public final class MatchingAnalysis: Accumulator {
   /// What the pass gave so far, the pictures found, and the match that is running.
   public func state() -> [(name: String, tensor: Tensor)] {
     var list = gathered.state() + pixels.state().map { ("pixels.\($0.name)", $0.tensor) }
-    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
-      guard let notes = try? one.numbers.encoded() else { continue }
-      list.append(("found.\(key).pictures", one.pictures.to(.cpu).contiguous()))
-      list.append(("found.\(key).numbers", notes))
-    }
+    list += StateNotes.entries(found: found.mapValues { ($0.pictures, $0.numbers) })
     for (key, one) in running.sorted(by: { $0.key < $1.key }) where found[key] == nil {
       guard let tensors = try? one.tensors() else { continue }
-      list += tensors.map { ("running.\(key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+      list += StateNotes.entries(running: key, tensors)
     }
     return list
   }

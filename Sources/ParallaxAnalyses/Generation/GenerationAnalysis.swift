@@ -158,13 +158,9 @@ public final class GenerationAnalysis: Accumulator {
   /// The first image's pixels, the pictures made so far, and the descent that is running.
   public func state() -> [(name: String, tensor: Tensor)] {
     var list = gathered.state()
-    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
-      guard let notes = try? JSONEncoder().encode(one.numbers) else { continue }
-      list.append(("found.\(key).pictures", one.pictures.to(.cpu).contiguous()))
-      list.append(("found.\(key).numbers", Tensor([UInt8](notes), shape: [notes.count])))
-    }
+    list += StateNotes.entries(found: found.mapValues { ($0.pictures, $0.numbers) })
     if let running, let tensors = try? running.state.tensors() {
-      list += tensors.map { ("running.\(running.key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+      list += StateNotes.entries(running: running.key, tensors)
     }
     return list
   }
@@ -179,29 +175,24 @@ public final class GenerationAnalysis: Accumulator {
     var restored: [String: GenerationUnit.Found] = [:]
     var going: (key: String, state: Descent.State)?
     for unit in units {
-      if let pictures = state["found.\(unit.key).pictures"] {
+      let finished = state.under("found.\(unit.key).")
+      if let pictures = finished["pictures"] {
         guard pictures.rank == 4, pictures.shape[0] == unit.rows.count, pictures.shape[1] == 3,
-          pictures.dtype.isFloatingPoint, let notes = state["found.\(unit.key).numbers"],
-          notes.dtype == .uint8,
-          let numbers = try? JSONDecoder().decode(
-            [GenerationUnit.Numbers].self, from: Data(notes.scalars(UInt8.self))),
+          pictures.dtype.isFloatingPoint,
+          let numbers = StateNotes.value([GenerationUnit.Numbers].self, finished["numbers"]),
           numbers.count == unit.rows.count
         else { return false }
         restored[unit.key] = GenerationUnit.Found(pictures: pictures, numbers: numbers)
       }
-      let prefix = "running.\(unit.key)."
-      let own = state.filter { $0.key.hasPrefix(prefix) }.map {
-        (String($0.key.dropFirst(prefix.count)), $0.value)
-      }
-      if !own.isEmpty {
+      let tensors = state.under("running.\(unit.key).")
+      if !tensors.isEmpty {
         let beginning: Tensor?
         do { beginning = try self.beginning(unit, places) } catch { return false }
         let size = beginning?.shape.suffix(2).map(\.self) ?? [size(unit).0, size(unit).1]
         let bare = Descent("", recipe.descent) { seen, _ in Descent.Losses(seen) }
         guard
           let state = bare.state(
-            Dictionary(own) { first, _ in first }, batch: unit.rows.count, height: size[0],
-            width: size[1])
+            tensors, batch: unit.rows.count, height: size[0], width: size[1])
         else { return false }
         going = (unit.key, state)
       }

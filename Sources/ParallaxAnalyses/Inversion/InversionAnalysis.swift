@@ -142,13 +142,9 @@ public final class InversionAnalysis: Accumulator {
   /// The pixels of all finished blocks, the pictures found so far, and the descent that is running.
   public func state() -> [(name: String, tensor: Tensor)] {
     var list = gathered.state()
-    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
-      guard let notes = try? JSONEncoder().encode(one.numbers) else { continue }
-      list.append(("found.\(key).pictures", one.pictures.to(.cpu).contiguous()))
-      list.append(("found.\(key).numbers", Tensor([UInt8](notes), shape: [notes.count])))
-    }
+    list += StateNotes.entries(found: found.mapValues { ($0.pictures, $0.numbers) })
     if let running, let tensors = try? running.state.tensors() {
-      list += tensors.map { ("running.\(running.key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+      list += StateNotes.entries(running: running.key, tensors)
     }
     return list
   }
@@ -163,21 +159,17 @@ public final class InversionAnalysis: Accumulator {
     var going: (key: String, state: Inversion.State)?
     for unit in units(images: count) {
       let shape = shape(unit)
-      if let pictures = state["found.\(unit.key).pictures"] {
-        guard pictures.shape == shape, let notes = state["found.\(unit.key).numbers"],
-          notes.dtype == .uint8,
-          let numbers = try? JSONDecoder().decode(
-            [InversionResult.Reconstruction].self, from: Data(notes.scalars(UInt8.self))),
+      let finished = state.under("found.\(unit.key).")
+      if let pictures = finished["pictures"] {
+        guard pictures.shape == shape,
+          let numbers = StateNotes.value(
+            [InversionResult.Reconstruction].self, finished["numbers"]),
           numbers.count == shape[0]
         else { return false }
         restored[unit.key] = Found(pictures: pictures, numbers: numbers)
       }
-      let prefix = "running.\(unit.key)."
-      let own = state.filter { $0.key.hasPrefix(prefix) }.map {
-        (String($0.key.dropFirst(prefix.count)), $0.value)
-      }
-      if !own.isEmpty {
-        let tensors = Dictionary(own) { first, _ in first }
+      let tensors = state.under("running.\(unit.key).")
+      if !tensors.isEmpty {
         let bare = Inversion("", layers[unit.layer].recipe) { $0 }.bare
         guard let state = bare.state(tensors, batch: shape[0], height: shape[2], width: shape[3])
         else { return false }

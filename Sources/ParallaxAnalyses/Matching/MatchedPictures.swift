@@ -120,14 +120,9 @@ struct MatchedPictures {
 
   /// What must be kept.
   func state() -> [(name: String, tensor: Tensor)] {
-    var list: [(name: String, tensor: Tensor)] = []
-    for (key, one) in found.sorted(by: { $0.key < $1.key }) {
-      guard let notes = try? JSONEncoder().encode(one.numbers) else { continue }
-      list.append(("found.\(key).pictures", one.pictures.contiguous()))
-      list.append(("found.\(key).numbers", Tensor([UInt8](notes), shape: [notes.count])))
-    }
+    var list = StateNotes.entries(found: found)
     if let running, let tensors = try? running.state.tensors() {
-      list += tensors.map { ("running.\(running.key).\($0.name)", $0.tensor.to(.cpu).contiguous()) }
+      list += StateNotes.entries(running: running.key, tensors)
     }
     return list
   }
@@ -139,23 +134,19 @@ struct MatchedPictures {
   ///   - batches: shape of the pictures of each batch and its recipe, by its key.
   init?(_ state: [String: Tensor], batches: [String: (shape: [Int], recipe: InversionRecipe)]) {
     for (key, (shape, recipe)) in batches {
-      if let pictures = state["found.\(key).pictures"] {
-        guard pictures.shape == shape, let notes = state["found.\(key).numbers"],
-          notes.dtype == .uint8,
-          let numbers = try? JSONDecoder().decode(
-            [MatchNumbers].self, from: Data(notes.scalars(UInt8.self))), numbers.count == shape[0]
+      let finished = state.under("found.\(key).")
+      if let pictures = finished["pictures"] {
+        guard pictures.shape == shape,
+          let numbers = StateNotes.value([MatchNumbers].self, finished["numbers"]),
+          numbers.count == shape[0]
         else { return nil }
         found[key] = (pictures, numbers)
       }
-      let prefix = "running.\(key)."
-      let own = state.filter { $0.key.hasPrefix(prefix) }.map {
-        (String($0.key.dropFirst(prefix.count)), $0.value)
-      }
-      if !own.isEmpty {
+      let tensors = state.under("running.\(key).")
+      if !tensors.isEmpty {
         guard
           let state = Inversion("", recipe, embedding: { $0 }).bare.state(
-            Dictionary(own) { first, _ in first }, batch: shape[0], height: shape[2],
-            width: shape[3])
+            tensors, batch: shape[0], height: shape[2], width: shape[3])
         else { return nil }
         running = (key, state)
       }

@@ -114,9 +114,7 @@ public final class SpectrumAnalysis: Accumulator {
   public func state() -> [(name: String, tensor: Tensor)] {
     gathered.state()
       + found.sorted { $0.key < $1.key }.compactMap { key, one in
-        (try? JSONEncoder().encode(one)).map {
-          ("found.\(key)", Tensor([UInt8]($0), shape: [$0.count]))
-        }
+        (try? StateNotes.tensor(one)).map { ("found.\(key)", $0) }
       }
   }
 
@@ -129,10 +127,7 @@ public final class SpectrumAnalysis: Accumulator {
     for layer in layers.indices {
       for image in 0..<limit {
         guard let notes = state["found.\(layer).\(image)"] else { continue }
-        guard notes.dtype == .uint8,
-          let one = try? JSONDecoder().decode(
-            SpectrumResult.Picture.self, from: Data(notes.scalars(UInt8.self)))
-        else { return false }
+        guard let one = StateNotes.value(SpectrumResult.Picture.self, notes) else { return false }
         restored["\(layer).\(image)"] = one
       }
     }

@@ -151,7 +151,9 @@ enum PageScript {
       const watcher = new IntersectionObserver(entries => {
         for (const entry of entries) if (entry.isIntersecting) {
           links.forEach(link => link.removeAttribute("aria-current"));
-          links.get(entry.target.id)?.setAttribute("aria-current", "true");
+          const link = links.get(entry.target.id), list = link?.closest("ul");
+          link?.setAttribute("aria-current", "true");
+          if (list) list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
         }
       }, {rootMargin: "-10% 0px -75% 0px"});
       links.forEach((_, id) => { const place = document.getElementById(id); if (place) watcher.observe(place); });

@@ -15,8 +15,10 @@ enum Style {
       "Segoe UI", Roboto, "Helvetica Neue", sans-serif; font-variant-numeric: tabular-nums; }
     main { max-width: 70rem; margin: 0 auto; padding: 1.5rem 1.25rem 5rem; }
     nav { position: sticky; top: 0; z-index: 3; display: flex; gap: 1rem; align-items: center; padding: .5rem 1.25rem;
-      background: var(--paper); border-bottom: 1px solid var(--line); overflow-x: auto; font-size: .875rem; }
-    nav ul { display: flex; gap: 1.1rem; list-style: none; margin: 0; padding: 0; flex: 1; }
+      background: var(--paper); border-bottom: 1px solid var(--line); font-size: .875rem; }
+    nav ul { display: flex; gap: 1.1rem; list-style: none; margin: 0; padding: .3rem 1.5rem .3rem .2rem; flex: 1; min-width: 0;
+      overflow-x: auto; scrollbar-width: none; mask-image: linear-gradient(to left, transparent, black 1.5rem); }
+    nav button { flex: none; }
     nav a { color: var(--quiet); text-decoration: none; white-space: nowrap; }
     nav a:hover, nav a[aria-current] { color: var(--ink); text-decoration: underline; text-underline-offset: .35em; }
     a { color: var(--link); }
