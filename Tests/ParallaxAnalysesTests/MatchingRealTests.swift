@@ -33,7 +33,7 @@ struct MatchingRealTests {
       if: isThere, "the weights of clip-vit-base-patch16 are not in the cache; run make setup"))
   func clip() throws {
     let folder = try TemporaryFolder()
-    let images = try images(folder, classes: 4, each: 2)
+    let images = try images(folder, classes: 4, each: 3)
     let subject = try Subject(Catalog.load(.name("clip-vit-base-patch16")))
     let pass = Pass(subjects: [subject], images: images)
     var options = MatchingAnalysis.Options()
@@ -41,8 +41,7 @@ struct MatchingRealTests {
     // Adam comes there first: a pass either way a step. A step of Gauss–Newton with three products costs ten times as much, and after three of
     // them the cosines were 0.78 and 0.71.
     options.recipe = .quick
-    (options.recipe.cosine, options.recipe.tolerance) = (0.963, 0.08)
-    options.recipe.rate = LinearSchedule(0.005, 0.005)
+    (options.recipe.cosine, options.recipe.tolerance) = (0.97, 0.06)
     let analysis = try MatchingAnalysis(
       try subject.representations(), of: [subject], images: images, options: options)
     try pass.run([analysis])
@@ -53,7 +52,6 @@ struct MatchingRealTests {
       let (source, target) = (result.images[pair.source], result.images[pair.target])
       let told =
         "\(source.id) → \(target.id): cosine \(pair.before.cosine ?? 0) → \(pair.saved.cosine ?? 0), PSNR \(pair.change.psnr ?? 0), SSIM \(pair.change.ssim ?? 0), \(pair.steps) steps"
-      print(told)
       #expect(source.className != target.className && pair.ending == "matched", "\(told)")
       let (before, saved) = (try #require(pair.before.cosine), try #require(pair.saved.cosine))
       #expect(before < 0.75 && saved >= 0.96, "\(told)")

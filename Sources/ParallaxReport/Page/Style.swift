@@ -89,7 +89,7 @@ enum Style {
     .block { display: block; } .scroll.tall { max-height: none; }
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
-    .drawing .vega-embed { padding: 0; }
+    .drawing.vega-embed { display: block; max-width: 100%; padding: 4px 0; }
     figcaption { color: var(--quiet); font-size: .875rem; line-height: 1.5; max-width: 56rem; margin: .5rem 0; }
     .actions { display: flex; flex-wrap: wrap; gap: .4rem; margin: .5rem 0; }
     button { font: inherit; font-size: .8125rem; color: var(--quiet); background: none; border: 1px solid var(--line);
