@@ -58,8 +58,20 @@ def weibull():
     save("jacobian/weibull.safetensors", tensors, {"script": "Oracles/jacobian.py", "seed": "1, 2, 3", "dtype": "float64", **versions("scipy")})
 
 
+def wide():
+    """Singular values of more than 1024 rows: a linear map with 1500 outputs of 1728 numbers, columns that fade, and the Jacobian of tanh of it at a
+    point; matrix and point are drawn from seeds, as the test does."""
+    draw = lambda seed, *shape: torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32).double()
+    w = draw(41, 1500, 1728) * torch.arange(1, 1729, dtype=torch.float64) ** -0.6
+    slope = 1 - torch.tanh(w @ draw(42, 1728)) ** 2
+    tensors = {"linear": torch.linalg.svdvals(w), "tanh": torch.linalg.svdvals(slope[:, None] * w), "corner": w[:3, :3].clone()}
+    print({k: v[:3] for k, v in tensors.items()})
+    save("jacobian/wide.safetensors", tensors, {"script": "Oracles/jacobian.py", "seed": "41, 42", "dtype": "float64", **versions()})
+
+
 def main():
     weibull()
+    wide()
     set_fused_attn(False)  # the fused form has no forward derivative
     tensors, g = {}, torch.Generator().manual_seed(23)
     for name, model, sites in networks():

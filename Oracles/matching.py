@@ -1,5 +1,7 @@
 """Matching of embeddings: the published loop, Adam and PGD step by step, Gauss-Newton steps, principal coordinates, readers.
 
+Bounded minima are SciPy's L-BFGS-B; walks along eigenvectors of the pullback metric come from the whole of it.
+
 Descents run in float64 by PyTorch's autograd from a given x_0, through a small network with strides and tanh, whose weights lie in
 the fixture. The loop is that of the published optimiser (mean squared error, clamp to the source's range, re-embedding after the
 step), Adam torch.optim's, PGD after torchattacks' PGD and PGDL2; Gauss-Newton steps are solved with NumPy from the whole Jacobian of
@@ -10,6 +12,7 @@ curve are scikit-learn's.
 import numpy as np
 import torch
 from oracle import save, versions
+from scipy.optimize import minimize
 from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
@@ -83,6 +86,44 @@ def gauss_newton(forward, x, t, damping):
     gram = j @ j.T
     scale = damping * (r @ gram @ r) / (r @ r)
     return x - torch.tensor(j.T @ np.linalg.solve(gram + scale * np.eye(len(r)), r)).reshape(x.shape)
+
+
+def bounded(forward, source, t, delta):
+    """min ½‖f(x) − t‖² within δ of the source and 0 to 1, by SciPy's L-BFGS-B; one image."""
+    x0 = source.flatten().numpy()
+
+    def loss(x):
+        leaf = torch.from_numpy(x).reshape(source.shape).requires_grad_(True)
+        value = 0.5 * ((forward(leaf) - t) ** 2).sum()
+        (g,) = torch.autograd.grad(value, leaf)
+        return value.item(), g.flatten().numpy()
+
+    box = list(zip(np.maximum(x0 - delta, 0), np.minimum(x0 + delta, 1)))
+    found = minimize(loss, x0, jac=True, method="L-BFGS-B", bounds=box, options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-15, "gtol": 1e-10})
+    print("L-BFGS-B", delta, found.fun, found.nit, found.nfev, found.message)
+    return torch.from_numpy(found.x).reshape(source.shape), found.fun
+
+
+def pullback_walk(forward, source, threshold, multiplier, draws, same):
+    """SiMEC and SiMExp on pixels from the whole G = JᵀJ, decomposed by eigh: a random vector's part in the space of eigenvalues below the threshold,
+    or one of those above it in ascending order, its largest number positive, forwards or backwards."""
+    x, rows, notes = source.clone(), [], []
+    for place, back, vector in zip(*draws):
+        j = torch.autograd.functional.jacobian(lambda y: forward(y)[0], x).reshape(-1, x.numel())
+        values, vectors = torch.linalg.eigh(j.T @ j)
+        if same:
+            null = vectors[:, values < threshold]
+            v = null @ (null.T @ vector)
+            v = v / v.norm()
+        else:
+            above = torch.nonzero(values > threshold).flatten()
+            v = vectors[:, above[int(place * len(above))]]
+            v = v * v[v.abs().argmax()].sign() * (-1 if back else 1)
+        delta = multiplier / torch.sqrt(values.max() / (values.min() + 1e-6))
+        notes.append([delta.item(), (v @ (j.T @ (j @ v))).item()])
+        x = (x + delta * v.reshape(x.shape)).clamp(0, 1)
+        rows.append(x)
+    return torch.cat(rows), torch.tensor(notes)
 
 
 def several(forward, source, targets, rate, steps):
@@ -216,9 +257,21 @@ def main():
     }
     tables = [(36, 12, 2, 0), (12, 9, 2, 21), (0, 12, 0, 0), (0, 2, 0, 0), (5, 0, 0, 3)]
     tensors |= {"paired/tables": torch.tensor(tables), "paired/intervals": torch.tensor([paired_interval(*t) for t in tables])}
+    for name, delta in (("near", 4 / 255), ("far", 10 / 255)):
+        found = [bounded(forward, sources[i:i + 1], wanted[i:i + 1], delta) for i in range(2)]
+        tensors |= {f"bounded/{name}/pictures": torch.cat([x for x, _ in found]), f"bounded/{name}/losses": torch.tensor([v for _, v in found])}
+    g = torch.Generator().manual_seed(29)
+    draws = (torch.rand(4, generator=g).tolist(), [False, True, True, False], torch.randn(4, 240, generator=g))
+    j = torch.autograd.functional.jacobian(lambda y: forward(y)[0], sources[:1]).reshape(-1, 240)
+    print("λ", torch.linalg.svdvals(j) ** 2)
+    tensors |= {"walk/places": torch.tensor(draws[0]), "walk/back": torch.tensor([float(b) for b in draws[1]]), "walk/vectors": draws[2]}
+    for name, same in (("simec", True), ("simexp", False)):
+        path, notes = pullback_walk(forward, sources[:1], 14.0, 2000.0, draws, same)
+        print(name, notes)
+        tensors |= {f"walk/{name}/pictures": path, f"walk/{name}/notes": notes}
     save(
         "equivalence/matching.safetensors", {k: v.contiguous() for k, v in tensors.items()},
-        {"script": "Oracles/matching.py", "versions": versions("scikit-learn"), "seed": "23",
+        {"script": "Oracles/matching.py", "versions": versions("scikit-learn", "scipy"), "seed": "23",
          "notes": "trace: loss before the step, d, cosine, L1 after it"},
     )
     print("golden", published(lambda x: (x.flatten(1) @ torch.tensor([[1.0, 2, 0], [0, 1, -1]]).T), torch.tensor([0.2, -0.5, 0.9]).reshape(1, 3, 1, 1), torch.tensor([1, 0.3, -0.4]).reshape(1, 3, 1, 1), 0.09, 3)[1])

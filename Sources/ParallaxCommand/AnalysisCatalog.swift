@@ -174,10 +174,12 @@ enum AnalysisCatalog {
   static func matching(_ options: MatchingAnalysis.Options) -> Maker {
     { material in
       var options = options
-      options.seed = material.seed
-      return try MatchingAnalysis(
+      (options.seed, options.alpha) = (material.seed, material.alpha)
+      let analysis = try MatchingAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)
+      if let note = analysis.memoryNote { material.progress.note(note) }
+      return analysis
     }
   }
 
@@ -186,6 +188,7 @@ enum AnalysisCatalog {
     { material in
       var options = options
       (options.seed, options.precise) = (material.seed, material.precise)
+      options.alpha = material.alpha
       return try LipschitzAnalysis(
         material.representations, of: material.subjects, images: material.images,
         among: material.named, options: options)

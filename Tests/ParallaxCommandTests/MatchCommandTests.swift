@@ -50,13 +50,36 @@ struct MatchCommandTests {
     try refused(["--method", "newton"], "gauss-newton")
     let id = try ImageSet(parallax.folder.url.appending(path: "photos").path).samples[0].id
     try refused(["--source", id, "--target", id], "are the same picture")
-    try refused(["--source", "nobody.png"], "no image 'nobody.png' in the set")
+    try refused(["--source", "nobody.png"], "nobody.png: no image of the set", code: 66)
+    try refused(["--source", "photos"], "photos: is a folder, expected an image file", code: 65)
+    try parallax.folder.write(Array("no image".utf8), "broken.png")
+    try refused(["--target", "broken.png"], "broken.png: is neither JPEG", code: 65)
+    try refused(["--method", "l-bfgs-b", "--l2", "1"], "l-bfgs-b has none")
+    try refused(["--preset", "sabour2016", "--rate", "1"], "l-bfgs-b has none")
     try refused(["--preset", "newton", "--rate", "5"], "levenberg-marquardt has none")
     try refused(["--damping", "5"], "adam has none")
     try refused(["--noise", "0.1,x"], "expected numbers above 0")
     try refused(["--target", id, "--target-embedding", "t.npy"], "expected one of them")
     try refused(["--target-embedding", "none.npy"], "none.npy", code: 66)
     try refused(["--dtype", "float64"], "only invert and lipschitz have float64")
+  }
+
+  @Test("a source outside the set is read, recorded with path and hash, and matched")
+  func outside() throws {
+    let parallax = try CommandRunner()
+    try parallax.folder.pictures(4)
+    let other = try TemporaryFolder()
+    try other.pictures(5, in: "more")
+    let path = try #require(
+      ImageSet(other.url.appending(path: "more").path).samples.last?.path)
+    let outcome = try parallax.run(Self.base + ["--source", path, "-b", "1"])
+    outcome.expectSuccess()
+    let run = RunFolder(parallax.folder.url.appending(path: "run"))
+    let result: MatchingResult = try #require(try run.result(analysis: "matching"))
+    let hash = try ContentHash.sha256(ofFile: path)
+    #expect(result.images.contains { $0.id == path && $0.sha256 == hash })
+    let record = String(decoding: try parallax.folder.bytes("run/run.json"), as: UTF8.self)
+    #expect(record.contains(hash))
   }
 
   private func recipe(_ arguments: [String]) throws -> MatchRecipe {
@@ -74,6 +97,8 @@ struct MatchCommandTests {
     #expect(mixed.name == "salman2024, changed" && mixed.rate == MatchRecipe.pgd.rate)
     #expect(mixed.unit == .pixels && mixed.ball == .maximum(0.03) && mixed.tolerance == 1e-4)
     #expect(try recipe(["--preset", "newton", "--method", "gauss-newton"]).products == 12)
+    #expect(try recipe(["--preset", "sabour2016"]) == .sabour2016)
+    #expect(try recipe(["--method", "l-bfgs-b"]).ball == .maximum(10.0 / 255))
     let changed = try recipe([
       "--loss", "half", "--unit", "normalised", "--clamp", "source", "--preset", "quick",
     ])
@@ -91,5 +116,8 @@ struct MatchCommandTests {
     #expect(try pairs(["--target", "a"]) == .to("a", .max))
     #expect(try pairs(["--target", "a", "--pairs", "3"]) == .to("a", 3))
     #expect(try pairs([]) == .random(8) && pairs(["--source", "a"]) == .from("a", 8))
+    // Pairs at once: as many as are asked for, or what the memory allows.
+    #expect(try MatchOptions.parse([]).options(batchSize: nil).batchSize == nil)
+    #expect(try MatchOptions.parse([]).options(batchSize: 20).batchSize == 20)
   }
 }

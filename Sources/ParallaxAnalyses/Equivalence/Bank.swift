@@ -14,8 +14,16 @@ struct Bank {
   let names: [Int: String]
   private let features: [Tensor]
   private let rows: [Int: Int]
+  /// Of images that take part and stand behind no reader, by their places: one row for each representation.
+  private let outside: [Int: [Tensor]]
 
-  init(_ gathered: GatheredFeatures, samples: [Sample]) {
+  /// - Parameters:
+  ///   - gathered: what a pass gave.
+  ///   - samples: the set.
+  ///   - outside: of pictures outside the set, by their places, one row for each representation.
+  init(_ gathered: GatheredFeatures, samples: [Sample], outside: [Int: [Tensor]] = [:]) {
+    self.outside = outside.mapValues { $0.map { $0.to(.float64) } }
+      .filter { $0.value.allSatisfy { $0.isFinite() } }
     let all = (0..<gathered.count).map { gathered.whole($0).to(.float64) }
     // An image with NaN anywhere is nobody's neighbour.
     let kept = gathered.samples.indices.filter { row in
@@ -37,11 +45,20 @@ struct Bank {
 
   /// Those of some images, by their places in the set.
   func of(_ samples: [Int], _ place: Int) -> Tensor {
-    features[place].gathered(0, samples.compactMap { rows[$0] })
+    guard samples.contains(where: { rows[$0] == nil }) else {
+      return features[place].gathered(0, samples.compactMap { rows[$0] })
+    }
+    return Tensor.concatenated(
+      samples.compactMap { sample in
+        rows[sample].map { features[place].sliced(0, $0, $0 + 1) } ?? outside[sample]?[place]
+      }, 0)
   }
 
-  /// Whether it holds an image, by its place in the set.
-  func holds(_ sample: Int) -> Bool { rows[sample] != nil }
+  /// Whether an image's representations are known, by its place in the set.
+  func holds(_ sample: Int) -> Bool { rows[sample] != nil || outside[sample] != nil }
+
+  /// The class of an image, by its place in the set; nil where it has none or lies outside.
+  func label(_ sample: Int) -> Int? { rows[sample].flatMap { labels[$0] } }
 
   /// Whether there are classes, at least two.
   var hasClasses: Bool { Set(labels.compactMap(\.self)).count > 1 }

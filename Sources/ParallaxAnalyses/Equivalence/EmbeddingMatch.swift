@@ -49,7 +49,7 @@ public struct EmbeddingMatch {
     case steps
     /// A number was no longer finite; the picture is the nearest one before.
     case diverged
-    /// No step of Levenberg–Marquardt brings it nearer.
+    /// No step of a method that takes steps back brings it nearer.
     case stuck
   }
 
@@ -75,6 +75,8 @@ public struct EmbeddingMatch {
     public internal(set) var pictures: Tensor
     var first: Tensor?
     var second: Tensor?
+    /// What quasi-Newton steps remember.
+    var memory: [String: Tensor] = [:]
     var numbers: Numbers
 
     /// What of a state are no pictures.
@@ -172,6 +174,13 @@ public struct EmbeddingMatch {
     guard others.isEmpty || !recipe.method.isSecondOrder else {
       throw AnalysisError.recipe(
         recipe.name, problem: "steps of the method \(recipe.method.rawValue) have one target")
+    }
+    if recipe.method == .boundedBFGS, case .euclidean = recipe.ball {
+      throw AnalysisError.recipe(
+        recipe.name,
+        problem:
+          "steps of the method \(recipe.method.rawValue) stay in a box, found the ball \(recipe.ball?.text ?? "")"
+      )
     }
     let bounds = MatchBounds(recipe, sources, scale: scale, offset: offset)
     if state.step == 0, state.trace.allSatisfy(\.isEmpty) {

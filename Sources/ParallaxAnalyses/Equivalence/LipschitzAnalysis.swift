@@ -47,6 +47,12 @@ public final class LipschitzAnalysis: Accumulator {
     public var threshold = 1e-3
     /// Steps of a walk; 0 for none.
     public var walk = 0
+    /// Which walk.
+    public var walkPreset = Walk.target
+    /// The threshold of λ of SiMEC and SiMExp.
+    public var walkThreshold = PullbackWalk.Options().threshold
+    /// Their m.
+    public var walkMultiplier = PullbackWalk.Options().multiplier
     /// Steps of a level-set traversal of outputs that are logits; 0 for none.
     public var levelSet = 0
     /// ε of the traversal's counter-perturbation; 0 for none, as published.
@@ -59,6 +65,8 @@ public final class LipschitzAnalysis: Accumulator {
     public var clever: (batches: Int, samples: Int, radius: Double) = (0, 32, 0.5)
     /// Rows that go through a model at once.
     public var batchSize = 8
+    /// What becomes of transparency of pictures that lie outside the set.
+    public var alpha = ImageBuffer.Alpha.overWhite
     /// Classes next to the largest output that CLEVER's score is the least over; the paper's is over all.
     public var cleverClasses = 1
     /// Whether CLEVER's ball is of the largest change of a pixel, L∞, not of ‖·‖₂.
@@ -68,6 +76,24 @@ public final class LipschitzAnalysis: Accumulator {
 
     /// One pair.
     public init() {}
+  }
+
+  /// Which way a walk goes.
+  public enum Walk: String, Sendable, CaseIterable {
+    /// Towards the target, as far as the embedding does not see it: ``EquivalenceWalk``.
+    case target
+    /// Along random eigenvectors that keep the embedding: ``PullbackWalk``.
+    case simec
+    /// Along random eigenvectors that change it.
+    case simexp
+
+    var kind: PullbackWalk.Kind? {
+      switch self {
+      case .target: nil
+      case .simec: .simec
+      case .simexp: .simexp
+      }
+    }
   }
 
   /// `lipschitz`.
@@ -83,7 +109,9 @@ public final class LipschitzAnalysis: Accumulator {
   let options: Options
   let subjects: [Subject]
   let places: [ChosenSites.Place]
+  /// The set's, then those outside it.
   private let samples: [Sample]
+  private let outside: OutsidePictures
   private let pairs: [(source: Int, target: Int)]
   private let drawn: Set<Int>
   private var pixels: GatheredFeatures
@@ -105,12 +133,16 @@ public final class LipschitzAnalysis: Accumulator {
   ///   - images: the data set.
   ///   - named: those of the representations that somebody chose; of a model without one only some are taken.
   ///   - options: how.
-  /// - Throws: `AnalysisError.nothingAsked`, `AnalysisError.tooFewImages`.
+  /// - Throws: `AnalysisError.nothingAsked`, `AnalysisError.tooFewImages`, `TensorError.file` and `ImageError` where a source or target is neither of the
+  ///   set nor an image file.
   public init(
     _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
     among named: [Representation] = [], options: Options = Options()
   ) throws {
-    pairs = try options.pairs.chosen(images.samples, seed: options.seed)
+    outside = try OutsidePictures(
+      options.pairs, images.samples, for: subjects, alpha: options.alpha)
+    pairs = try options.pairs.chosen(
+      images.samples, outside: outside.samples, seed: options.seed)
     drawn = Set(pairs.flatMap { [$0.source, $0.target] })
     let chosen = try MatchingAnalysis.places(
       wanted, of: subjects, among: named, sites: options.sites)
@@ -118,7 +150,7 @@ public final class LipschitzAnalysis: Accumulator {
       try Self.checkOutputs(chosen.places, subjects)
     }
     (self.wanted, places) = (chosen.inputs, chosen.places)
-    (self.subjects, self.options, samples) = (subjects, options, images.samples)
+    (self.subjects, self.options, samples) = (subjects, options, images.samples + outside.samples)
     pixels = GatheredFeatures(
       name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width })
   }
@@ -141,7 +173,7 @@ public final class LipschitzAnalysis: Accumulator {
   public var fingerprint: String {
     let o = options
     return
-      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) \(o.cleverClasses) \(o.cleverIsMaximum) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+      "2 \(o.recipe.fingerprint) pairs \(o.pairs.fingerprint) outside \(outside.fingerprint) h \(o.shortest) × \(o.steps) K \(o.directions) \(o.tangents) parts \(o.parts) ball \(o.radius) × \(o.samples) iterations \(o.iterations) whole \(o.whole) \(o.leading) τ \(o.threshold) walk \(o.walk) \(o.walkPreset) \(o.walkThreshold) \(o.walkMultiplier) level \(o.levelSet) \(o.counterPerturbation) \(o.widths) products \(o.products) \(o.precise.isEmpty ? "float32" : "float64") clever \(o.clever) \(o.cleverClasses) \(o.cleverIsMaximum) seed \(o.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
   }
 
   /// Opens a block; pixels of images in no pair are not kept.
@@ -198,6 +230,7 @@ public final class LipschitzAnalysis: Accumulator {
   public func result() throws -> LipschitzResult { try computed().result }
 
   func computed() throws -> (result: LipschitzResult, files: PictureShelf) {
+    let pixels = try outside.added(to: pixels)
     let seen = Dictionary(uniqueKeysWithValues: pixels.samples.enumerated().map { ($1, $0) })
     let local = pairs.enumerated().compactMap { index, pair in
       seen[pair.source].flatMap { source in seen[pair.target].map { (index, source, $0) } }
@@ -245,16 +278,14 @@ public final class LipschitzAnalysis: Accumulator {
       throw AnalysisError.site(parts[0], problem: parts.last ?? "")
     }
     progress("lipschitz", 1)
-    return try assembled(originals, local.map(\.0))
+    return try assembled(originals, local.map(\.0), ids: pixels.samples)
   }
 
-  private func assembled(_ originals: [Tensor], _ pairs: [Int]) throws -> (
+  private func assembled(_ originals: [Tensor], _ pairs: [Int], ids: [Int]) throws -> (
     result: LipschitzResult, files: PictureShelf
   ) {
     var result = LipschitzResult(
-      images: pixels.samples.map {
-        MatchingResult.Image(id: samples[$0].id, className: samples[$0].className)
-      }, seed: options.seed)
+      images: ids.map { outside.image($0, samples) }, seed: options.seed)
     result.dtype = options.precise.isEmpty ? "float32" : "float64"
     var files = PictureShelf(name)
     for (index, subject) in subjects.enumerated() {
@@ -303,6 +334,9 @@ public final class LipschitzAnalysis: Accumulator {
 }
 
 extension LipschitzAnalysis: PiecewiseAnalysis {
+  /// Pictures that lie outside the set.
+  public var sources: [Provenance.Source] { outside.sources }
+
   /// Writes `results/lipschitz.json`, and to `tensors/lipschitz/` the matched pictures and those of walks.
   ///
   /// - Parameter run: the folder.

@@ -12,6 +12,13 @@ struct LipschitzEstimates {
   let isInterrupted: () -> Bool
   let progress: (_ part: String, _ share: Double) -> Void
 
+  /// Rows that go through the model at once: what was asked for, if it fits into memory.
+  private var batch: Int {
+    MatchMemory(
+      subject, representation.site, .levenbergMarquardt, width: options.precise.isEmpty ? 4 : 8
+    ).batch(options.batchSize, fixed: subject.model.fixedBatch)
+  }
+
   /// - Parameters:
   ///   - source: x₀, `[1, 3, height, width]`, pixels of 0 to 1.
   ///   - target: x_tg, the same shape.
@@ -46,7 +53,7 @@ struct LipschitzEstimates {
     try check("singular values", 0.2)
     let jacobian = try LayerJacobian(
       embedding.name, at: x,
-      batchSize: min(options.batchSize, subject.model.fixedBatch ?? options.batchSize)
+      batchSize: batch
     ) { try embedding($0) }
     let spectrum = try jacobian.singularValues(
       leading: options.leading, whole: options.whole, isInterrupted: isInterrupted)
@@ -90,14 +97,9 @@ struct LipschitzEstimates {
     var pictures = [matched]
     if options.walk > 0 {
       try check("walk", 0.85)
-      var walk = EquivalenceWalk.Options()
-      walk.steps = options.walk
-      let stops = try EquivalenceWalk(walk)(
-        from: jacobian, towards: goal, isInterrupted: isInterrupted)
-      picture.walk = stops.map {
-        LipschitzResult.Stop(step: $0.step, way: $0.way, drift: $0.drift)
-      }
-      pictures += stops.map(\.picture)
+      let (stops, found) = try walk(jacobian, spectrum, goal, gap: jacobian.values - wanted, seed)
+      picture.walk = stops
+      pictures += found
     }
     let isOutput = representation.site.name == subject.logitsSite?.name
     if options.levelSet > 0, isOutput {
@@ -111,6 +113,46 @@ struct LipschitzEstimates {
     return LipschitzAnalysis.Found(
       numbers: picture,
       pictures: Tensor.concatenated(pictures, 0).detached().to(.float32).to(.cpu).contiguous())
+  }
+
+  private func walk(
+    _ jacobian: LayerJacobian, _ spectrum: SingularValues, _ goal: Tensor, gap: Tensor,
+    _ seed: UInt64
+  ) throws -> ([LipschitzResult.Stop], [Tensor]) {
+    guard let kind = options.walkPreset.kind else {
+      var walk = EquivalenceWalk.Options()
+      walk.steps = options.walk
+      let stops = try EquivalenceWalk(walk)(
+        from: jacobian, towards: goal, isInterrupted: isInterrupted)
+      return (
+        stops.map { LipschitzResult.Stop(step: $0.step, way: $0.way, drift: $0.drift) },
+        stops.map(\.picture)
+      )
+    }
+    var walk = PullbackWalk.Options()
+    (walk.kind, walk.steps, walk.seed) = (kind, options.walk, seed ^ 0xF6)
+    (walk.threshold, walk.multiplier) = (options.walkThreshold, options.walkMultiplier)
+    (walk.whole, walk.leading, walk.products) = (options.whole, options.leading, options.products)
+    let stops = try PullbackWalk(walk)(
+      from: jacobian, spectrum: spectrum, isInterrupted: isInterrupted)
+    func norm(_ x: Tensor) -> Double {
+      x.to(.float64).squared().sum().squareRoot().item(Double.self)
+    }
+    let origin = jacobian.points.sliced(0, 0, 1)
+    let (length, whole) = (norm(goal - origin), norm(gap))
+    guard whole > 0 else {
+      throw AnalysisError.site(
+        jacobian.name, problem: "a walk needs two pictures with different embeddings")
+    }
+    return (
+      stops.map { stop in
+        var found = LipschitzResult.Stop(
+          step: stop.step, way: norm(stop.picture - origin) / length,
+          drift: norm(stop.value - jacobian.values.sliced(0, 0, 1)) / whole)
+        if stop.step > 0 { (found.length, found.eigenvalue) = (stop.length, stop.eigenvalue) }
+        return found
+      }, stops.map(\.picture)
+    )
   }
 
   private func levelSet(
@@ -252,8 +294,8 @@ struct LipschitzEstimates {
       ).to(x.dtype).to(x.device)
       // The last row is the target's own, wherever the segment ends.
       let points = Tensor.concatenated([x + (end - x) * shares, target], 0)
-      let parts = try stride(from: 0, to: points.shape[0], by: options.batchSize).map {
-        try output(points.sliced(0, $0, min($0 + options.batchSize, points.shape[0]))).detached()
+      let parts = try stride(from: 0, to: points.shape[0], by: batch).map {
+        try output(points.sliced(0, $0, min($0 + batch, points.shape[0]))).detached()
       }
       let sure = Tensor.concatenated(parts, 0).to(.cpu).to(.float64).softmax(1)
       let classes = sure.argmax(1).scalars(Int64.self).map(Int.init)

@@ -6,7 +6,7 @@ enum LipschitzSwitches {
   /// Them, in the order of the report.
   static func list(_ options: LipschitzAnalysis.Options) -> [Switch] {
     func number(_ value: Double) -> String { String(format: "%.3g", value) }
-    return [
+    let first: [Switch] = [
       Switch("estimate", "L_v(x, h) = ‖f(x + h·v) − f(x)‖/h", origin: "paper"),
       Switch("embedding", "raw, not normalised to length 1", origin: "paper"),
       Switch("unit", "pixels of 0 to 1, through the model's own preprocessing"),
@@ -38,11 +38,8 @@ enum LipschitzSwitches {
         "lower bound",
         "the largest σ₁ of the picture and \(options.samples) others within \(number(options.radius)), \(options.iterations) power iterations each"
       ),
-      Switch(
-        "walk",
-        options.walk > 0
-          ? "\(options.walk) steps of at most 0.3 of P_T·(x_tg − x), halved up to 10 times where the embedding drifts by more than 10 % of the way, up to 2 corrections each"
-          : "none"),
+    ]
+    let last: [Switch] = [
       Switch(
         "level set",
         options.levelSet > 0
@@ -58,6 +55,44 @@ enum LipschitzSwitches {
         options.clever.batches > 0
           ? "\(options.clever.batches) batches of \(options.clever.samples), radius \(number(options.clever.radius)), \(options.cleverIsMaximum ? "L∞" : "L2"), the least over \(options.cleverClasses) other class\(options.cleverClasses == 1 ? "" : "es"); the paper: 500 of 1024, the least over all"
           : "none"),
+    ]
+    return first + walks(options) + last
+  }
+
+  private static func walks(_ options: LipschitzAnalysis.Options) -> [Switch] {
+    func number(_ value: Double) -> String { String(format: "%.3g", value) }
+    guard options.walk > 0 else { return [Switch("walk", "none")] }
+    guard let kind = options.walkPreset.kind else {
+      return [
+        Switch(
+          "walk",
+          "\(options.walk) steps of at most 0.3 of P_T·(x_tg − x), halved up to 10 times where the embedding drifts by more than 10 % of the way, up to 2 corrections each"
+        )
+      ]
+    }
+    let side = kind == .simec ? "below" : "above"
+    let isScript =
+      options.walkThreshold == PullbackWalk.Options().threshold
+      && options.walkMultiplier == PullbackWalk.Options().multiplier
+    return [
+      Switch(
+        "walk",
+        "\(kind == .simec ? "SiMEC" : "SiMExp"): up to \(options.walk) steps along random eigenvectors of JᵀJ with λ \(side) \(number(options.walkThreshold))",
+        origin: "paper"),
+      Switch(
+        "walk: step",
+        "\(number(options.walkMultiplier))/√(λ_max/(λ_min + 1e-6)), λ_min the smallest of all n, which is 0 where D < n",
+        origin: isScript ? "paper" : "reconstruction"),
+      Switch(
+        "walk: space",
+        "pixels, put back into 0 to 1; the paper walks through embeddings of patches, capped to their range"
+      ),
+      Switch(
+        "walk: choice",
+        kind == .simec
+          ? "a random vector without its part along the v_i with σ_i² at the threshold or above it; where J is not decomposed as a whole d − J⁺(J·d)"
+          : "uniform among those above the threshold, of a J that is not decomposed as a whole among the leading ones that have converged, forwards or backwards; the authors' script takes the first ones in ascending order"
+      ),
     ]
   }
 }

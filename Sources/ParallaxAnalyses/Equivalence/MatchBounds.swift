@@ -61,6 +61,24 @@ struct MatchBounds {
     return bounded
   }
 
+  /// The smallest and the largest number that each of a picture's may have, where the ball is none of all pixels together.
+  ///
+  /// - Parameter rows: pictures' places in the batch.
+  /// - Returns: of the pictures' shape; infinite where there is no bound.
+  func box(_ rows: [Int]) -> (low: Tensor, high: Tensor) {
+    let own = sources.gathered(0, rows)
+    var (least, most) = (
+      own.zerosLike() + -Double.infinity, own.zerosLike() + Double.infinity
+    )
+    if case .maximum(let radius) = ball {
+      (least, most) = (own - scale * radius, own + scale * radius)
+    }
+    guard let low, let high else { return (least, most) }
+    let (a, b) =
+      low.shape[1] > 1 ? (low, high) : (low.gathered(0, rows), high.gathered(0, rows))
+    return (EquivalenceOperators.maximum(least, a), EquivalenceOperators.minimum(most, b))
+  }
+
   /// Pictures as they are after 8 bits a channel: the nearest that are, or of a recipe with a ball the nearest towards their sources, which
   /// stay in it.
   ///
@@ -107,4 +125,8 @@ enum EquivalenceOperators {
   static let masked = Operator("aten::masked_fill.Scalar")
   static let greater = Operator("aten::gt.Tensor")
   static let truncated = Operator("aten::trunc")
+  static let maximum = Operator("aten::maximum")
+  static let minimum = Operator("aten::minimum")
+  static let atMost = Operator("aten::le.Tensor")
+  static let atLeast = Operator("aten::ge.Tensor")
 }

@@ -26,11 +26,11 @@ struct MatchLooks {
   ) throws {
     self.already = already
     places = analysis.places
-    let batch = analysis.options.batchSize
     // Of each pair of models sources and targets, in all places of the second.
     var seen: [[Int]: [[Tensor]]] = [:]
     for (row, place) in places.enumerated() {
       let own = originals[place.subject]
+      let batch = analysis.batch(row)
       analysis.progress("matched pictures, looked at", Double(row) / Double(places.count))
       var line: [Look?] = places.map { _ in nil }
       for (index, subject) in analysis.subjects.enumerated() {
@@ -101,10 +101,12 @@ struct MatchLooks {
         })
       nearest.append(
         row.enumerated().map { column, look in
-          guard look.matched.isFinite(), !changed.isEmpty else { return nil }
+          // What lies outside the set is nobody's neighbour.
+          let inside = changed.filter { bank.samples.contains(pairs[$0].target) }
+          guard look.matched.isFinite(), !inside.isEmpty else { return nil }
           let found = bank.nearest(look.matched, column, excluding: pairs.map(\.source))
-          let hits = changed.count { found[$0] == pairs[$0].target }
-          return Double(hits) / Double(changed.count)
+          let hits = inside.count { found[$0] == pairs[$0].target }
+          return Double(hits) / Double(inside.count)
         })
     }
     return MatchingResult.Transfer(way: way, nearest: nearest)

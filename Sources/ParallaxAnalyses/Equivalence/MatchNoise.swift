@@ -28,6 +28,7 @@ struct MatchNoise {
 
   /// A row each deviation.
   func callAsFunction() throws -> [MatchingResult.Noise] {
+    guard !analysis.options.noise.isEmpty else { return [] }
     let (clean, changed) = (try embedded(sources), try embedded(matched))
     let gap = (clean - changed).norm(over: [1]).scalars(Double.self)
     let read = (readers.prototypes(clean), readers.prototypes(changed))
@@ -88,16 +89,22 @@ struct MatchNoise {
     let own = analysis.places[place]
     let subject = analysis.subjects[own.subject]
     let embedding = RepresentationEmbedding(subject: subject, representation: own.representation)
-    let batch = analysis.options.batchSize
-    let random = RandomSource(seed: analysis.options.seed ^ 0x4A)
+    let batch = analysis.batch(place)
     var all: [Double] = []
     for first in stride(from: 0, to: pictures.shape[0], by: batch) {
       let part = pictures.sliced(0, first, min(first + batch, pictures.shape[0]))
         .to(subject.device)
       var sums = [Double](repeating: 0, count: part.shape[0])
-      for _ in 0..<Self.probes {
+      for probe in 0..<Self.probes {
         if analysis.isInterrupted() { throw AnalysisError.interrupted }
-        let z = random.normal(part.shape).to(subject.device)
+        // Each picture's own, whatever goes through the model with it.
+        let z = Tensor.stacked(
+          (0..<part.shape[0]).map { row in
+            let number = UInt64((first + row) * Self.probes + probe)
+            return RandomSource(seed: (analysis.options.seed ^ 0x4A) &* 1_000_003 &+ number)
+              .normal(Array(part.shape.dropFirst()))
+          }
+        ).to(subject.device)
         let product: Tensor
         do {
           product = try Tensor.jacobianVectorProduct(at: [part], directions: [z]) {
@@ -128,7 +135,7 @@ struct MatchNoise {
   private func embedded(_ pictures: Tensor) throws -> Tensor {
     let own = analysis.places[place]
     let subject = analysis.subjects[own.subject]
-    let batch = analysis.options.batchSize
+    let batch = analysis.batch(place)
     return Tensor.concatenated(
       try stride(from: 0, to: pictures.shape[0], by: batch).map { first in
         try RepresentationEmbedding.of(

@@ -6,11 +6,11 @@ import ParallaxTensors
 public enum MatchPairs: Sendable, Hashable {
   /// Random pairs, of two classes where images have classes; no image is a source twice.
   case random(Int)
-  /// Images from the set, each to this one, by its id.
+  /// Images from the set, each to this one, by its id or path, which may lie outside the set.
   case to(String, Int)
-  /// This image to others of the set.
+  /// This image to others of the set; it may be a file outside it.
   case from(String, Int)
-  /// One pair, by ids.
+  /// One pair, by ids or paths.
   case one(String, String)
 
   /// What is meant by a source, a target, both or neither.
@@ -28,26 +28,46 @@ public enum MatchPairs: Sendable, Hashable {
     }
   }
 
+  /// The source and the target that somebody named, by id or path.
+  var named: [String] {
+    switch self {
+    case .random: []
+    case .to(let id, _), .from(let id, _): [id]
+    case .one(let source, let target): [source, target]
+    }
+  }
+
+  /// The place of an image by its id, its path or, of another file, its bytes; nil where there is none.
+  static func place(_ id: String, among samples: [Sample]) -> Int? {
+    func whole(_ path: String) -> String {
+      URL(filePath: path).standardizedFileURL.resolvingSymlinksInPath().path
+    }
+    if let place = samples.firstIndex(where: { $0.id == id }) { return place }
+    let path = whole(id)
+    if let place = samples.firstIndex(where: { whole($0.path) == path }) { return place }
+    guard let hash = try? ContentHash.sha256(ofFile: id) else { return nil }
+    return samples.firstIndex { $0.sha256 == hash }
+  }
+
   /// The pairs.
   ///
   /// - Parameters:
-  ///   - samples: the set.
+  ///   - set: the set.
+  ///   - outside: files outside it, whose places follow its own.
   ///   - seed: of random choices.
-  /// - Returns: places in the set.
+  /// - Returns: places in the set, and after it.
   /// - Throws: `AnalysisError.nothingAsked` where there is no such image, or none to pair it with; `AnalysisError.tooFewImages`.
-  func chosen(_ samples: [Sample], seed: UInt64) throws -> [(source: Int, target: Int)] {
+  func chosen(_ set: [Sample], outside: [Sample] = [], seed: UInt64) throws -> [(
+    source: Int, target: Int
+  )] {
+    let samples = set + outside
     guard samples.count >= 2 else {
       throw AnalysisError.tooFewImages(needed: 2, found: samples.count, where: "matching")
     }
     func place(_ id: String) throws -> Int {
-      func whole(_ path: String) -> String {
-        URL(filePath: path).standardizedFileURL.resolvingSymlinksInPath().path
-      }
-      if let place = samples.firstIndex(where: { $0.id == id }) { return place }
-      let path = whole(id)
-      guard let place = samples.firstIndex(where: { whole($0.path) == path }) else {
+      guard let place = Self.place(id, among: samples) else {
         throw AnalysisError.nothingAsked(
-          "no image '\(id)' in the set; expected an id such as '\(samples[0].id)', or the path of a file of the set"
+          "no image '\(id)'; expected an id of the set such as '\(samples[0].id)', or the path of an image"
         )
       }
       return place
@@ -57,7 +77,7 @@ public enum MatchPairs: Sendable, Hashable {
       samples[a].sha256 != samples[b].sha256
         && (samples[a].label == nil || samples[a].label != samples[b].label)
     }
-    let order = RandomSource(seed: seed).permutation(samples.count).scalars(Int64.self)
+    let order = RandomSource(seed: seed).permutation(set.count).scalars(Int64.self)
       .map(Int.init)
     let pairs: [(source: Int, target: Int)]
     switch self {
@@ -98,22 +118,25 @@ public enum MatchPairs: Sendable, Hashable {
   /// - Parameters:
   ///   - pairs: places in the set.
   ///   - count: targets before the last.
-  ///   - samples: the set.
+  ///   - set: the set.
+  ///   - outside: files outside it, whose places follow its own.
   ///   - seed: of the choice.
   /// - Returns: of each pair places in the set.
   /// - Throws: `AnalysisError.tooFewImages`.
   static func others(
-    of pairs: [(source: Int, target: Int)], _ count: Int, _ samples: [Sample], seed: UInt64
+    of pairs: [(source: Int, target: Int)], _ count: Int, _ set: [Sample], outside: [Sample] = [],
+    seed: UInt64
   ) throws -> [[Int]] {
+    let samples = set + outside
     guard count > 0 else { return pairs.map { _ in [] } }
     return try pairs.enumerated().map { index, pair in
-      let order = RandomSource(seed: (seed ^ 0x5EED) &+ UInt64(index)).permutation(samples.count)
+      let order = RandomSource(seed: (seed ^ 0x5EED) &+ UInt64(index)).permutation(set.count)
         .scalars(Int64.self).map(Int.init)
       let ends = [samples[pair.source].sha256, samples[pair.target].sha256]
       let chosen = Array(order.filter { !ends.contains(samples[$0].sha256) }.prefix(count))
       guard chosen.count == count else {
         throw AnalysisError.tooFewImages(
-          needed: count + 2, found: samples.count, where: "matching with \(count + 1) targets")
+          needed: count + 2, found: set.count, where: "matching with \(count + 1) targets")
       }
       return chosen
     }

@@ -16,7 +16,7 @@ final class MatchStep {
     var isStuck: [Bool]
   }
 
-  private struct Here {
+  struct Here {
     /// The places in the batch.
     var rows: [Int]
     var pictures: Tensor
@@ -24,14 +24,14 @@ final class MatchStep {
     var found: Tensor { back.values[0] }
   }
 
-  private let match: EmbeddingMatch
-  private let sources: Tensor
-  private let targets: Tensor
-  private let others: [Tensor]
-  private let bounds: MatchBounds
+  let match: EmbeddingMatch
+  let sources: Tensor
+  let targets: Tensor
+  let others: [Tensor]
+  let bounds: MatchBounds
   /// Asked before each product of a second-order step.
-  private let isInterrupted: () -> Bool
-  private var here: Here?
+  let isInterrupted: () -> Bool
+  var here: Here?
 
   init(
     _ match: EmbeddingMatch, _ sources: Tensor, _ targets: Tensor, _ others: [Tensor],
@@ -44,6 +44,7 @@ final class MatchStep {
 
   /// One step of all pictures that go on; moments and damping in the state move on.
   func step(_ state: inout EmbeddingMatch.State) throws -> Outcome {
+    if match.recipe.method == .boundedBFGS { return try boundedStep(&state) }
     let going = state.endings.indices.filter { state.endings[$0] == nil }
     let here = try self.here ?? look(state.pictures.gathered(0, going), going)
     let places = going.compactMap { here.rows.firstIndex(of: $0) }
@@ -91,7 +92,7 @@ final class MatchStep {
   }
 
   /// Embeddings with a way back.
-  private func look(_ pictures: Tensor, _ rows: [Int]) throws -> Here {
+  func look(_ pictures: Tensor, _ rows: [Int]) throws -> Here {
     let back = try Tensor.pullback(at: [pictures]) { [try match.embedding($0[0])] }
     return Here(rows: rows, pictures: pictures, back: back)
   }
@@ -109,16 +110,21 @@ final class MatchStep {
     return found
   }
 
-  private func firstOrder(_ here: Here, _ state: inout EmbeddingMatch.State) throws -> Tensor {
-    let recipe = match.recipe
+  /// The gradient of the loss.
+  func gradient(_ here: Here) throws -> Tensor {
     // Σ_k (k/m²)·(f − t_k), of a single target f − t.
     let all = others + [targets]
     let residual = all.enumerated().reduce(here.found.zerosLike()) { sum, one in
       sum + (here.found - one.element.gathered(0, here.rows))
         * EmbeddingMatch.weight(one.offset, of: all.count)
     }
-    let factor = recipe.loss == .mean ? 2 / Double(targets.shape[1]) : 1
-    let gradient = try products(here, residual * factor)
+    return try products(
+      here, residual * (match.recipe.loss == .mean ? 2 / Double(targets.shape[1]) : 1))
+  }
+
+  private func firstOrder(_ here: Here, _ state: inout EmbeddingMatch.State) throws -> Tensor {
+    let recipe = match.recipe
+    let gradient = try gradient(here)
     let rate = recipe.rate(state.step, of: recipe.steps)
     switch recipe.method {
     case .adam:
@@ -182,7 +188,7 @@ final class MatchStep {
   }
 
   /// Rows put back into a batch.
-  private static func scattered(_ rows: Tensor, _ places: [Int], into batch: Tensor) -> Tensor {
+  static func scattered(_ rows: Tensor, _ places: [Int], into batch: Tensor) -> Tensor {
     let count = batch.shape[0]
     if places.count == count { return rows }
     return Tensor.stacked(

@@ -1,3 +1,5 @@
+import ParallaxImages
+
 extension MatchingAnalysis {
   /// The recipes that have names.
   public enum Preset: String, Sendable, CaseIterable {
@@ -11,6 +13,8 @@ extension MatchingAnalysis {
     case newton
     /// ``MatchRecipe/pgd``.
     case pgd
+    /// ``MatchRecipe/sabour2016``.
+    case sabour2016
 
     /// The recipe.
     public var recipe: MatchRecipe {
@@ -20,6 +24,7 @@ extension MatchingAnalysis {
       case .several: .salman2024Several
       case .newton: .newton
       case .pgd: .pgd
+      case .sabour2016: .sabour2016
       }
     }
   }
@@ -34,8 +39,10 @@ extension MatchingAnalysis {
     public var vectors: MatchVectors?
     /// Sites of a model whose sites nobody chose, evenly spread over the blocks; 1: where its embedding is.
     public var sites = 1
-    /// Pictures that are changed at once.
-    public var batchSize = 8
+    /// Pictures that are changed at once, fewer where more would not fit into memory; nil for 8. No number depends on it but by rounding.
+    public var batchSize: Int?
+    /// What becomes of transparency of pictures that lie outside the set.
+    public var alpha = ImageBuffer.Alpha.overWhite
     /// Standard deviations of the noise of the detector, in pixels of 0 to 1.
     public var noise = [0.01, 0.02, 0.05, 0.1]
     /// Draws of noise for each.

@@ -10,11 +10,12 @@ import ParallaxTensors
 ///
 /// The pass hands over the representations of all images, behind which nearest neighbours, prototypes and probes stand, and the
 /// pixels of sources and targets. Gradients are no part of it: matching runs once it has ended. Where that is stopped, finished
-/// batches and the state of the running one are kept with the state of the pass, and the same run goes on with the next step.
+/// pairs and the states of those that have begun are kept with the state of the pass, and the same run goes on with the next step, however many
+/// pairs it changes at once.
 ///
 /// > Source: Salman, Shams and Liu, 2024, arXiv 2401.15568. What it leaves open is our reconstruction, and the result names it.
 public final class MatchingAnalysis: Accumulator {
-  /// Some pictures that have been matched.
+  /// A picture that has been matched.
   struct Found {
     /// In the recipe's unit.
     var pictures: Tensor
@@ -34,7 +35,10 @@ public final class MatchingAnalysis: Accumulator {
   let options: Options
   let subjects: [Subject]
   let places: [ChosenSites.Place]
+  /// The set's, then those outside it.
   let samples: [Sample]
+  let outside: OutsidePictures
+  private var outsideRows: [Int: [Tensor]] = [:]
   /// Places in the set.
   let pairs: [(source: Int, target: Int)]
   /// Of each pair the targets before its last, places in the set.
@@ -43,8 +47,10 @@ public final class MatchingAnalysis: Accumulator {
   private var gathered: GatheredFeatures
   private var pixels: GatheredFeatures
   private var rows: [Int] = []
-  private var found: [String: Found] = [:]
-  private var running: (key: String, state: EmbeddingMatch.State)?
+  /// By place and pair.
+  var found: [String: Found] = [:]
+  /// Pairs that have begun, each by itself, so that they can go on in other company.
+  var running: [String: EmbeddingMatch.State] = [:]
 
   /// An analysis of sites of some models.
   ///
@@ -54,20 +60,25 @@ public final class MatchingAnalysis: Accumulator {
   ///   - images: the data set.
   ///   - named: those of the representations that somebody chose; of a model without one only some are taken.
   ///   - options: how.
-  /// - Throws: `AnalysisError.nothingAsked`, `AnalysisError.tooFewImages`.
+  /// - Throws: `AnalysisError.nothingAsked`, `AnalysisError.tooFewImages`, `TensorError.file` and `ImageError` where a source or target is neither of the
+  ///   set nor an image file.
   public init(
     _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
     among named: [Representation] = [], options: Options = Options()
   ) throws {
-    pairs = try options.pairs.chosen(images.samples, seed: options.seed)
+    outside = try OutsidePictures(
+      options.pairs, images.samples, for: subjects, alpha: options.alpha)
+    pairs = try options.pairs.chosen(
+      images.samples, outside: outside.samples, seed: options.seed)
     others = try MatchPairs.others(
-      of: pairs, options.recipe.targets - 1, images.samples, seed: options.seed)
+      of: pairs, options.recipe.targets - 1, images.samples, outside: outside.samples,
+      seed: options.seed)
     drawn = Set(pairs.flatMap { [$0.source, $0.target] } + others.flatMap(\.self))
     let chosen = try Self.places(wanted, of: subjects, among: named, sites: options.sites)
     let (inputs, places) = (chosen.inputs, chosen.places)
     self.wanted = inputs + places.map(\.representation)
     (self.subjects, self.places, self.options) = (subjects, places, options)
-    samples = images.samples
+    samples = images.samples + outside.samples
     if let vectors = options.vectors {
       guard places.count == 1, let place = places.first, options.recipe.targets == 1 else {
         throw AnalysisError.nothingAsked(
@@ -89,6 +100,8 @@ public final class MatchingAnalysis: Accumulator {
         return try place.representation.tokens.width(
           at: place.representation.site, subject.model.tokenLayout, imageSize: subject.imageSize)
       })
+    outsideRows = try outside.embedded(
+      places.map { ($0.subject, $0.representation) }, subjects)
   }
 
   /// The representations that somebody chose, else some of each model: its embedding where one is enough.
@@ -107,7 +120,7 @@ public final class MatchingAnalysis: Accumulator {
 
   /// Recipe, places, pairs, noise and seed.
   public var fingerprint: String {
-    "2 \(options.recipe.fingerprint) vectors \(options.vectors?.hash ?? "none") pairs \(options.pairs.fingerprint) noise \(options.noise) × \(options.draws) batch \(options.batchSize) seed \(options.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
+    "3 \(options.recipe.fingerprint) vectors \(options.vectors?.hash ?? "none") pairs \(options.pairs.fingerprint) outside \(outside.fingerprint) noise \(options.noise) × \(options.draws) seed \(options.seed) places \(places.map(\.representation.address).joined(separator: ";"))"
   }
 
   /// Opens a block; pixels of images in no pair are not kept.
@@ -140,8 +153,9 @@ public final class MatchingAnalysis: Accumulator {
   public func state() -> [(name: String, tensor: Tensor)] {
     var list = gathered.state() + pixels.state().map { ("pixels.\($0.name)", $0.tensor) }
     list += StateNotes.entries(found: found.mapValues { ($0.pictures, $0.numbers) })
-    if let running, let tensors = try? running.state.tensors() {
-      list += StateNotes.entries(running: running.key, tensors)
+    for (key, one) in running.sorted(by: { $0.key < $1.key }) where found[key] == nil {
+      guard let tensors = try? one.tensors() else { continue }
+      list += StateNotes.entries(running: key, tensors)
     }
     return list
   }
@@ -150,30 +164,45 @@ public final class MatchingAnalysis: Accumulator {
   ///
   /// - Returns: false where it is of other models, places or sizes; nothing has changed then.
   public func restore(_ state: [String: Tensor]) -> Bool {
-    var (features, pictures) = (gathered, pixels)
-    let own = state.filter { $0.key == "samples" || $0.key.hasPrefix("features.") }
-    guard features.restore(own), pictures.restore(state.under("pixels.")) else { return false }
-    var restored: [String: Found] = [:]
-    var going: (key: String, state: EmbeddingMatch.State)?
-    let bank = Bank(features, samples: samples)
-    for unit in units(pairs: read(pictures, bank).count) {
-      let shape = shape(unit)
-      let finished = state.under("found.\(unit.key).")
-      if let one = finished["pictures"] {
-        guard one.shape == shape,
-          let numbers = EmbeddingMatch.State.Numbers(finished["numbers"], batch: shape[0])
-        else { return false }
-        restored[unit.key] = Found(pictures: one, numbers: numbers)
+    // `found.PLACE.PAIR.NAME`, `running.PLACE.PAIR.NAME`, `pixels.NAME`, and what the pass gave.
+    var parts: [String: [String: Tensor]] = [:]
+    var (own, input): ([String: Tensor], [String: Tensor]) = ([:], [:])
+    for (name, tensor) in state {
+      let words = name.split(separator: ".", maxSplits: 3).map(String.init)
+      if words.count == 4, words[0] == "found" || words[0] == "running" {
+        parts[words[0..<3].joined(separator: "."), default: [:]][words[3]] = tensor
+      } else if words[0] == "pixels" {
+        input[String(name.dropFirst("pixels.".count))] = tensor
+      } else {
+        own[name] = tensor
       }
-      let tensors = state.under("running.\(unit.key).")
-      if !tensors.isEmpty {
-        guard let state = EmbeddingMatch.State(tensors, shape: shape) else { return false }
-        going = (unit.key, state)
+    }
+    var (features, pictures) = (gathered, pixels)
+    guard features.restore(own), pictures.restore(input) else { return false }
+    var restored: [String: Found] = [:]
+    var going: [String: EmbeddingMatch.State] = [:]
+    for (place, one) in places.enumerated() {
+      let size = subjects[one.subject].imageSize
+      let shape = [1, 3, size.height, size.width]
+      for pair in pairs.indices {
+        let key = Self.key(place, pair)
+        if let finished = parts["found.\(key)"] {
+          guard let picture = finished["pictures"], picture.shape == shape,
+            let numbers = EmbeddingMatch.State.Numbers(finished["numbers"], batch: 1)
+          else { return false }
+          restored[key] = Found(pictures: picture, numbers: numbers)
+        }
+        if let begun = parts["running.\(key)"] {
+          guard let state = EmbeddingMatch.State(begun, shape: shape) else { return false }
+          going[key] = state
+        }
       }
     }
     (gathered, pixels, found, running) = (features, pictures, restored, going)
     return true
   }
+
+  static func key(_ place: Int, _ pair: Int) -> String { "\(place).\(pair)" }
 
   /// A source and its targets, rows of the images that take part.
   struct MatchGoal {
@@ -183,14 +212,6 @@ public final class MatchingAnalysis: Accumulator {
     var target: Int
     /// Targets before the last.
     var others: [Int]
-  }
-
-  /// Pictures of one place that are changed at once.
-  struct Unit {
-    var key: String
-    var place: Int
-    /// Places among the pairs that could be read.
-    var pairs: [Int]
   }
 
   /// The pairs all of whose images could be read and have embeddings that are finite everywhere, their places.
@@ -208,7 +229,7 @@ public final class MatchingAnalysis: Accumulator {
   }
 
   /// Pairs that were left out, and why.
-  private func left(_ bank: Bank) -> [String] {
+  private func left(_ pixels: GatheredFeatures, _ bank: Bank) -> [String] {
     let seen = Set(pixels.samples)
     return pairs.indices.compactMap { index in
       let pair = pairs[index]
@@ -222,23 +243,6 @@ public final class MatchingAnalysis: Accumulator {
     }
   }
 
-  private func units(pairs count: Int) -> [Unit] {
-    places.indices.flatMap { place -> [Unit] in
-      let size = max(
-        1, subjects[places[place].subject].model.fixedBatch ?? options.batchSize)
-      return stride(from: 0, to: count, by: size).enumerated().map { number, first in
-        Unit(
-          key: "\(place).\(number)", place: place,
-          pairs: Array(first..<min(first + size, count)))
-      }
-    }
-  }
-
-  private func shape(_ unit: Unit) -> [Int] {
-    let size = subjects[places[unit.place].subject].imageSize
-    return [unit.pairs.count, 3, size.height, size.width]
-  }
-
   /// The result, once the pass has ended.
   ///
   /// - Throws: `AnalysisError.tooFewImages`, `AnalysisError.interrupted`, `AnalysisError.site` where no gradient reaches the
@@ -246,9 +250,10 @@ public final class MatchingAnalysis: Accumulator {
   public func result() throws -> MatchingResult { try computed().result }
 
   func computed() throws -> MatchingComputed {
-    let bank = Bank(gathered, samples: samples)
+    let bank = Bank(gathered, samples: samples, outside: outsideRows)
+    let pixels = try outside.added(to: pixels)
     let read = read(pixels, bank)
-    let left = left(bank)
+    let left = left(pixels, bank)
     guard !read.isEmpty else {
       throw AnalysisError.classes(
         "matching: no pair is left, \(left.first ?? "none was drawn")\(left.count > 1 ? ", and \(left.count - 1) more" : "")"
@@ -269,71 +274,20 @@ public final class MatchingAnalysis: Accumulator {
           pair: index, source: source, target: $0, others: others[index].compactMap { rows[$0] })
       }
     }
-    let units = units(pairs: local.count)
-    for (number, unit) in units.enumerated() where found[unit.key] == nil {
-      found[unit.key] = try match(
-        unit, originals, local, share: { (Double(number) + $0) / Double(units.count) })
-      running = nil
-      try keep()
-    }
+    try match(local, originals)
     progress("matching", 1)
     let results = places.indices.map { place in
-      units.filter { $0.place == place }.compactMap { found[$0.key] }
+      local.compactMap { found[Self.key(place, $0.pair)] }
     }
     return try MatchingComputed(
       self, originals, goals: local, results, bank, ids: pixels.samples, left: left)
   }
-
-  private func match(
-    _ unit: Unit, _ originals: [Tensor], _ goals: [MatchGoal],
-    share: (Double) -> Double
-  ) throws -> Found {
-    let place = places[unit.place]
-    let subject = subjects[place.subject]
-    let embedding = RepresentationEmbedding(
-      subject: subject, representation: place.representation, unit: options.recipe.unit)
-    let match = EmbeddingMatch(
-      embedding.name, options.recipe, scale: subject.scale(options.recipe.unit),
-      offset: subject.offset(options.recipe.unit)
-    ) { try embedding($0) }
-    let own = originals[place.subject].to(subject.device)
-    let mine = unit.pairs.map { goals[$0] }
-    func pictures(_ rows: [Int]) -> Tensor {
-      subject.inUnit(options.recipe.unit, own.gathered(0, rows))
-    }
-    let sources = pictures(mine.map(\.source))
-    var targets: Tensor
-    if let vectors = options.vectors {
-      targets = vectors.rows.gathered(0, mine.map { $0.pair % vectors.count }).to(.float32)
-        .to(subject.device)
-    } else {
-      targets = try embedding(pictures(mine.map(\.target))).detached()
-    }
-    var others = try (0..<(options.recipe.targets - 1)).map { number in
-      try embedding(pictures(mine.map { $0.others[number] })).detached()
-    }
-    if options.recipe.targets > 1 {
-      let start = try embedding(sources).detached()
-      targets = EmbeddingMatch.rescaled(targets, to: start)
-      others = others.map { EmbeddingMatch.rescaled($0, to: start) }
-    }
-    var state = running?.key == unit.key ? running?.state ?? .init(sources) : .init(sources)
-    state = state.moved(to: subject.device)
-    let part = "matching in \(embedding.name)"
-    do {
-      try match.run(
-        sources, to: targets, after: others, &state, every: max(1, options.recipe.steps / 100),
-        isInterrupted: isInterrupted
-      ) { step in progress(part, share(Double(step) / Double(max(1, options.recipe.steps)))) }
-    } catch {
-      running = (unit.key, state)
-      throw error
-    }
-    return Found(pictures: state.pictures.to(.cpu), numbers: state.numbers)
-  }
 }
 
 extension MatchingAnalysis: PiecewiseAnalysis {
+  /// Pictures that lie outside the set.
+  public var sources: [Provenance.Source] { outside.sources }
+
   /// Writes `results/matching.json`, and to `tensors/matching/` every picture as a PNG and, unclamped, all in one file.
   ///
   /// - Parameter run: the folder.

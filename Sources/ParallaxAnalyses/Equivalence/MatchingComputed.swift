@@ -29,10 +29,8 @@ struct MatchingComputed {
     let recipe = analysis.options.recipe
     result = MatchingResult(
       preset: recipe.name, unit: recipe.unit.rawValue,
-      images: ids.map { place in
-        let sample = analysis.samples[place]
-        return MatchingResult.Image(id: sample.id, className: sample.className)
-      }, bank: bank.samples.count, seed: analysis.options.seed,
+      images: ids.map { analysis.outside.image($0, analysis.samples) }, bank: bank.samples.count,
+      seed: analysis.options.seed,
       criterion: recipe.criterion)
     result.left = left.isEmpty ? nil : left
     let vectors = analysis.options.vectors

@@ -6,33 +6,45 @@ enum MatchingSwitches {
   /// Them, in the order of the report.
   static func list(_ analysis: MatchingAnalysis) -> [Switch] {
     let (options, recipe) = (analysis.options, analysis.options.recipe)
-    let published = MatchRecipe.salman2024
+    let isSabour = recipe.name.hasPrefix(MatchRecipe.sabour2016.name)
+    let published = isSabour ? MatchRecipe.sabour2016 : .salman2024
+    // Of Sabour et al. the objective and the pixels are known to be theirs.
+    let known: [PartialKeyPath<MatchRecipe>] = [\.loss, \.unit]
     func number(_ value: Double) -> String { String(format: "%.4g", value) }
     func origin<Value: Equatable>(_ path: KeyPath<MatchRecipe, Value>) -> String {
-      recipe[keyPath: path] == published[keyPath: path] ? "paper" : "reconstruction"
+      recipe[keyPath: path] == published[keyPath: path] && (!isSabour || known.contains(path))
+        ? "paper" : "reconstruction"
     }
-    let isSecond = recipe.method.isSecondOrder
+    let size: Switch =
+      switch recipe.method {
+      case .gaussNewton, .levenbergMarquardt:
+        Switch(
+          "λ",
+          "\(number(recipe.damping)) of ⟨r, JJᵀr⟩/⟨r, r⟩, at most \(recipe.products) products with JJᵀ a step"
+        )
+      case .boundedBFGS:
+        Switch(
+          "quasi-Newton steps",
+          "\(BoundedBFGS.history) pairs, the numbers that are free at their bounds, Armijo's condition along the projected path; the paper has the L-BFGS-B of Byrd et al., which reaches the same minimum by way of Cauchy points"
+        )
+      default:
+        Switch(
+          "rate", "\(number(recipe.rate.start)) → \(number(recipe.rate.end)), linear",
+          origin: recipe.method == published.method ? origin(\.rate) : "reconstruction")
+      }
     var list = [
       Switch("embedding", "raw, not normalised to length 1", origin: "paper"),
       Switch(
         "loss",
         recipe.loss == .mean ? "mean of (f − t)² over its numbers" : "½ of the sum of (f − t)²",
         origin: origin(\.loss)),
-      Switch("step", recipe.method.rawValue, origin: origin(\.method)),
-      isSecond
-        ? Switch(
-          "λ",
-          "\(number(recipe.damping)) of ⟨r, JJᵀr⟩/⟨r, r⟩, at most \(recipe.products) products with JJᵀ a step"
-        )
-        : Switch(
-          "rate", "\(number(recipe.rate.start)) → \(number(recipe.rate.end)), linear",
-          origin: recipe.method == published.method ? origin(\.rate) : "reconstruction"),
+      Switch("step", recipe.method.rawValue, origin: origin(\.method)), size,
       Switch("unit", recipe.unit.rawValue, origin: origin(\.unit)),
       Switch("clamp", recipe.clamp.rawValue, origin: origin(\.clamp)),
       Switch("ball", recipe.ball?.text ?? "none", origin: origin(\.ball)),
       Switch(
         "until", recipe.criterion,
-        origin: recipe.criterion == published.criterion ? "paper" : "reconstruction"),
+        origin: recipe.criterion == published.criterion && !isSabour ? "paper" : "reconstruction"),
       Switch("steps, at most", "\(recipe.steps)", origin: origin(\.steps)),
       Switch(
         "pairs",

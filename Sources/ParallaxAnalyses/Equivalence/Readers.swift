@@ -22,8 +22,16 @@ struct Readers {
   private var sources: [Int] { pairs.map(\.source) }
   private var before: Tensor { bank.of(sources, place) }
 
-  private func label(_ sample: Int) -> Int? {
-    bank.samples.firstIndex(of: sample).flatMap { bank.labels[$0] }
+  private func label(_ sample: Int) -> Int? { bank.label(sample) }
+
+  /// What classes targets have: their own or, of those without one, what a reader reads off their embeddings.
+  private func targets(_ reader: (Tensor) throws -> [Int?]?) rethrows -> [Int?] {
+    guard hasTargets else { return pairs.map { _ in nil } }
+    let own = pairs.map { label($0.target) }
+    guard own.contains(nil), let read = try reader(bank.of(pairs.map(\.target), place)) else {
+      return own
+    }
+    return zip(own, read).map { $0 ?? $1 }
   }
 
   /// Classes read off queries, one a pair: by the nearest prototype.
@@ -34,13 +42,18 @@ struct Readers {
       .scalars(Int64.self).map { classes[Int($0)] }
   }
 
-  /// What readers say of the sources before and after; empty where images have no classes.
+  /// What readers say of the sources before and after; empty where no source has a class.
   func readouts(_ after: Tensor) throws -> [MatchingResult.Readout] {
-    guard bank.hasClasses, !pairs.isEmpty else { return [] }
-    let own = pairs.map { pair in
-      (source: label(pair.source), target: hasTargets ? label(pair.target) : nil)
+    let known = pairs.indices.filter { label(pairs[$0].source) != nil }
+    guard bank.hasClasses, !known.isEmpty else { return [] }
+    guard known.count == pairs.count else {
+      var some = Readers(bank: bank, place: place, pairs: known.map { pairs[$0] })
+      some.hasTargets = hasTargets
+      return try some.readouts(after.gathered(0, known))
     }
-    func readout(_ name: String, _ found: [[Int?]]) -> MatchingResult.Readout {
+    let sources = pairs.map { label($0.source) }
+    func readout(_ name: String, _ found: [[Int?]], _ targets: [Int?]) -> MatchingResult.Readout {
+      let own = zip(sources, targets).map { (source: $0, target: $1) }
       let count = Double(pairs.count)
       func share(_ list: [Int?], _ wanted: [Int?]) -> Double {
         Double(zip(list, wanted).count { $0 != nil && $0 == $1 }) / count
@@ -58,26 +71,36 @@ struct Readers {
     }
     let queries = [before, after.to(.cpu).to(.float64)]
     guard queries.allSatisfy({ $0.isFinite() }) else { return [] }
+    let excluded = self.sources
+    func nearest(_ queries: Tensor) -> [Int?] {
+      bank.nearest(queries, place, excluding: excluded).map(label)
+    }
+    func prototype(_ queries: Tensor) -> [Int?]? { prototypes(queries)?.map { Optional($0) } }
     var list = [
-      readout(
-        "nearest neighbour",
-        queries.map { bank.nearest($0, place, excluding: sources).map(label) })
+      readout("nearest neighbour", queries.map(nearest), targets(nearest)),
+      readout("prototype", queries.compactMap(prototype), targets(prototype)),
     ]
-    list.append(readout("prototype", queries.compactMap { prototypes($0)?.map { Optional($0) } }))
-    if let probed = try bank.probed(queries, place, excluding: sources) {
-      list.append(readout("probe", probed.map { $0.map { Optional($0) } }))
+    if let probed = try bank.probed(queries, place, excluding: excluded) {
+      list.append(
+        readout(
+          "probe", probed.map { $0.map { Optional($0) } },
+          try targets { try bank.probed([$0], place, excluding: excluded)?[0].map { Optional($0) } }
+        ))
     }
     return list
   }
 
   /// Softmax of 100 times the cosines with the prototypes of the classes that take part.
   func scores(_ after: Tensor) -> MatchingResult.Scores? {
-    let names = pairs.flatMap { [label($0.source), hasTargets ? label($0.target) : nil] }
-      .compactMap(\.self)
+    // What has no class stands under the one that the nearest prototype gives it.
+    func prototype(_ queries: Tensor) -> [Int?]? { prototypes(queries)?.map { Optional($0) } }
+    var own = sources.map(label)
+    if own.contains(nil), let read = prototype(before) { own = zip(own, read).map { $0 ?? $1 } }
+    let names = zip(own, targets(prototype)).flatMap { [$0, $1] }.compactMap(\.self)
     var seen: Set<Int> = []
     let classes = names.filter { seen.insert($0).inserted }.prefix(Self.columns)
     guard bank.hasClasses, classes.count > 1, after.isFinite() else { return nil }
-    let rows = pairs.indices.filter { label(pairs[$0].source).map(classes.contains) ?? false }
+    let rows = pairs.indices.filter { own[$0].map(classes.contains) ?? false }
     func table(_ queries: Tensor) -> [[Double]] {
       let cosines = bank.prototypes(queries, place, Array(classes), excluding: sources)
       let shares = (cosines * Self.temperature).softmax(1).scalars(Double.self)

@@ -24,7 +24,7 @@ enum ClampChoice: String, ExpressibleByArgument, CaseIterable {
 struct MatchOptions: ParsableArguments {
   @Option(
     help:
-      "The recipe: quick (without --preset and --method), salman2024, salman2024-several, newton or pgd."
+      "The recipe: quick (without --preset and --method), salman2024, salman2024-several, newton, pgd or sabour2016."
   )
   var preset: MatchingAnalysis.Preset?
 
@@ -34,13 +34,14 @@ struct MatchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Only this image is changed, by its id or path; to many targets.", valueName: "id"))
+      "Only this image is changed, to many targets: an id or path of the set, or any image file.",
+      valueName: "id|file"))
   var source: String?
 
   @Option(
     help: ArgumentHelp(
-      "All other images, or --pairs of them, are changed to this one, by its id or path; with --source, one pair.",
-      valueName: "id"))
+      "All other images, or --pairs of them, are changed to this one: an id or path of the set, or any image file; with --source, one pair.",
+      valueName: "id|file"))
   var target: String?
 
   @Option(
@@ -51,7 +52,7 @@ struct MatchOptions: ParsableArguments {
 
   @Option(
     help:
-      "How steps are made: descent, adam, pgd, gauss-newton or levenberg-marquardt; the recipe's without it."
+      "How steps are made: descent, adam, pgd, gauss-newton, levenberg-marquardt or l-bfgs-b; the recipe's without it."
   )
   var method: MatchRecipe.Method?
 
@@ -141,7 +142,8 @@ struct MatchOptions: ParsableArguments {
     let recipe = recipe()
     let isSecond = recipe.method.isSecondOrder
     for (option, isGiven) in [
-      ("rate", rate != nil && isSecond), ("loss", loss != nil && isSecond),
+      ("rate", rate != nil && (isSecond || recipe.method == .boundedBFGS)),
+      ("l2", l2 != nil && recipe.method == .boundedBFGS), ("loss", loss != nil && isSecond),
       ("damping", damping != nil && !isSecond), ("targets", recipe.targets > 1 && isSecond),
     ] where isGiven {
       throw ValidationError(
@@ -168,6 +170,7 @@ struct MatchOptions: ParsableArguments {
       case .adam: .quick
       case .pgd: .pgd
       case .gaussNewton, .levenbergMarquardt: .newton
+      case .boundedBFGS: .sabour2016
       }
     (recipe.method, recipe.name) = (method, method.rawValue)
     return recipe
@@ -208,7 +211,7 @@ struct MatchOptions: ParsableArguments {
   }
 
   /// - Throws: `AnalysisError.target` and `TensorError` where the file of target embeddings is none.
-  func options(batchSize: Int) throws -> MatchingAnalysis.Options {
+  func options(batchSize: Int?) throws -> MatchingAnalysis.Options {
     var options = MatchingAnalysis.Options()
     options.recipe = recipe()
     options.vectors = try targetEmbedding.map { try MatchVectors($0) }
@@ -218,7 +221,7 @@ struct MatchOptions: ParsableArguments {
     if let source, options.vectors != nil { options.pairs = .from(source, pairs ?? rows) }
     (options.noise, options.draws) = (deviations ?? options.noise, draws)
     options.sites = layers
-    options.batchSize = min(options.batchSize, batchSize)
+    options.batchSize = batchSize
     return options
   }
 }

@@ -4,8 +4,9 @@ import Parallax
 /// How a pass over the images runs.
 struct PassOptions: ParsableArguments {
   @Option(
-    name: [.long, .customShort("b")], help: "Images a forward pass; no number depends on it.")
-  var batchSize = 32
+    name: [.customLong("batch-size"), .customShort("b")],
+    help: "Images a forward pass, 32 without it; no number depends on it but by rounding.")
+  var chosenBatchSize: Int?
 
   @Option(help: "Images a block, the unit of minibatch estimates and of resuming.")
   var blockSize = 64
@@ -25,6 +26,11 @@ struct PassOptions: ParsableArguments {
 
   @Flag(name: [.long, .customShort("q")], help: "Print no progress.")
   var quiet = false
+
+  var batchSize: Int {
+    get { chosenBatchSize ?? Self.unset.batchSize }
+    set { chosenBatchSize = newValue }
+  }
 
   func validate() throws {
     if let outlier { throw ValidationError(outlier.asOption) }

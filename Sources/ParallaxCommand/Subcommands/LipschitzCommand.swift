@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import Parallax
 
+extension LipschitzAnalysis.Walk: ExpressibleByArgument {}
+
 struct LipschitzCommand: ParsableCommand, ModelsTaking {
   static let configuration = CommandConfiguration(
     commandName: "lipschitz",
@@ -11,7 +13,8 @@ struct LipschitzCommand: ParsableCommand, ModelsTaking {
       another image's embedding, the gradient, random ones, the way to the other image and the tangent space, over steps h; singular \
       values of the Jacobian, normal and tangent space, how far the embedding is linear, what it does along the segments to the matched picture \
       and to the other image, and a lower bound from σ₁ at pictures of a ball. With --walk a walk among pictures that share one \
-      embedding, with --level-set one on which a classifier stays as sure (Balasubramanian et al., 2023), with --clever the extreme-value score of a classifier's output. After Salman, Shams and Liu (2024), who leave the \
+      embedding (--walk-preset simec and simexp: along eigenvectors of the pullback metric, after arXiv 2410.06019; their steps are tiny unless --walk-multiplier is some \
+      thousands), with --level-set one on which a classifier stays as sure (Balasubramanian et al., 2023), with --clever the extreme-value score of a classifier's output. After Salman, Shams and Liu (2024), who leave the \
       protocol open: it is ours, and the report says so.
 
       Distances are in pixels of 0 to 1. Where a step moves the embedding by less than five times its rounding there is no number; with \
@@ -45,7 +48,7 @@ struct LipschitzCommand: ParsableCommand, ModelsTaking {
       }, output: output ?? Runs.name("lipschitz", names), allowsDouble: true)
     let finished = try job.run(
       addresses, models, images, pass,
-      [AnalysisCatalog.lipschitz(lipschitz.options(batchSize: pass.batchSize))], progress)
+      [AnalysisCatalog.lipschitz(lipschitz.options(batchSize: pass.chosenBatchSize))], progress)
     try finished.show(as: form) {
       let result: LipschitzResult? = try finished.run.result(analysis: "lipschitz")
       return result.map { $0.models.flatMap(Self.lines) + $0.findings.map(\.line) } ?? []
@@ -74,15 +77,17 @@ struct LipschitzOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Only at this image, by its id; others of the set give directions.", valueName: "id"))
+      "Only at this image, an id or path of the set or any image file; others of the set give directions.",
+      valueName: "id|file"))
   var source: String?
 
   @Option(
     help: ArgumentHelp(
-      "Only this image gives directions, by its id; with --source, one pair.", valueName: "id"))
+      "Only this image gives directions, an id or path of the set or any image file; with --source, one pair.",
+      valueName: "id|file"))
   var target: String?
 
-  @Option(help: "The recipe of the match: quick, salman2024, newton or pgd.")
+  @Option(help: "The recipe of the match: quick, salman2024, newton, pgd or sabour2016.")
   var preset = MatchingAnalysis.Preset.quick
 
   @Option(help: "Random directions.")
@@ -108,6 +113,18 @@ struct LipschitzOptions: ParsableArguments {
 
   @Option(help: "Steps of a walk among pictures with one embedding; 0: none.")
   var walk = 0
+
+  @Option(
+    help:
+      "The walk: target, as far towards the other image as the embedding does not see it, simec, along random eigenvectors of JᵀJ that keep it, or simexp, along those that change it."
+  )
+  var walkPreset = LipschitzAnalysis.Walk.target
+
+  @Option(help: "The eigenvalue that parts those of simec from those of simexp.")
+  var walkThreshold = PullbackWalk.Options().threshold
+
+  @Option(help: "What the steps of simec and simexp are multiplied with.")
+  var walkMultiplier = PullbackWalk.Options().multiplier
 
   @Option(
     help:
@@ -164,6 +181,22 @@ struct LipschitzOptions: ParsableArguments {
       throw ValidationError(
         "--\(option) \(value): expected a number above 0, up to \(Int(high))")
     }
+    for (option, value) in [("walk-threshold", walkThreshold), ("walk-multiplier", walkMultiplier)]
+    where !(value > 0 && value <= 1e12) {
+      throw ValidationError("--\(option) \(value): expected a number above 0, up to 1e12")
+    }
+    let plain = PullbackWalk.Options()
+    guard
+      walkPreset != .target && walk > 0
+        || (walkThreshold == plain.threshold && walkMultiplier == plain.multiplier)
+    else {
+      throw ValidationError(
+        "--walk-threshold and --walk-multiplier: expected --walk and --walk-preset simec or simexp with them"
+      )
+    }
+    guard walk > 0 || walkPreset == .target else {
+      throw ValidationError("--walk-preset \(walkPreset.rawValue): expected --walk with it")
+    }
     guard levelSet > 0 || (!widths && counter == 0) else {
       throw ValidationError("--widths and --counter: expected --level-set with them")
     }
@@ -172,7 +205,7 @@ struct LipschitzOptions: ParsableArguments {
     }
   }
 
-  func options(batchSize: Int) -> LipschitzAnalysis.Options {
+  func options(batchSize: Int?) -> LipschitzAnalysis.Options {
     var options = LipschitzAnalysis.Options()
     options.pairs = .init(source: source, target: target, count: pairs)
     (options.directions, options.radius, options.walk) = (directions, radius, walk)
@@ -181,9 +214,11 @@ struct LipschitzOptions: ParsableArguments {
     (options.recipe, options.tangents, options.shortest) = (preset.recipe, tangents, shortest)
     (options.steps, options.threshold, options.samples) = (lengths, threshold, samples)
     options.counterPerturbation = counter
+    (options.walkPreset, options.walkThreshold) = (walkPreset, walkThreshold)
+    options.walkMultiplier = walkMultiplier
     (options.cleverClasses, options.cleverIsMaximum) = (cleverClasses, cleverLinf)
     options.widths = widths ? [5, 10, 15, 20, 25, 30] : []
-    options.batchSize = min(options.batchSize, batchSize)
+    options.batchSize = batchSize ?? options.batchSize
     return options
   }
 }

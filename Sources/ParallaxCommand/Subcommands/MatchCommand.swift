@@ -16,7 +16,7 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
       quick: up to a hundred steps of Adam on pixels, until d < ‖t‖²/50 and the cosine > 0.99. salman2024: the published procedure \
       exactly, plain descent on the mean squared error with η = 0.08, up to 15000 steps. newton: Levenberg-Marquardt, the shortest \
       way in pixels. pgd: within a ball of 8/255 in every pixel. salman2024-several: the published form with several targets, of which \
-      the last decides. --method takes the numbers that go with it from the recipe that has it. \
+      the last decides. sabour2016: the least ‖f(x) − t‖² within 10/255 in every pixel by bounded quasi-Newton steps. --method takes the numbers that go with it from the recipe that has it. \
       The model's embedding is matched (the last site, of classifiers what the head reads) unless sites are named. Pairs are drawn from different classes unless --source or \
       --target name images, by id or path. With --target-embedding targets are rows of a file, such as embeddings of texts, at one site of one \
       model.
@@ -45,7 +45,7 @@ struct MatchCommand: ParsableCommand, ModelsTaking {
       title: {
         $0 == 1 ? "Matched embeddings in one model" : "Matched embeddings in \($0) models"
       }, output: output ?? Runs.name("match", names))
-    let options = try matching.options(batchSize: pass.batchSize)
+    let options = try matching.options(batchSize: pass.chosenBatchSize)
     let finished = try job.run(
       addresses, models, images, pass, [AnalysisCatalog.matching(options)], progress)
     try finished.show(as: form) {

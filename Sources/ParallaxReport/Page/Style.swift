@@ -69,7 +69,7 @@ enum Style {
     .maps td { border: 0; padding: .15rem .25rem; } .map img { display: block; width: 112px; height: auto; border-radius: 3px; }
     .map span { display: block; font-size: .75rem; text-align: center; padding-top: .15rem; }
     .field-row { margin: 0 0 1.1rem; } .field-name { display: flex; align-items: baseline; gap: .15rem .5rem;
-      flex-wrap: wrap; margin: .2rem 0 .35rem; } .field-name .mark { margin-right: 0; }
+      flex-wrap: wrap; margin: .2rem 0 .35rem; overflow-wrap: anywhere; } .field-name .mark { margin-right: 0; }
     .fields { display: grid; grid-template-columns: repeat(8, minmax(0, 1fr)); gap: .75rem .6rem; }
     @media (max-width: 56rem) { .fields { grid-template-columns: repeat(4, minmax(0, 1fr)); } }
     .fields.large { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 1rem .9rem; }
@@ -89,7 +89,7 @@ enum Style {
     .block { display: block; } .scroll.tall { max-height: none; }
     .figure { margin: 1.5rem 0 2rem; }
     .drawing { overflow-x: auto; padding: 4px 0; min-height: 3rem; }
-    .drawing .vega-embed { padding: 0; }
+    .drawing.vega-embed { display: block; max-width: 100%; padding: 4px 0; }
     figcaption { color: var(--quiet); font-size: .875rem; line-height: 1.5; max-width: 56rem; margin: .5rem 0; }
     .actions { display: flex; flex-wrap: wrap; gap: .4rem; margin: .5rem 0; }
     button { font: inherit; font-size: .8125rem; color: var(--quiet); background: none; border: 1px solid var(--line);

@@ -66,6 +66,8 @@ extension LipschitzResult {
     }
     for stop in one.walk {
       rows.append(row("walk: drift", stop.drift, "", "\(stop.way)"))
+      if let length = stop.length { rows.append(row("walk: δ", length, "", "\(stop.step)")) }
+      if let value = stop.eigenvalue { rows.append(row("walk: λ", value, "", "\(stop.step)")) }
     }
     if let path = one.levelSet {
       for (step, value) in path.confidences.enumerated() {

@@ -79,7 +79,7 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     }
   }
 
-  /// A place of a walk among pictures with one embedding.
+  /// A place of a walk among pictures.
   public struct Stop: Codable, Sendable, Equatable {
     /// Steps done.
     public var step: Int
@@ -91,6 +91,10 @@ public struct LipschitzResult: Codable, Sendable, Equatable {
     public var picture: Data
     /// The whole picture, within the run folder.
     public var file: String
+    /// δ of the step to here along an eigenvector of JᵀJ, in pixels of 0 to 1; nil at the start and of other walks.
+    public var length: Double?
+    /// Its eigenvalue λ = ‖J·v‖².
+    public var eigenvalue: Double?
 
     /// A stop from its parts.
     public init(step: Int, way: Double, drift: Double, picture: Data = Data(), file: String = "") {

@@ -9,10 +9,12 @@ import Foundation
 public struct MatchingResult: Codable, Sendable, Equatable {
   /// One of the images that are sources or targets.
   public struct Image: Codable, Sendable, Equatable {
-    /// The sample's id.
+    /// The sample's id; of a picture outside the set its path.
     public var id: String
     /// Its class; nil where it has none.
     public var className: String?
+    /// The SHA-256 of the bytes of a picture that lies outside the set; nil for images of the set.
+    public var sha256: String?
 
     /// An image and its class.
     public init(id: String, className: String?) { (self.id, self.className) = (id, className) }
@@ -123,11 +125,11 @@ public struct MatchingResult: Codable, Sendable, Equatable {
   public struct Readout: Codable, Sendable, Equatable {
     /// `nearest neighbour`, `prototype` or `probe`.
     public var name: String
-    /// Share of sources whose own class is read.
+    /// Share of sources whose own class is read; sources without a class do not count.
     public var before: Double
     /// The same share after matching.
     public var after: Double
-    /// Share of sources that are read as the target's class after matching.
+    /// Share of sources that are read as the target's class after matching; of a target without a class as what is read off its own embedding.
     public var fooled: Double
     /// How many sources.
     public var count: Int

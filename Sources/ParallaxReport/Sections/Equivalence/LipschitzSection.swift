@@ -37,7 +37,7 @@ enum LipschitzSection {
     }
     if pictures.hasWalks {
       body += [
-        .element("h3", [:], "Pictures that share one embedding"),
+        .element("h3", [:], text.walkTitle),
         .element(
           "figure", ["id": "figure-lipschitz-walk", "class": "figure"],
           [
@@ -93,8 +93,25 @@ struct LipschitzText {
     "Cosine of the embedding with that of the source (grey) and that of the target (orange), along straight lines from the source to the matched picture and to the target itself. Of classifiers dashed: the probability of the source's class (grey) and of the target's (orange). \(basis)"
   }
 
+  /// What the walk's switch begins with where it goes along eigenvectors.
+  private var walkKind: String? {
+    ["SiMEC", "SiMExp"].first { name in
+      result.switches.contains { $0.name == "walk" && $0.value.hasPrefix("\(name):") }
+    }
+  }
+
+  var walkTitle: String {
+    walkKind == "SiMExp"
+      ? "Pictures along what the embedding answers to" : "Pictures that share one embedding"
+  }
+
   var walk: String {
-    "Steps along the part of the way to the target that the embedding does not see, each corrected by Gauss–Newton steps. Way: ‖x − x₀‖ over ‖x_tg − x₀‖. Drift: ‖f(x) − f(x₀)‖ over ‖f(x_tg) − f(x₀)‖. Of a level set: the classifier's confidence in the source's class, what is left of the way to the target, and the last picture's L2, L∞ and SSIM against it. Full size: tensors/lipschitz/ in the run folder. \(basis)"
+    let steps =
+      walkKind != nil
+      ? "Steps of a length δ along random eigenvectors of JᵀJ; λ = ‖J·v‖² is how far, squared, the embedding moves for a step of length 1."
+      : "Steps along the part of the way to the target that the embedding does not see, each corrected by Gauss–Newton steps."
+    return
+      "\(steps) Way: ‖x − x₀‖ over ‖x_tg − x₀‖. Drift: ‖f(x) − f(x₀)‖ over ‖f(x_tg) − f(x₀)‖. Of a level set: the classifier's confidence in the source's class, what is left of the way to the target, and the last picture's L2, L∞ and SSIM against it. Full size: tensors/lipschitz/ in the run folder. \(basis)"
   }
 }
 
@@ -210,12 +227,20 @@ struct LipschitzPictures {
       index, place, one, "",
       shown.map { stop in
         cell(
-          stop.picture, stop.step == 0 ? "source" : "step \(stop.step)",
-          [
-            "way \(Text.number(stop.way, digits: 2))",
-            "drift \(Text.number(stop.drift, digits: 3))",
-          ])
+          stop.picture, stop.step == 0 ? "source" : "step \(stop.step)", Self.lines(stop))
       } + [cell(model.originals[one.target], "target", ["way 1", "drift 1"])])
+  }
+
+  private static func lines(_ stop: LipschitzResult.Stop) -> [String] {
+    guard let length = stop.length, let value = stop.eigenvalue else {
+      return [
+        "way \(Text.number(stop.way, digits: 2))", "drift \(Text.number(stop.drift, digits: 3))",
+      ]
+    }
+    return [
+      "way \(Text.brief(stop.way))", "drift \(Text.brief(stop.drift))",
+      "δ \(Text.brief(length)), λ \(Text.brief(value))",
+    ]
   }
 }
 

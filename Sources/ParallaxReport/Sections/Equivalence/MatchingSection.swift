@@ -132,7 +132,13 @@ struct MatchingText {
   }
 
   var readers: String {
-    "Shares of sources. Each reader stands on the embeddings of the whole set without the picture it is asked for: the class of the nearest image (Euclidean), the class whose mean is nearest (cosine), and a few-shot probe. Before: the source's own class. After: of the saved matched picture. \(basis)"
+    "Shares of sources. Each reader stands on the embeddings of the whole set without the picture it is asked for: the class of the nearest image (Euclidean), the class whose mean is nearest (cosine), and a few-shot probe. Before: the source's own class. After: of the saved matched picture.\(outside) \(basis)"
+  }
+
+  private var outside: String {
+    result.images.contains { $0.sha256 != nil }
+      ? " A source outside the set has no class and does not count; a target outside it stands for the class that the reader gives to its own embedding."
+      : ""
   }
 
   var scores: String {

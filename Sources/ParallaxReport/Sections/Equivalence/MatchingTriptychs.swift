@@ -29,10 +29,10 @@ struct MatchingTriptychs {
       [
         cell(
           model.originals[pair.source], "source",
-          [source.className ?? "", "cos \(Text.number(pair.before.cosine, digits: 3))"]),
+          [Self.kind(source), "cos \(Text.number(pair.before.cosine, digits: 3))"]),
         cell(
           model.originals[pair.target], "target",
-          [target.className ?? ""]
+          [Self.kind(target)]
             + ((pair.others ?? []).isEmpty
               ? [] : ["after \(Text.plural(pair.others?.count ?? 0, "other target"))"])),
         cell(
@@ -51,6 +51,11 @@ struct MatchingTriptychs {
             pair.between > 0 ? "of \(Text.number(pair.between, digits: 1)) to the target" : "",
           ]),
       ], isLarge: true)
+  }
+
+  /// An image's class, or that it lies outside the set.
+  private static func kind(_ image: MatchingResult.Image) -> String {
+    image.className ?? (image.sha256 == nil ? "" : "outside the set")
   }
 
   /// What an ending is called.
