@@ -34,7 +34,7 @@ enum AnalysisCatalog {
   /// What the built-in study reconstructs: one image at three layers of each model, which takes some minutes on two cores.
   static var demonstration: Maker {
     var options = InversionAnalysis.Options()
-    (options.images, options.layers) = (1, 3)
+    (options.images, options.layers, options.chosen) = (1, 3, ["birds/tucan.png"])
     return inversion(options)
   }
 

@@ -84,6 +84,25 @@ struct InversionAnalysisTests {
     #expect(again == result)
   }
 
+  @Test("an image that is asked for is the one that is inverted, and one that is not there is not")
+  func chosen() throws {
+    let folder = try imageFolder(9)
+    let ids = try ImageSet(folder.path).samples.map(\.id)
+    var found: [[String]] = []
+    for chosen in [[ids[7], ids[2]], ["elsewhere.png"]] {
+      var options = options(4, 2)
+      options.chosen = chosen
+      let (analysis, pass) = try prepared(folder, [try forgetful()], options, at: "layers.0")
+      try pass.run([analysis])
+      let result = try analysis.result()
+      #expect(
+        result.models[0].layers[0].reconstructions.map(\.image) == Array(result.images.indices))
+      found.append(result.images)
+    }
+    #expect(found[0].sorted() == [ids[2], ids[7]].sorted())
+    #expect(found[1].count == 4)
+  }
+
   @Test(
     "the paper's recipe takes raw pixels and keeps the last picture, with c by the layer's size")
   func paper() throws {

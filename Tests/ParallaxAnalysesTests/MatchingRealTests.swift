@@ -28,7 +28,7 @@ struct MatchingRealTests {
   }
 
   @Test(
-    "CLIP ViT-B/16: pictures that stay what they are to the eye have others' embeddings, and are read as the others' classes",
+    "CLIP ViT-B/16: a picture that stays what it is to the eye has another's embedding, and is read as the other's class",
     .enabled(
       if: isThere, "the weights of clip-vit-base-patch16 are not in the cache; run make setup"))
   func clip() throws {
@@ -37,7 +37,7 @@ struct MatchingRealTests {
     let subject = try Subject(Catalog.load(.name("clip-vit-base-patch16")))
     let pass = Pass(subjects: [subject], images: images)
     var options = MatchingAnalysis.Options()
-    (options.pairs, options.noise) = (.random(2), [])
+    (options.pairs, options.noise) = (.random(1), [])
     // Adam comes there first: a pass either way a step. A step of Gauss–Newton with three products costs ten times as much, and after three of
     // them the cosines were 0.78 and 0.71.
     options.recipe = .quick
@@ -47,7 +47,7 @@ struct MatchingRealTests {
     try pass.run([analysis])
     let result = try analysis.result()
     let place = result.models[0].places[0]
-    try #require(place.pairs.count == 2 && place.features == 512)
+    try #require(place.pairs.count == 1 && place.features == 512)
     for pair in place.pairs {
       let (source, target) = (result.images[pair.source], result.images[pair.target])
       let told =
@@ -63,7 +63,7 @@ struct MatchingRealTests {
     // Each source is read as its own class before, and as the target's after.
     for name in ["nearest neighbour", "prototype"] {
       let reader = try #require(place.readouts.first { $0.name == name })
-      #expect(reader.count == 2 && reader.before == 1, "\(name)")
+      #expect(reader.count == 1 && reader.before == 1, "\(name)")
       #expect(reader.after == 0 && reader.fooled == 1, "\(name)")
     }
   }

@@ -63,7 +63,10 @@ public final class InversionAnalysis: Accumulator {
     _ wanted: [Representation], of subjects: [Subject], images: ImageSet,
     among named: [Representation] = [], options: Options = Options()
   ) throws {
-    limit = min(images.samples.count, options.images)
+    let entering = images.samples.indices.filter {
+      options.chosen.contains(images.samples[$0].id)
+    }
+    limit = min(entering.isEmpty ? images.samples.count : entering.count, options.images)
     guard limit >= 1 else {
       throw AnalysisError.tooFewImages(needed: 1, found: limit, where: "inversion")
     }
@@ -97,7 +100,8 @@ public final class InversionAnalysis: Accumulator {
     )
     samples = images.samples
     gathered = GatheredFeatures(
-      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width }, limit: limit)
+      name, widths: subjects.map { 3 * $0.imageSize.height * $0.imageSize.width }, limit: limit,
+      among: entering.isEmpty ? nil : Set(entering))
   }
 
   /// The element type of the descents.
@@ -119,7 +123,7 @@ public final class InversionAnalysis: Accumulator {
   public var fingerprint: String {
     let places = layers.map { "\($0.subject) \($0.site.name) \($0.recipe.fingerprint)" }
     return
-      "2 images \(limit) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(layers.map(\.batch)) seed \(options.seed) target \(options.target?.hash ?? "none") dtype \(dtype) layers \(places.joined(separator: ";"))"
+      "2 images \(limit) \(options.chosen.sorted()) starts \(options.starts) shift \(options.shift.scale) × \(options.shift.count) batch \(layers.map(\.batch)) seed \(options.seed) target \(options.target?.hash ?? "none") dtype \(dtype) layers \(places.joined(separator: ";"))"
   }
 
   /// Opens a block; of images beyond those that enter nothing is kept.

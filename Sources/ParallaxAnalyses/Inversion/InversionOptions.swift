@@ -45,6 +45,8 @@ extension InversionAnalysis {
     public var jitter: Int?
     /// Images that enter.
     public var images = 2
+    /// Ids of the images that may enter; where the data set has none of them, and where none are named, any may.
+    public var chosen: [String] = []
     /// Starts of each image.
     public var starts = 1
     /// Layers of a model whose sites nobody chose, evenly spread.

@@ -6,10 +6,11 @@ struct GatheredFeatures {
   private let name: String
   private let widths: [Int]
   private let limit: Int
+  private let places: Set<Int>?
   /// The places of the images in the data set, in the order of the rows.
   private(set) var samples: [Int] = []
   private var blocks: [[Tensor]]
-  private var open: (samples: [Int], features: [Tensor?]) = ([], [])
+  private var open: (samples: [Int], rows: [Int], features: [Tensor?]) = ([], [], [])
 
   /// Nothing yet.
   ///
@@ -17,14 +18,17 @@ struct GatheredFeatures {
   ///   - name: of the analysis, for errors.
   ///   - widths: of the representations, in the order in which they are counted.
   ///   - limit: images, at most; of those beyond nothing is kept.
-  init(_ name: String, widths: [Int], limit: Int = .max) {
-    (self.name, self.widths, self.limit) = (name, widths, limit)
+  ///   - places: of the images in the data set that may be kept; nil for all.
+  init(_ name: String, widths: [Int], limit: Int = .max, among places: Set<Int>? = nil) {
+    (self.name, self.widths, self.limit, self.places) = (name, widths, limit, places)
     blocks = widths.map { _ in [] }
   }
 
   /// Opens a block.
   mutating func begin(_ block: BlockHeading) {
-    open = (Array(block.samples.prefix(max(0, limit - samples.count))), widths.map { _ in nil })
+    let wanted = block.samples.indices.filter { places?.contains(block.samples[$0]) ?? true }
+    let rows = Array(wanted.prefix(max(0, limit - samples.count)))
+    open = (rows.map { block.samples[$0] }, rows, widths.map { _ in nil })
   }
 
   /// Keeps features `[images, width]`.
@@ -35,9 +39,10 @@ struct GatheredFeatures {
       throw MeasureError.blockOrder(
         measure: name, problem: "features of representation \(index) come out of turn")
     }
+    let own =
+      places == nil ? features.sliced(0, 0, open.rows.count) : features.gathered(0, open.rows)
     open.features[index] =
-      features.sliced(0, 0, open.samples.count).to(.cpu)
-      .to(features.dtype == .float64 ? .float64 : .float32).cloned()
+      own.to(.cpu).to(features.dtype == .float64 ? .float64 : .float32).cloned()
   }
 
   /// Closes the block.
@@ -50,7 +55,7 @@ struct GatheredFeatures {
     }
     for (index, part) in block.enumerated() { blocks[index].append(part) }
     samples += open.samples
-    open = ([], [])
+    open = ([], [], [])
   }
 
   /// The features of all finished blocks.
