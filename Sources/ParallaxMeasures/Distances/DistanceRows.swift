@@ -122,14 +122,17 @@ struct DistanceRows: Sendable {
   private func squared(
     _ block: Tensor, _ others: Tensor, _ left: Tensor, _ right: Tensor
   ) -> Tensor {
-    let step = max(1, (1 << 21) / rows.shape[1])
-    let parts = stride(from: 0, to: left.count, by: step).map { start in
+    // One place for all, made before: small results between large ones that come and go would keep the heap from closing up again,
+    // which then grows to many times of what is in use.
+    let found = Tensor.zeros([left.count], precision).to(rows.device)
+    let step = max(1, (1 << 20) / rows.shape[1])
+    for start in stride(from: 0, to: left.count, by: step) {
       let difference =
         block.gathered(0, left.sliced(0, start, start + step))
         - others.gathered(0, right.sliced(0, start, start + step))
-      return Self.squares(difference).to(precision)
+      _ = InPlace.copy(found.sliced(0, start, start + step), Self.squares(difference))
     }
-    return parts.count == 1 ? parts[0] : Tensor.concatenated(parts, 0)
+    return found
   }
 
   /// All squared Euclidean distances, `[images, images]`, owned by the caller.

@@ -271,23 +271,26 @@ struct ConceptDistances: Sendable {
   ///   - right: columns.
   /// - Returns: a distance a pair.
   func exact(_ left: [Int], _ right: [Int]) -> [Double] {
-    let step = max(1, (1 << 21) / max(1, raw.rows.shape[1]))
-    return stride(from: 0, to: left.count, by: step).flatMap { start -> [Double] in
+    let step = max(1, (1 << 20) / max(1, raw.rows.shape[1]))
+    var found: [Double] = []
+    // Before the large ones that come and go, lest they leave holes in the heap.
+    found.reserveCapacity(left.count)
+    for start in stride(from: 0, to: left.count, by: step) {
       let span = start..<min(start + step, left.count)
-      let (rows, columns) = (Array(left[span]), Array(right[span]))
       if metric == .precomputed {
         let places = span.map { ofRows[left[$0]] * raw.columns.shape[1] + ofColumns[right[$0]] }
-        return raw.rows.reshaped(-1).gathered(0, places).scalars(Double.self)
+        found += raw.rows.reshaped(-1).gathered(0, places).scalars(Double.self)
+        continue
       }
-      let (x, y) = (
-        directed(raw.rows.gathered(0, rows)), directed(raw.columns.gathered(0, columns))
-      )
-      let difference = x - y
+      let difference =
+        directed(raw.rows.gathered(0, Array(left[span])))
+        - directed(raw.columns.gathered(0, Array(right[span])))
       let sums =
         metric == .manhattan
         ? difference.absolute().sum(over: [1]) : difference.squared().sum(over: [1])
-      return sums.scalars(Double.self)
+      found += sums.scalars(Double.self)
     }
+    return found
   }
 
   private func directed(_ features: Tensor) -> Tensor {
