@@ -154,7 +154,9 @@ struct ManifoldTests {
     #expect(expected.images == result.images && expected.inputs.count == 5)
     let (found, wanted) = (result.models[0], expected.models[0])
     #expect(found.typical == wanted.typical)
-    #expect(found.layers[0].typicalDistance == wanted.layers[0].typicalDistance)
+    // Batches of another composition round otherwise.
+    let (here, there) = (found.layers[0].typicalDistance, wanted.layers[0].typicalDistance)
+    #expect(abs(here / there - 1) < 1e-6)
     for place in 3..<5 {
       let same = try #require(
         expected.inputs.firstIndex { "bees/\($0.name)" == result.inputs[place].name })

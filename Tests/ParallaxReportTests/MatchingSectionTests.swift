@@ -111,7 +111,7 @@ struct MatchingSectionTests {
       try $0.write(generation(), analysis: "generation")
     }
     for text in [
-      "uniform noise, agreement 0.50", "px 1.00 ×", "latent 2.00 ×", "nearest, latent",
+      "uniform noise, agreement 0.50", "px 1.00 ×", "latent 2.00 ×", "nearest: latent",
       "no picture", "data-figure=\"manifold-changes\"", "The four measures in numbers: 8 rows",
       "m_g 2.00 × m_r", "0.50 model-0", "data-figure=\"metamers-different\"",
       "data-figure=\"metamers-shift\"", "data-figure=\"metamers-agreement\"",
