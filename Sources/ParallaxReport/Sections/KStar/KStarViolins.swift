@@ -146,6 +146,7 @@ struct KStarViolins {
   /// - Parameters:
   ///   - width: of the violins in pixels.
   ///   - isNarrow: whether skewness and pattern stand one above the other.
+  /// - Returns: the chart.
   private func chart(_ width: Double, isNarrow: Bool = false) -> Chart {
     let count = Double(concepts.count)
     let names = concepts.enumerated().map { place, concept in
