@@ -167,7 +167,7 @@ struct FeatureFileTests {
     let few = try FeatureFile(flat).kStar(.init()).models[0].spaces[0].map
     #expect(few?.tsne == nil && few?.tsneNote == "t-SNE needs at least 5 images, found 4")
     var large = KStarAnalysis.Options()
-    #expect(large.laysOut(2000) && !large.laysOut(2001))
+    #expect(large.laysOut(1000) && !large.laysOut(1001))
     large.maps = .tsne
     #expect(large.laysOut(50_000))
   }

@@ -6,15 +6,15 @@ import ParallaxTensors
 extension KStarAnalysis {
   /// Which flat maps are drawn of a space.
   public enum Maps: String, Sendable, Hashable, CaseIterable {
-    /// Principal components, and t-SNE of up to 2000 images.
+    /// Principal components, and t-SNE of up to 1000 images.
     case auto
     /// Principal components alone.
     case pca
     /// Principal components and t-SNE; of more than 4000 images t-SNE lays out as many, evenly of the classes.
     case tsne
 
-    /// Images of which t-SNE is made unasked, at most: some seconds on two cores.
-    static let mostUnasked = 2000
+    /// Images of which t-SNE is made unasked, at most: some seconds on one core.
+    static let mostUnasked = 1000
     /// Images that t-SNE lays out, at most: it holds a matrix of all pairs, and its trustworthiness needs all ranks.
     static let mostLaidOut = 4000
   }

@@ -52,7 +52,7 @@ struct KStarOptions: ParsableArguments {
 
   @Option(
     help:
-      "Flat maps: pca, principal components; tsne, exact t-SNE beside them; auto, t-SNE of up to 2000 images."
+      "Flat maps: pca, principal components; tsne, exact t-SNE beside them; auto, t-SNE of up to 1000 images."
   )
   var map = KStarAnalysis.Maps.auto
 

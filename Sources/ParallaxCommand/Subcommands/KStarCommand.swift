@@ -10,7 +10,7 @@ struct KStarCommand: ParsableCommand, ModelsTaking {
       k* of an image is the rank of its first neighbour of another class, over the images of its own. Where the values of a \
       class are skewed to 0 the class is fractured, where to 1 clustered, between them it overlaps with others. Of every \
       model some blocks, evenly spread, and its last site are looked at, or what @SITES says. Beside it: how well neighbours \
-      classify, hubs, silhouettes, intrinsic dimensions, and maps to look around in: by principal components and, of up to 2000 images \
+      classify, hubs, silhouettes, intrinsic dimensions, and maps to look around in: by principal components and, of up to 1000 images \
       or with --map tsne, by exact t-SNE; of the last space, and of those that --map-layers names.
 
       Classes are the folders of the images, or the labels of a .csv list; --label-map FILE (class,superclass a line) makes \

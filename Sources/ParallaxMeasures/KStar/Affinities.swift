@@ -28,7 +28,7 @@ struct Affinities {
   ///   - rows: features of which Euclidean distances are taken.
   ///   - perplexity: below the number of the other images.
   ///   - progress: told the share that is done; what it throws stops it.
-  /// - Throws: what `progress` and the distances throw.
+  /// - Throws: what `progress` throws.
   init(
     _ rows: DistanceRows, perplexity: Double, _ progress: (Double) throws -> Void = { _ in }
   ) throws {

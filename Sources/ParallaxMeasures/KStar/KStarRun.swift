@@ -273,7 +273,7 @@ struct KStarRun {
   /// - Parameters:
   ///   - rows: rows.
   ///   - places: pairs of a place among those rows and an image.
-  /// - Returns: of each row its nearest images, in order.
+  /// - Returns: images, a list for each row.
   private mutating func ranked(_ rows: [Int], _ places: [Int]) -> [[Int]] {
     let kept = settings.neighbours
     let pairs = stride(from: 0, to: places.count, by: 2).map { (places[$0], places[$0 + 1]) }

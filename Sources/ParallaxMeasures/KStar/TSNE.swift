@@ -148,17 +148,28 @@ extension TSNE {
     private(set) var points: Tensor
     private var update: Tensor
     private var gains: Tensor
+    /// Blocks of pairs that each step writes anew: fresh memory for each would cost more than the arithmetic.
+    private let room: (weights: Tensor, forces: Tensor)
+    /// Rows of a block.
+    private let size: Int
 
     private static let reciprocal = Operator("aten::reciprocal_")
+    private static let multiply = Operator("aten::mul.out")
+    private static let product = Operator("aten::mm.out")
     private static let times = Operator("aten::mul_.Tensor")
     private static let select = Operator("aten::where.self")
     private static let diagonal = Operator("aten::diagonal")
     /// Bytes of a block of pairs, so that what is done with it finds it in the cache.
-    private static let bytes = 1 << 21
+    private static let bytes = 1 << 20
 
     init(_ affinities: Affinities, from start: Tensor, rate: Double) {
       (self.affinities, self.rate, points) = (affinities, rate, start.to(.float64))
       (update, gains) = (points.zerosLike(), points.zerosLike() + 1.0)
+      let count = points.shape[0]
+      size = max(1, min(count, Self.bytes / (8 * count)))
+      room = (
+        Tensor.zeros([size, count], .float64), Tensor.zeros([size, count], .float64)
+      )
     }
 
     /// Forgets the momentum and the gains.
@@ -190,18 +201,19 @@ extension TSNE {
       let left = Tensor.concatenated([points * -2.0, norms + 1.0, one], 1)
       let right = Tensor.concatenated([points, one, norms], 1).transposed().contiguous()
       let weighed = Tensor.concatenated([points, one], 1)
-      let size = max(1, Self.bytes / (8 * count))
       var (total, spread) = (0.0, 0.0)
       var (pulls, pushes): ([Tensor], [Tensor]) = ([], [])
       for start in stride(from: 0, to: count, by: size) {
         let end = min(start + size, count)
         let near = affinities.matrix.sliced(0, start, end)
-        let weights = left.sliced(0, start, end).times(right)
+        let weights = room.weights.sliced(0, 0, end - start)
+        let forces = room.forces.sliced(0, 0, end - start)
+        _ = Self.product(left.sliced(0, start, end), right, weights)
         if hasCost { spread += (weights.logarithm() * near).sum().item(Double.self) }
         _ = Self.reciprocal(weights)
         _ = InPlace.fill(Self.diagonal(weights.sliced(1, start, end), 0, 0, 1), 0.0)
         total += weights.sum().item(Double.self)
-        pulls.append((weights * near).times(weighed))
+        pulls.append(Self.multiply(weights, near, forces).times(weighed))
         pushes.append(Self.times(weights, weights).times(weighed))
       }
       func force(_ parts: [Tensor]) -> Tensor {

@@ -97,7 +97,7 @@ extension KStarResult {
   /// `5 images are left out, for the bank has none of their class: cats (3), dogs (2)`; nil where none are.
   ///
   /// - Parameter classes: how many of each class.
-  /// - Returns: the sentence without its full stop.
+  /// - Returns: the sentence, without a full stop.
   public static func leftOut(_ classes: [(name: String, count: Int)]) -> String? {
     let count = classes.reduce(0) { $0 + $1.count }
     guard count > 0 else { return nil }
