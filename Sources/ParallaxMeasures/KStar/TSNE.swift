@@ -77,6 +77,10 @@ public struct TSNE: Sendable, Hashable {
     }
     guard start.isFinite() else { throw MeasureError.notFinite(measure: Self.name) }
     let rows = try DistanceRows(features, .euclidean, fewest: 5, measure: Self.name)
+    // Blocks are small and steps are many: a second thread would wait at every one of them, where other processes compute for minutes.
+    let threads = Threads.count
+    Threads.use(1)
+    defer { Threads.use(threads) }
     let possible = min(perplexity, Double(images - 1) / 3)
     let affinities = try Affinities(rows, perplexity: possible) { try progress(0.02 * $0) }
     var descent = Descent(
