@@ -1,4 +1,3 @@
-import Foundation
 import ParallaxTensors
 
 extension Descent {
@@ -46,7 +45,7 @@ extension Descent {
     /// The state as tensors, to be kept in a file.
     ///
     /// - Returns: them, by names that ``Descent/state(_:batch:channels:height:width:)`` knows.
-    /// - Throws: `EncodingError` where a number is not finite.
+    /// - Throws: what the encoding of its numbers throws; NaN and infinity are kept as they are.
     public func tensors() throws -> [(name: String, tensor: Tensor)] {
       [
         ("parameters", parameters), ("best", best), ("step", Tensor([Int64(step)], shape: [1])),

@@ -1,4 +1,3 @@
-import Foundation
 import ParallaxImages
 import ParallaxMeasures
 import ParallaxModels

@@ -1,4 +1,3 @@
-import Foundation
 import ParallaxModels
 import ParallaxTensors
 
